@@ -1,0 +1,1 @@
+"""The Holdfast server: durable memory for AI agents behind one gRPC contract."""

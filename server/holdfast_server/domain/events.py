@@ -1,0 +1,214 @@
+"""Events: the append-only record of what happened in a session."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import IntEnum, StrEnum
+
+from holdfast_server.domain import limits
+from holdfast_server.domain.errors import InvalidField
+from holdfast_server.domain.ids import check_optional_id, new_id
+from holdfast_server.domain.messages import Message, Step, check_message, check_step
+from holdfast_server.domain.values import Payload, check_labels, check_payload, dump_json
+
+RESERVED_PREFIX = "holdfast."
+"""Types of the server's own: only we write and nobody removes them."""
+
+
+class EventKind(IntEnum):
+    """Which kind of body an event has. The numbers are stored."""
+
+    EMPTY = 0
+    MESSAGE = 1
+    STEP = 2
+    PAYLOAD = 3
+
+
+Body = Message | Step | Payload | None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened: to be appended (no sequence yet) or stored. Times are aware, in UTC."""
+
+    event_id: str
+    type: str
+    actor: str = ""
+    run_id: str = ""
+    task_id: str = ""
+    body: Body = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    trace_id: str = ""
+    event_time: datetime | None = None
+    session_id: str = ""
+    sequence: int = 0
+    create_time: datetime | None = None
+
+    @property
+    def kind(self) -> EventKind:
+        """Which kind of body it has."""
+        return _KINDS[type(self.body)]
+
+    def checked(self, path: str) -> Event:
+        """Return the event within all bounds, with its id and type. Raises InvalidField."""
+        event_id = check_optional_id(f"{path}.event_id", self.event_id) or new_id()
+        event_type = check_optional_id(f"{path}.type", self.type) or _DEFAULT_TYPES[self.kind]
+        if event_type.startswith(RESERVED_PREFIX):
+            raise InvalidField(f"{path}.type", f"'{RESERVED_PREFIX}…' types are the server's own")
+        check_optional_id(f"{path}.actor", self.actor)
+        check_optional_id(f"{path}.run_id", self.run_id)
+        check_optional_id(f"{path}.task_id", self.task_id)
+        check_optional_id(f"{path}.trace_id", self.trace_id)
+        _check_body(path, self.body)
+        labels = check_labels(f"{path}.labels", self.labels)
+        return replace(self, event_id=event_id, type=event_type, labels=labels)
+
+    def says_the_same(self, sent: Event) -> bool:
+        """Whether `sent` is this stored event once more; a time that it leaves to us is no difference."""
+        return sent == replace(
+            self,
+            session_id=sent.session_id,
+            sequence=sent.sequence,
+            create_time=sent.create_time,
+            event_time=self.event_time if sent.event_time else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class EventReceipt:
+    """What became of an appended event."""
+
+    event_id: str
+    sequence: int
+    create_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """The receipts, in the order of the request, and the session's last sequence afterwards."""
+
+    receipts: Sequence[EventReceipt]
+    last_sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """Which events to remove and what to append then. None of the bounds: remove all."""
+
+    after_sequence: int | None = None
+    newest: int | None = None
+    kinds: frozenset[EventKind] = frozenset()
+    events: Sequence[Event] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """What a replacement did."""
+
+    removed_count: int
+    receipts: Sequence[EventReceipt]
+    last_sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """Which events: all that is given must hold. A type ending with `.*` stands for a prefix."""
+
+    types: Sequence[str] = ()
+    kinds: frozenset[EventKind] = frozenset()
+    actor: str = ""
+    run_id: str = ""
+    task_id: str = ""
+    trace_id: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    happened_from: datetime | None = None
+    happened_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CaughtUp:
+    """A tail has delivered all that was there; from here on it is live."""
+
+    last_sequence: int
+
+
+class Grouping(StrEnum):
+    """What to count by."""
+
+    TYPE = "type"
+    ACTOR = "actor"
+    TIME = "time"
+
+
+@dataclass(frozen=True, slots=True)
+class EventSummary:
+    """A group of events and its count; what it was not grouped by is empty."""
+
+    count: int
+    first_event_time: datetime
+    last_event_time: datetime
+    type: str = ""
+    actor: str = ""
+    bucket_time: datetime | None = None
+
+
+def check_events(events: Sequence[Event], at_least: int = 1) -> list[Event]:
+    """Return the events of one request. Raises InvalidField."""
+    if not at_least <= len(events) <= limits.EVENTS_PER_REQUEST:
+        allowed = f"{at_least} to {limits.EVENTS_PER_REQUEST} are allowed"
+        raise InvalidField("events", f"has {len(events)} entries; {allowed}")
+    checked = [event.checked(f"events[{index}]") for index, event in enumerate(events)]
+    if len(checked) > 1:
+        seen: set[str] = set()
+        for index, event in enumerate(checked):
+            if event.event_id in seen:
+                raise InvalidField(
+                    f"events[{index}].event_id", f"'{event.event_id}' stands twice in the request"
+                )
+            seen.add(event.event_id)
+    return checked
+
+
+def check_bucket(bucket: timedelta | None, groups: Sequence[Grouping]) -> int:
+    """Return the length of a time bucket in seconds, 0 without one. Raises InvalidField."""
+    if Grouping.TIME not in groups:
+        return 0
+    if bucket is None or bucket < timedelta(seconds=1) or bucket.microseconds:
+        raise InvalidField("bucket", "must be a whole number of seconds, at least 1, to group by time")
+    return int(bucket.total_seconds())
+
+
+def server_event(name: str, actor: str = "", event_id: str = "", **details: object) -> Event:
+    """Return an event of the server's own, such as `holdfast.session.active`."""
+    return Event(
+        event_id=event_id or new_id(),
+        type=RESERVED_PREFIX + name,
+        actor=actor,
+        body=Payload(json=dump_json(details)),
+    )
+
+
+_KINDS = {
+    type(None): EventKind.EMPTY,
+    Message: EventKind.MESSAGE,
+    Step: EventKind.STEP,
+    Payload: EventKind.PAYLOAD,
+}
+_DEFAULT_TYPES = {
+    EventKind.EMPTY: "event",
+    EventKind.MESSAGE: "message",
+    EventKind.STEP: "step",
+    EventKind.PAYLOAD: "event",
+}
+
+
+def _check_body(path: str, body: Body) -> None:
+    match body:
+        case Payload():
+            check_payload(f"{path}.payload", body)
+        case Message():
+            check_message(f"{path}.message", body)
+        case Step():
+            check_step(f"{path}.step", body)

@@ -1,0 +1,44 @@
+"""Every size and count that the contract bounds, once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+MEBIBYTE = 1024 * 1024
+
+ID_LENGTH = 255
+TYPE_LENGTH = 255
+MEDIA_TYPE_LENGTH = 255
+TITLE_LENGTH = 1_000
+REASON_LENGTH = 4_000
+STATE_KEY_BYTES = 1_024
+LABEL_COUNT = 64
+LABEL_VALUE_LENGTH = 1_000
+METADATA_BYTES = 64 * 1024
+PAYLOAD_BYTES = 3 * MEBIBYTE
+JSON_DEPTH = 500
+MESSAGE_PARTS = 1_000
+EVENTS_PER_REQUEST = 1_000
+STATES_PER_REQUEST = 100
+SUMMARY_GROUPS = 10_000
+FILTER_VALUES = 100
+RETENTION_MIN = timedelta(seconds=1)
+RETENTION_MAX = timedelta(days=36_500)
+# A page may hold one item more than fits, and gRPC clients refuse messages over 4 MiB by default.
+PAGE_BYTES = 3 * MEBIBYTE
+
+PAGE_SIZE, PAGE_SIZE_MAX = 20, 100
+EVENT_PAGE_SIZE, EVENT_PAGE_SIZE_MAX = 100, 1_000
+
+DEFAULT_STATE_KEY = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What an operator may set about how long things are kept and how many."""
+
+    session_retention: timedelta = timedelta(days=7)
+    """How long a session without a retention of its own may rest before it expires."""
+    state_versions_kept: int = 100
+    """How many versions of a state are kept, the newest among them; at least 1."""

@@ -1,0 +1,101 @@
+"""States: keyed, versioned values of a session."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from holdfast_server.domain import limits
+from holdfast_server.domain.errors import InvalidField
+from holdfast_server.domain.ids import check_optional_id, check_state_key
+from holdfast_server.domain.values import JsonObject, JsonScalar, Payload, check_metadata, check_payload
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One version of a state. `payload` is None where it was left out."""
+
+    key: str
+    version: int
+    payload: Payload | None
+    metadata: JsonObject
+    run_id: str
+    session_sequence: int
+    create_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StateWrite:
+    """What to save under one key. `expected_version` 0: the key must not exist; None: whatever is there."""
+
+    key: str
+    payload: Payload
+    metadata: JsonObject = field(default_factory=dict)
+    run_id: str = ""
+    expected_version: int | None = None
+
+    def checked(self, path: str) -> StateWrite:
+        """Return the write within all bounds, with its default key. Raises InvalidField."""
+        check_state_key(f"{path}.key", self.key)
+        check_payload(f"{path}.payload", self.payload)
+        check_optional_id(f"{path}.run_id", self.run_id)
+        check_expected_version(f"{path}.expected_version", self.expected_version)
+        return replace(
+            self,
+            key=self.key or limits.DEFAULT_STATE_KEY,
+            metadata=check_metadata(f"{path}.metadata", self.metadata),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StatePatch:
+    """A JSON merge patch to apply to the newest version of a state."""
+
+    key: str
+    merge_patch: str
+    run_id: str = ""
+    expected_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StateFilter:
+    """Which states: all that is given must hold. Keys compare by their UTF-8 bytes."""
+
+    key_prefix: str = ""
+    key_after: str = ""
+    key_before: str = ""
+    metadata: Mapping[str, JsonScalar] = field(default_factory=dict)
+    run_id: str = ""
+    all_versions: bool = False
+    omit_payload: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StateSelection:
+    """Which states to delete: by exactly one of these, or all when none is given."""
+
+    keys: Sequence[str] | None = None
+    key_prefix: str | None = None
+    run_id: str | None = None
+
+
+def check_writes(writes: Sequence[StateWrite]) -> list[StateWrite]:
+    """Return the writes of one request. Raises InvalidField."""
+    if not 1 <= len(writes) <= limits.STATES_PER_REQUEST:
+        raise InvalidField(
+            "writes", f"has {len(writes)} entries; 1 to {limits.STATES_PER_REQUEST} are allowed"
+        )
+    checked = [write.checked(f"writes[{index}]") for index, write in enumerate(writes)]
+    seen: set[str] = set()
+    for index, write in enumerate(checked):
+        if write.key in seen:
+            raise InvalidField(f"writes[{index}].key", f"'{write.key}' stands twice in the request")
+        seen.add(write.key)
+    return checked
+
+
+def check_expected_version(field: str, version: int | None) -> None:
+    """Raise InvalidField when a version is negative."""
+    if version is not None and version < 0:
+        raise InvalidField(field, f"is {version}; it must not be negative")
