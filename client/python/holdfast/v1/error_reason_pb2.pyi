@@ -93,17 +93,33 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     Metadata: `task_id`.
     """
     ERROR_REASON_APPROVAL_ALREADY_DECIDED: _ErrorReason.ValueType  # 54
-    """FAILED_PRECONDITION. The approval was decided before. Metadata: `approval_id`, `status`."""
+    """FAILED_PRECONDITION. The approval was decided before, or cancelled, or has expired.
+    Metadata: `approval_id`, `status`.
+    """
     ERROR_REASON_DEPENDENCY_CYCLE: _ErrorReason.ValueType  # 55
-    """FAILED_PRECONDITION. The plan's dependencies form a cycle. Metadata: `plan_id`, `item_ids`."""
+    """FAILED_PRECONDITION. The plan's dependencies, or the document's parents, form a cycle.
+    Metadata: `plan_id`, `item_ids`; or `collection`, `document_id`.
+    """
     ERROR_REASON_PARENT_NOT_FOUND: _ErrorReason.ValueType  # 56
     """FAILED_PRECONDITION. The document's parent does not exist. Metadata: `collection`, `document_id`."""
+    ERROR_REASON_TASK_ENDED: _ErrorReason.ValueType  # 57
+    """FAILED_PRECONDITION. The task has ended; only its labels and metadata can be changed.
+    Metadata: `task_id`, `status`.
+    """
+    ERROR_REASON_RUN_ENDED: _ErrorReason.ValueType  # 58
+    """FAILED_PRECONDITION. The run has ended; only its labels and metadata can be changed.
+    Metadata: `run_id`, `status`.
+    """
+    ERROR_REASON_DOCUMENT_HAS_CHILDREN: _ErrorReason.ValueType  # 59
+    """FAILED_PRECONDITION. The document is the parent of others, which would be left without it.
+    Metadata: `collection`, `document_id`.
+    """
     ERROR_REASON_LIMIT_EXCEEDED: _ErrorReason.ValueType  # 60
     """RESOURCE_EXHAUSTED. A count or size that the server bounds is reached. Metadata: `limit`, `actual`,
     `maximum`.
     """
     ERROR_REASON_OVERLOADED: _ErrorReason.ValueType  # 61
-    """RESOURCE_EXHAUSTED. The server has as many writes or tails waiting as it takes. Retry later."""
+    """RESOURCE_EXHAUSTED. The server has as many writes, tails or waiting calls as it takes. Retry later."""
     ERROR_REASON_DATABASE_UNAVAILABLE: _ErrorReason.ValueType  # 70
     """UNAVAILABLE. The database cannot be reached now. Retry after RetryInfo's delay; a write may or may
     not have been applied, so repeat it with the same ids.
@@ -207,17 +223,33 @@ ERROR_REASON_LEASE_NOT_HELD: ErrorReason.ValueType  # 53
 Metadata: `task_id`.
 """
 ERROR_REASON_APPROVAL_ALREADY_DECIDED: ErrorReason.ValueType  # 54
-"""FAILED_PRECONDITION. The approval was decided before. Metadata: `approval_id`, `status`."""
+"""FAILED_PRECONDITION. The approval was decided before, or cancelled, or has expired.
+Metadata: `approval_id`, `status`.
+"""
 ERROR_REASON_DEPENDENCY_CYCLE: ErrorReason.ValueType  # 55
-"""FAILED_PRECONDITION. The plan's dependencies form a cycle. Metadata: `plan_id`, `item_ids`."""
+"""FAILED_PRECONDITION. The plan's dependencies, or the document's parents, form a cycle.
+Metadata: `plan_id`, `item_ids`; or `collection`, `document_id`.
+"""
 ERROR_REASON_PARENT_NOT_FOUND: ErrorReason.ValueType  # 56
 """FAILED_PRECONDITION. The document's parent does not exist. Metadata: `collection`, `document_id`."""
+ERROR_REASON_TASK_ENDED: ErrorReason.ValueType  # 57
+"""FAILED_PRECONDITION. The task has ended; only its labels and metadata can be changed.
+Metadata: `task_id`, `status`.
+"""
+ERROR_REASON_RUN_ENDED: ErrorReason.ValueType  # 58
+"""FAILED_PRECONDITION. The run has ended; only its labels and metadata can be changed.
+Metadata: `run_id`, `status`.
+"""
+ERROR_REASON_DOCUMENT_HAS_CHILDREN: ErrorReason.ValueType  # 59
+"""FAILED_PRECONDITION. The document is the parent of others, which would be left without it.
+Metadata: `collection`, `document_id`.
+"""
 ERROR_REASON_LIMIT_EXCEEDED: ErrorReason.ValueType  # 60
 """RESOURCE_EXHAUSTED. A count or size that the server bounds is reached. Metadata: `limit`, `actual`,
 `maximum`.
 """
 ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 61
-"""RESOURCE_EXHAUSTED. The server has as many writes or tails waiting as it takes. Retry later."""
+"""RESOURCE_EXHAUSTED. The server has as many writes, tails or waiting calls as it takes. Retry later."""
 ERROR_REASON_DATABASE_UNAVAILABLE: ErrorReason.ValueType  # 70
 """UNAVAILABLE. The database cannot be reached now. Retry after RetryInfo's delay; a write may or may
 not have been applied, so repeat it with the same ids.
