@@ -1,0 +1,223 @@
+"""Python values out to the contract's: JSON texts, payloads, Structs, times. What cannot be said exactly is
+refused with `InvalidArgument` and the path of the culprit, before anything is sent."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import ParamSpec, TypeVar
+
+from google.protobuf import duration_pb2, struct_pb2, timestamp_pb2
+
+from holdfast.errors import refused
+from holdfast.payload import Data, Json, Payload
+
+P = ParamSpec("P")
+M = TypeVar("M")
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MAX_EXACT = 2**53
+# A level of a Struct is up to three nested messages, and protobuf parsers stop at 100.
+_MAX_STRUCT_DEPTH = 30
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
+
+def build(path: str, kind: Callable[P, M], *args: P.args, **fields: P.kwargs) -> M:
+    """`kind(**fields)`, a protobuf message; what protobuf refuses is named with `path` before the field."""
+    try:
+        return kind(*args, **fields)
+    except (TypeError, ValueError):
+        for name, value in fields.items():
+            try:
+                kind(**{name: value})  # type: ignore[call-arg]
+            except UnicodeEncodeError:
+                raise refused(f"{path}{name}", _SURROGATE) from None
+            except (TypeError, ValueError) as error:
+                raise refused(f"{path}{name}", str(error)) from error
+        raise
+
+
+_SURROGATE = "a lone surrogate cannot be written as UTF-8"
+
+
+def to_json(value: object, path: str) -> str:
+    """The JSON text of a JSON value; the text itself of a `Json`."""
+    if isinstance(value, Json):
+        return value.text
+    try:
+        text = _encode(value)
+        text.encode()
+        for container, where in _containers(value, path):
+            if isinstance(container, dict) and not all(isinstance(key, str) for key in container):
+                raise refused(where, "a JSON object has strings as keys")
+    except RecursionError:
+        raise refused(path, "nested too deeply") from None
+    except (TypeError, ValueError) as error:  # UnicodeEncodeError is a ValueError
+        where, why = _culprit(value, path)
+        raise refused(where, why or str(error)) from None
+    return text
+
+
+def to_payload(value: object, path: str) -> Payload:
+    """Bytes become data, a `Json` or `Data` stays, anything else is written as JSON."""
+    if isinstance(value, Json | Data):
+        return value
+    if isinstance(value, bytes | bytearray | memoryview):
+        return Data(bytes(value))
+    return Json(to_json(value, path))
+
+
+def _containers(value: object, path: str) -> Iterator[tuple[object, str]]:
+    """Each object and array in a JSON value, with its path."""
+    pending = [(value, path)]
+    while pending:
+        container, where = pending.pop()
+        if isinstance(container, dict):
+            members = [(member, f"{where}.{key}") for key, member in container.items() if _holds(member)]
+        elif isinstance(container, list | tuple):
+            members = [(member, f"{where}[{i}]") for i, member in enumerate(container) if _holds(member)]
+        else:
+            continue
+        yield container, where
+        pending.extend(members)
+
+
+def _holds(value: object) -> bool:
+    return isinstance(value, dict | list | tuple)
+
+
+def _culprit(value: object, path: str) -> tuple[str, str]:
+    """Where a value is not JSON, and why; only the path given, and nothing, if no single place is at fault."""
+    seen: set[int] = set()
+    pending = [(value, path)]
+    while pending:
+        item, where = pending.pop()
+        if isinstance(item, str):
+            if not _is_text(item):
+                return where, _SURROGATE
+        elif isinstance(item, float):
+            if not math.isfinite(item):
+                return where, f"{item} is not a JSON number"
+        elif isinstance(item, dict | list | tuple):
+            if id(item) in seen:
+                continue
+            seen.add(id(item))
+            if isinstance(item, dict):
+                for key in item:
+                    if not isinstance(key, str):
+                        return where, "a JSON object has strings as keys"
+                    if not _is_text(key):
+                        return where, f"in a key: {_SURROGATE}"
+                pending.extend((member, f"{where}.{key}") for key, member in reversed(item.items()))
+            else:
+                pending.extend((member, f"{where}[{i}]") for i, member in reversed(list(enumerate(item))))
+        elif not (item is None or isinstance(item, int)):
+            return where, f"{type(item).__name__} is not a JSON type"
+    return path, ""
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def to_struct(value: Mapping[str, object] | None, path: str = "metadata") -> struct_pb2.Struct | None:
+    """A Struct, whose numbers are doubles: an integer that a double cannot hold is refused, not rounded."""
+    if value is None:
+        return None
+    struct = struct_pb2.Struct()
+    _fill(struct, value, path, 1)
+    return struct
+
+
+def _fill(struct: struct_pb2.Struct, value: Mapping[str, object], path: str, depth: int) -> None:
+    if not isinstance(value, Mapping):
+        raise refused(path, f"a mapping is needed, not {type(value).__name__}")
+    struct.fields.clear()  # marks a nested Struct as set even when it stays empty
+    for key, member in value.items():
+        if not isinstance(key, str):
+            raise refused(path, "a JSON object has strings as keys")
+        if not _is_text(key):
+            raise refused(path, f"in a key: {_SURROGATE}")
+        _set(struct.fields[key], member, f"{path}.{key}", depth)
+
+
+def _set(target: struct_pb2.Value, value: object, path: str, depth: int) -> None:
+    if depth > _MAX_STRUCT_DEPTH:
+        raise refused(path, f"nested more than {_MAX_STRUCT_DEPTH} levels deep")
+    match value:
+        case None:
+            target.null_value = struct_pb2.NULL_VALUE
+        case bool():
+            target.bool_value = value
+        case int():
+            if abs(value) > _MAX_EXACT:
+                raise refused(path, "numbers are doubles here, which hold integers to 2^53; use a string")
+            target.number_value = value
+        case float():
+            if not math.isfinite(value):
+                raise refused(path, f"{value} is not a JSON number")
+            target.number_value = value
+        case str():
+            if not _is_text(value):
+                raise refused(path, _SURROGATE)
+            target.string_value = value
+        case Mapping():
+            target.struct_value.SetInParent()
+            _fill(target.struct_value, value, path, depth + 1)
+        case list() | tuple():
+            target.list_value.SetInParent()
+            for index, member in enumerate(value):
+                _set(target.list_value.values.add(), member, f"{path}[{index}]", depth + 1)
+        case _:
+            raise refused(path, f"{type(value).__name__} is not a JSON type")
+
+
+def from_struct(struct: struct_pb2.Struct) -> dict[str, object]:
+    """The Struct as a dict."""
+    return {key: _from_value(member) for key, member in struct.fields.items()}
+
+
+def _from_value(value: struct_pb2.Value) -> object:
+    match value.WhichOneof("kind"):
+        case "bool_value":
+            return value.bool_value
+        case "number_value":
+            return value.number_value
+        case "string_value":
+            return value.string_value
+        case "struct_value":
+            return from_struct(value.struct_value)
+        case "list_value":
+            return [_from_value(member) for member in value.list_value.values]
+        case _:
+            return None
+
+
+def to_timestamp(value: datetime | None, path: str) -> timestamp_pb2.Timestamp | None:
+    """A naive datetime is refused: it could mean any zone."""
+    if value is None:
+        return None
+    if value.utcoffset() is None:
+        raise refused(path, "the datetime needs a timezone")
+    since = value - _EPOCH
+    return timestamp_pb2.Timestamp(
+        seconds=since.days * 86_400 + since.seconds, nanos=since.microseconds * 1_000
+    )
+
+
+def from_timestamp(value: timestamp_pb2.Timestamp) -> datetime:
+    """Timezone-aware, in UTC, cut to the microsecond."""
+    return _EPOCH + timedelta(seconds=value.seconds, microseconds=value.nanos // 1_000)
+
+
+def to_duration(value: timedelta) -> duration_pb2.Duration:
+    """The duration, exactly."""
+    duration = duration_pb2.Duration()
+    duration.FromTimedelta(value)
+    return duration
