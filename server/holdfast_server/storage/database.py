@@ -1,0 +1,96 @@
+"""Connections and transactions: how every statement of the storage is run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from holdfast_server.domain.errors import DatabaseUnavailable, HoldfastError
+from holdfast_server.storage.dialect import Dialect
+
+T = TypeVar("T")
+Work = Callable[[AsyncConnection], Awaitable[T]]
+
+_ATTEMPTS = 3
+
+
+class Database:
+    """Runs work on a connection, in a transaction for writes.
+
+    Errors of the driver come out as DatabaseUnavailable where the database is away; what is left is a
+    bug of ours and comes out as it is.
+    """
+
+    def __init__(self, readers: AsyncEngine, writer: AsyncEngine, dialect: Dialect) -> None:
+        self._readers = readers
+        self._writer = writer
+        self.dialect = dialect
+        self.lost = asyncio.Event()
+        """Set when some work found the database away; whoever watches over it clears it."""
+
+    async def read(self, work: Work[T]) -> T:
+        """Run one statement or several that need no common snapshot."""
+        return await self._run(self._readers, work, begin=False)
+
+    async def write(self, work: Work[T]) -> T:
+        """Run work in a transaction, and commit it. A cancelled caller does not cancel it half-way."""
+        task = asyncio.ensure_future(self._run(self._writer, work, begin=True))
+        # Nobody may be left to see the error; asyncio would log it as never retrieved.
+        task.add_done_callback(lambda done: None if done.cancelled() else done.exception())
+        return await asyncio.shield(task)
+
+    async def _run(self, engine: AsyncEngine, work: Work[T], *, begin: bool) -> T:
+        for attempt in range(1, _ATTEMPTS + 1):
+            committing = False
+            try:
+                async with engine.connect() as connection:
+                    if not begin:
+                        return await work(connection)
+                    async with connection.begin() as transaction:
+                        result = await work(connection)
+                        committing = True
+                        await transaction.commit()
+                        return result
+            except HoldfastError:
+                raise
+            except Exception as error:
+                cause = driver_error(error)
+                # A connection may have died in the pool: a new one is worth a try, but not when the
+                # commit was sent, for it may have been carried out.
+                stale = isinstance(error, DBAPIError) and error.connection_invalidated and attempt == 1
+                if attempt < _ATTEMPTS and not committing and (stale or self.dialect.is_transient(cause)):
+                    continue
+                if isinstance(error, PoolTimeout) or self.dialect.is_unavailable(cause):
+                    self.lost.set()
+                    raise DatabaseUnavailable from error
+                raise
+        raise AssertionError("the last attempt returns or raises")
+
+    def pool_status(self) -> dict[str, int]:
+        """Return how many connections are open and in use."""
+        pool: Any = self._readers.sync_engine.pool
+        return {"size": pool.checkedin() + pool.checkedout(), "in_use": pool.checkedout()}
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._readers.dispose()
+        if self._writer is not self._readers:
+            await self._writer.dispose()
+
+
+def driver_error(error: BaseException) -> BaseException | None:
+    """Return the driver's own error inside of SQLAlchemy's wrappings."""
+    seen: BaseException | None = error
+    while isinstance(seen, DBAPIError) or (seen is not None and seen.__cause__ is not None):
+        inner = seen.orig if isinstance(seen, DBAPIError) and seen.orig is not None else seen.__cause__
+        if inner is None or inner is seen:
+            break
+        seen = inner
+    return seen
+
+

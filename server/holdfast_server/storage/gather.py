@@ -1,0 +1,104 @@
+"""Gathering: concurrent requests travel together."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from holdfast_server.domain.errors import Overloaded
+from holdfast_server.storage.observer import StorageObserver
+
+Q = TypeVar("Q")
+A = TypeVar("A")
+
+
+@dataclass(eq=False, slots=True)
+class Waiting(Generic[Q, A]):
+    """A request and the future of its answer."""
+
+    request: Q
+    weight: int
+    answer: asyncio.Future[A]
+
+    def succeed(self, answer: A) -> None:
+        """Answer it, unless its caller has gone."""
+        if not self.answer.done():
+            self.answer.set_result(answer)
+
+    def fail(self, error: BaseException) -> None:
+        """Fail it, unless its caller has gone."""
+        if not self.answer.done():
+            self.answer.set_exception(error)
+
+
+class Gatherer(Generic[Q, A]):
+    """Hands requests over in batches, `parallel` batches at a time.
+
+    A first request does not wait: its batch starts when the loop has run what is ready. While as many
+    batches as may be are under way, further requests gather, and the next batch takes them all, up to
+    `max_requests` or `max_weight` (in bytes). `run` must answer each request of its batch; an error that
+    it raises fails all that it left.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        run: Callable[[Sequence[Waiting[Q, A]]], Awaitable[None]],
+        observer: StorageObserver,
+        *,
+        parallel: int,
+        max_waiting: int,
+        max_requests: int = 512,
+        max_weight: int = 8 * 1024 * 1024,
+    ) -> None:
+        self._kind = kind
+        self._run = run
+        self._observer = observer
+        self._parallel = parallel
+        self._max_waiting = max_waiting
+        self._max_requests = max_requests
+        self._max_weight = max_weight
+        self._queue: deque[Waiting[Q, A]] = deque()
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    async def ask(self, request: Q, weight: int = 0) -> A:
+        """Return the answer to a request. Raises Overloaded when too many wait."""
+        if len(self._queue) >= self._max_waiting:
+            raise Overloaded(f"{len(self._queue)} requests are waiting for the database; retry later")
+        waiting: Waiting[Q, A] = Waiting(request, weight, asyncio.get_running_loop().create_future())
+        self._queue.append(waiting)
+        if len(self._under_way) < self._parallel:
+            task = asyncio.create_task(self._work_off())
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+        return await waiting.answer
+
+    async def _work_off(self) -> None:
+        while batch := self._take():
+            began = time.perf_counter()
+            try:
+                await self._run(batch)
+            except Exception as error:
+                for waiting in batch:
+                    waiting.fail(error)
+            self._observer.batch_written(self._kind, len(batch), time.perf_counter() - began)
+
+    def _take(self) -> list[Waiting[Q, A]]:
+        batch: list[Waiting[Q, A]] = []
+        weight = 0
+        while self._queue and len(batch) < self._max_requests:
+            weight += self._queue[0].weight
+            if batch and weight > self._max_weight:
+                break
+            waiting = self._queue.popleft()
+            if not waiting.answer.cancelled():
+                batch.append(waiting)
+        return batch
+
+    async def close(self) -> None:
+        """Wait for what is under way."""
+        await asyncio.gather(*self._under_way, return_exceptions=True)
