@@ -7,8 +7,8 @@
         await client.history.append(session.session_id, holdfast.Event.message("user", "Hello"))
         await client.states.save(session.session_id, {"step": 1})
 
-`connect_sync` gives the same client without `await`. `holdfast.errors` draws the tree of errors. The generated
-stubs are in `holdfast.v1`.
+`connect_sync` gives the same client without `await`. `holdfast.errors` draws the tree of errors. The
+generated stubs are in `holdfast.v1`.
 """
 
 from __future__ import annotations

@@ -27,7 +27,9 @@ class BackgroundLoop:
             if self._holders == 0:
                 started: Future[None] = Future()
                 # A daemon: a client that nobody closed must not keep the process from ending.
-                self._thread = threading.Thread(target=self._run, args=(started,), name="holdfast", daemon=True)
+                self._thread = threading.Thread(
+                    target=self._run, args=(started,), name="holdfast", daemon=True
+                )
                 self._thread.start()
                 started.result()
             self._holders += 1
@@ -47,7 +49,7 @@ class BackgroundLoop:
             coroutine.close()
             if self._loop is None:
                 raise RuntimeError("this Holdfast client is closed")
-            raise RuntimeError("a blocking Holdfast call in the clients' own event loop would wait for itself")
+            raise RuntimeError("a blocking call in the clients' own event loop would wait for itself")
         future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
         try:
             return future.result()

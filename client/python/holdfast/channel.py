@@ -68,6 +68,8 @@ class Stubs:
     """The generated stubs, for whatever the client does not wrap:
 
         await client.stubs.sessions.GetSession(request, metadata=client.call_metadata(), timeout=5)
+
+    They raise gRPC's own errors.
     """
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
@@ -91,7 +93,9 @@ class Connection:
     ) -> None:
         self.target = target or os.environ.get("HOLDFAST_TARGET") or DEFAULT_TARGET
         self.timeout = timeout
-        self.metadata: tuple[tuple[str, str], ...] = (("holdfast-namespace", _header(namespace, "namespace")),)
+        self.metadata: tuple[tuple[str, str], ...] = (
+            ("holdfast-namespace", _header(namespace, "namespace")),
+        )
         if token is not None:
             self.metadata += (("authorization", f"Bearer {_header(token, 'token')}"),)
         self.closed = False
@@ -112,7 +116,7 @@ class Connection:
             self._loop = loop
             self._channel = self._open()
         elif self._loop is not loop:
-            raise RuntimeError("a Holdfast client belongs to the event loop that first used it; make one for each")
+            raise RuntimeError("a Holdfast client belongs to the event loop that first used it")
         return self._channel
 
     @property

@@ -16,7 +16,8 @@ from holdfast.states import AsyncStates
 class AsyncClient:
     """A client of one namespace of a Holdfast server. `connect` makes it.
 
-    It belongs to one event loop. Any number of tasks may use it at the same time; one is enough for a process.
+    It belongs to one event loop. Any number of tasks may use it at the same time; one is enough for a
+    process.
     """
 
     sessions: AsyncSessions
@@ -79,14 +80,12 @@ def connect(
 
     The connection is opened by the first call, so this neither waits nor fails.
 
-    `target`: `host:port`, or any gRPC target; by default the environment's HOLDFAST_TARGET, or 127.0.0.1:7420.
-    `namespace`: the tenant; nothing is visible from another one.
-    `token`: the bearer token, where the server asks for one. Use it with TLS.
-    `tls`: True for the system's certificate authorities, or `grpc.ssl_channel_credentials(...)`.
-    `timeout`: the deadline of each call in seconds, retries included; each method takes its own `timeout` too,
-    and `math.inf` is none.
-    `options`: gRPC channel options, over the defaults in `holdfast.channel.DEFAULT_OPTIONS`, which also
-    explain the retries, limits and keepalive.
+    `target`: `host:port`, or any gRPC target; by default the environment's HOLDFAST_TARGET, or
+    127.0.0.1:7420. `namespace`: the tenant; nothing is visible from another one. `token`: the bearer token,
+    where the server asks for one. Use it with TLS. `tls`: True for the system's certificate authorities, or
+    `grpc.ssl_channel_credentials(...)`. `timeout`: the deadline of each call in seconds, retries included;
+    each method takes its own `timeout` too, and `math.inf` is none. `options`: gRPC channel options, over the
+    defaults in `holdfast.channel.DEFAULT_OPTIONS`, which also explain the retries, limits and keepalive.
     """
     return AsyncClient(
         Connection(target, namespace=namespace, token=token, tls=tls, timeout=timeout, options=options)

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
 from google.protobuf import timestamp_pb2
 
 from holdfast.errors import refused
-from holdfast.events import Blob, Body, Event, EventKind, Message, OtherPart, Part, Step, Text, ToolCall, ToolCallResponse
+from holdfast.events import (
+    Blob,
+    Body,
+    Event,
+    EventKind,
+    Message,
+    OtherPart,
+    Part,
+    Step,
+    Text,
+    ToolCall,
+    ToolCallResponse,
+)
 from holdfast.payload import Data, Json, Payload
 from holdfast.types import (
     EventGrouping,
@@ -24,7 +36,8 @@ from holdfast.types import (
     StateWrite,
 )
 from holdfast.v1 import history_service_pb2 as history_pb
-from holdfast.v1 import payload_pb2, session_service_pb2 as session_pb
+from holdfast.v1 import payload_pb2
+from holdfast.v1 import session_service_pb2 as session_pb
 from holdfast.values import build, from_struct, from_timestamp, to_payload, to_struct, to_timestamp
 
 K = TypeVar("K")
@@ -56,19 +69,19 @@ _GROUPINGS: dict[EventGrouping, history_pb.EventGrouping.ValueType] = {
 }
 
 
-def _lookup(table: dict[K, V], key: K, path: str) -> V:
+def _lookup(table: Mapping[K, V], key: K, path: str) -> V:
     try:
         return table[key]
-    except KeyError:
+    except (KeyError, TypeError):
         known = ", ".join(str(name) for name in table if name is not None)
         raise refused(path, f"{key!r} is not one of {known}") from None
 
 
-def to_status(status: SessionStatus | str, path: str = "status") -> session_pb.SessionStatus.ValueType:
+def to_status(status: SessionStatus, path: str = "status") -> session_pb.SessionStatus.ValueType:
     return _lookup(_STATUSES, status, path)
 
 
-def to_kinds(kinds: Iterable[EventKind | str]) -> list[history_pb.EventKind.ValueType]:
+def to_kinds(kinds: Iterable[EventKind]) -> list[history_pb.EventKind.ValueType]:
     return [_lookup(_KINDS, kind, "kinds") for kind in kinds]
 
 
@@ -282,7 +295,8 @@ def _from_part(message: history_pb.Part) -> Part:
 
 def to_receipts(messages: Sequence[history_pb.EventReceipt]) -> tuple[EventReceipt, ...]:
     return tuple(
-        EventReceipt(message.event_id, message.sequence, from_timestamp(message.create_time)) for message in messages
+        EventReceipt(receipt.event_id, receipt.sequence, from_timestamp(receipt.create_time))
+        for receipt in messages
     )
 
 

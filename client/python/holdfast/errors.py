@@ -19,6 +19,7 @@
 Code against the class or the `reason`; the message is for people and may change.
 """
 
+# ruff: noqa: N818, S105 -- the names are those of gRPC's codes and of the contract's reasons
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence

@@ -159,7 +159,7 @@ class Event:
         name: str = "",
         finish_reason: str = "",
         extra: Mapping[str, object] | Json | None = None,
-        type: str = "",
+        type: str = "",  # noqa: A002
         **fields: Unpack[EventFields],
     ) -> Event:
         """A message of a conversation: a text, or parts of which a plain string is a text.
@@ -186,7 +186,7 @@ class Event:
         action: str = "",
         observation: str = "",
         step_id: str = "",
-        type: str = "",
+        type: str = "",  # noqa: A002
         **fields: Unpack[EventFields],
     ) -> Event:
         """One turn of a thinking loop."""
@@ -194,7 +194,7 @@ class Event:
         return cls(type=type, body=body, **fields)
 
     @classmethod
-    def of(cls, type: str, value: object, **fields: Unpack[EventFields]) -> Event:
+    def of(cls, type: str, value: object, **fields: Unpack[EventFields]) -> Event:  # noqa: A002
         """An event of the caller's own type with a value: any JSON value, bytes, `Json` or `Data`."""
         return cls(type=type, body=to_payload(value, "value"), **fields)
 

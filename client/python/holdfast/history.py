@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 from holdfast.channel import Connection
 from holdfast.convert import (
@@ -30,7 +30,8 @@ class EventFilter(TypedDict, total=False):
     """Which events: all conditions that are given must hold.
 
     `types`: any of these; one that ends with `.*` stands for all that begin with what is before the star.
-    `kinds`: any of these. `labels`: all of these. `event_time_from` is inclusive, `event_time_until` exclusive.
+    `kinds`: any of these. `labels`: all of these. `event_time_from` is inclusive, `event_time_until`
+    exclusive.
     """
 
     types: Iterable[str]
@@ -63,8 +64,8 @@ class AsyncHistory:
             await client.history.append("order-42", Event.message("user", "Where is my parcel?"))
 
         An event has its id from the start, so appending the same object again changes nothing and returns the
-        first receipt. With `expected_last_sequence` (0: the history must be empty) nothing is appended unless it
-        is the actual one. Raises NotFound, AlreadyExists, SequenceMismatch.
+        first receipt. With `expected_last_sequence` (0: the history must be empty) nothing is appended unless
+        it is the actual one. Raises NotFound, AlreadyExists, SequenceMismatch.
         """
         request = build(
             "",
@@ -87,7 +88,7 @@ class AsyncHistory:
         page_token: str = "",
         include_total_size: bool = False,
         timeout: float | None = None,
-        **filter: Unpack[EventFilter],
+        **conditions: Unpack[EventFilter],
     ) -> AsyncPager[Event]:
         """Events by sequence, ascending unless `order` says otherwise.
 
@@ -95,9 +96,9 @@ class AsyncHistory:
                 print(event.sequence, event.body)
             newest = (await client.history.list("order-42", order="descending", page_size=5).page()).items
 
-        Both bounds are exclusive; `before_sequence` 0 is none. The conditions are those of `EventFilter`; with
-        `trace_id`, `session_id` may be empty: then all sessions are searched. `page_size` is 100 unless given, at
-        most 1,000; `timeout` holds for each page. Raises NotFound.
+        Both bounds are exclusive; `before_sequence` 0 is none. The conditions are those of `EventFilter`;
+        with `trace_id`, `session_id` may be empty: then all sessions are searched. `page_size` is 100 unless
+        given, at most 1,000; `timeout` holds for each page. Raises NotFound.
         """
         request = build(
             "",
@@ -106,7 +107,7 @@ class AsyncHistory:
             page_size=page_size,
             page_token=page_token,
             order=to_order(order),
-            filter=_to_filter(filter),
+            filter=_to_filter(conditions),
             after_sequence=after_sequence,
             before_sequence=before_sequence,
             include_total_size=include_total_size,
@@ -132,7 +133,7 @@ class AsyncHistory:
         *,
         only_new: bool = False,
         give_up_after: float | None = None,
-        **filter: Unpack[EventFilter],
+        **conditions: Unpack[EventFilter],
     ) -> AsyncTail:
         """The events after a sequence, then each one as it is committed: once, in order, across reconnects.
 
@@ -153,7 +154,7 @@ class AsyncHistory:
             session_id=session_id,
             after_sequence=after_sequence,
             only_new=only_new,
-            filter=_to_filter(filter),
+            filter=_to_filter(conditions),
         )
         return AsyncTail(self._connection, request, give_up_after)
 
@@ -171,25 +172,26 @@ class AsyncHistory:
     ) -> Replaced:
         """Remove events and append others in their place, at once.
 
-            await client.history.replace("order-42", [Event.message("system", summary)], kinds=[EventKind.MESSAGE])
+            await client.history.replace("order-42", [Event.message("system", summary)],
+            kinds=[EventKind.MESSAGE])
 
-        All are removed, or those after a sequence, or so many of the newest; with `kinds`, only of these kinds.
-        Events of the server's own types stay, and sequences are never used again. `clear`, `pop` and `rewind` say
-        the common cases. Raises NotFound, SequenceMismatch, AlreadyExists.
+        All are removed, or those after a sequence, or so many of the newest; with `kinds`, only of these
+        kinds. Events of the server's own types stay, and sequences are never used again. `clear`, `pop` and
+        `rewind` say the common cases. Raises NotFound, SequenceMismatch, AlreadyExists.
         """
-        if after_sequence is not None and newest is not None:
+        given: dict[str, Any] = {"after_sequence": after_sequence, "newest": newest}
+        span = {name: value for name, value in given.items() if value is not None} or {"all": True}
+        if len(span) > 1:
             raise refused("newest", "give after_sequence or newest, not both")
         request = build(
             "",
             pb.ReplaceEventsRequest,
             session_id=session_id,
-            all=True if after_sequence is None and newest is None else None,
-            after_sequence=after_sequence,
-            newest=newest,
             kinds=to_kinds(kinds),
             events=to_event_messages(events),
             expected_last_sequence=expected_last_sequence,
             request_id=request_id or new_id(),
+            **span,
         )
         answer = await self._connection.call(self._connection.stubs.history.ReplaceEvents, request, timeout)
         return Replaced(answer.removed_count, to_receipts(answer.receipts), answer.last_sequence)
@@ -248,14 +250,14 @@ class AsyncHistory:
         *,
         bucket: timedelta | None = None,
         timeout: float | None = None,
-        **filter: Unpack[EventFilter],
+        **conditions: Unpack[EventFilter],
     ) -> tuple[EventSummary, ...]:
         """Count events by `"type"`, `"actor"`, `"time"` or several, or all of them as one group.
 
             by_hour = await client.history.summarize("order-42", ["time", "type"], bucket=timedelta(hours=1))
 
-        `"time"` needs a `bucket` of whole seconds. The conditions are those of `EventFilter`. Ordered by bucket,
-        type and actor. Raises NotFound.
+        `"time"` needs a `bucket` of whole seconds. The conditions are those of `EventFilter`. Ordered by
+        bucket, type and actor. Raises NotFound.
         """
         request = build(
             "",
@@ -263,25 +265,25 @@ class AsyncHistory:
             session_id=session_id,
             group_by=to_groupings(group_by),
             bucket=None if bucket is None else to_duration(bucket),
-            filter=_to_filter(filter),
+            filter=_to_filter(conditions),
         )
         answer = await self._connection.call(self._connection.stubs.history.SummarizeEvents, request, timeout)
         return tuple(to_summary(summary) for summary in answer.summaries)
 
 
-def _to_filter(filter: EventFilter) -> pb.EventFilter | None:
-    if not filter:
+def _to_filter(conditions: EventFilter) -> pb.EventFilter | None:
+    if not conditions:
         return None
     return build(
         "filter.",
         pb.EventFilter,
-        types=list(filter.get("types", ())),
-        kinds=to_kinds(filter.get("kinds", ())),
-        actor=filter.get("actor", ""),
-        run_id=filter.get("run_id", ""),
-        task_id=filter.get("task_id", ""),
-        trace_id=filter.get("trace_id", ""),
-        labels=filter.get("labels"),
-        event_time_from=to_timestamp(filter.get("event_time_from"), "filter.event_time_from"),
-        event_time_until=to_timestamp(filter.get("event_time_until"), "filter.event_time_until"),
+        types=list(conditions.get("types", ())),
+        kinds=to_kinds(conditions.get("kinds", ())),
+        actor=conditions.get("actor", ""),
+        run_id=conditions.get("run_id", ""),
+        task_id=conditions.get("task_id", ""),
+        trace_id=conditions.get("trace_id", ""),
+        labels=conditions.get("labels"),
+        event_time_from=to_timestamp(conditions.get("event_time_from"), "filter.event_time_from"),
+        event_time_until=to_timestamp(conditions.get("event_time_until"), "filter.event_time_until"),
     )

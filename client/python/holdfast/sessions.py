@@ -91,8 +91,8 @@ class AsyncSessions:
             async for session in client.sessions.list(user_id="u-1", statuses=[SessionStatus.ACTIVE]):
                 print(session.title)
 
-        `labels` and the top-level members of `metadata` must be there with these values. `create_time_until` is
-        exclusive. `page_size` is 20 unless given, at most 100; `timeout` holds for each page.
+        `labels` and the top-level members of `metadata` must be there with these values. `create_time_until`
+        is exclusive. `page_size` is 20 unless given, at most 100; `timeout` holds for each page.
         """
         request = build(
             "",
@@ -146,10 +146,10 @@ class AsyncSessions:
             await client.sessions.update("order-42", title="Refund", metadata={"step": 3, "draft": None})
             await client.sessions.update("order-42", title="", labels={}, replace=True)
 
-        Without `replace`, `labels` are added to and `metadata` is merged (RFC 7396: None removes its key). With
-        `replace`, each field that is given becomes exactly that, also when it is empty; `retention="default"`,
-        the server's default, needs it. Concurrent updates are applied one after the other, none is lost.
-        Raises NotFound, VersionMismatch.
+        Without `replace`, `labels` are added to and `metadata` is merged (RFC 7396: None removes its key).
+        With `replace`, each field that is given becomes exactly that, also when it is empty;
+        `retention="default"`, the server's default, needs it. Concurrent updates are applied one after the
+        other, none is lost. Raises NotFound, VersionMismatch.
         """
         given = {
             name: value
@@ -174,10 +174,10 @@ class AsyncSessions:
             "",
             pb.Session,
             session_id=session_id,
-            user_id=user_id,
-            agent_id=agent_id,
-            task_id=task_id,
-            title=title,
+            user_id=user_id or "",
+            agent_id=agent_id or "",
+            task_id=task_id or "",
+            title=title or "",
             labels=labels,
             metadata=to_struct(metadata),
         )
@@ -204,7 +204,8 @@ class AsyncSessions:
         request_id: str | None = None,
         timeout: float | None = None,
     ) -> Session:
-        """Move a session along its life cycle: PENDING to ACTIVE or EXPIRED; ACTIVE to COMPLETED, FAILED or EXPIRED.
+        """Move a session along its life cycle: PENDING to ACTIVE or EXPIRED; ACTIVE to COMPLETED, FAILED or
+        EXPIRED.
 
         `reason` and `actor` are kept in its history, in the event `holdfast.session.<status>`. `activate`,
         `complete`, `fail` and `expire` say the same shorter.
@@ -261,8 +262,8 @@ class AsyncSessions:
     ) -> None:
         """Delete a session with all that hangs on it, at once and for good.
 
-        Raises VersionMismatch, and NotFound unless `allow_missing`. If the first answer is lost, the retry may
-        find the session gone already and raise NotFound: `allow_missing` spares you the doubt.
+        Raises VersionMismatch, and NotFound unless `allow_missing`. If the first answer is lost, the retry
+        may find the session gone already and raise NotFound: `allow_missing` spares you the doubt.
         """
         request = build(
             "",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from holdfast.channel import Connection
 from holdfast.convert import new_id, to_order, to_state, to_write
@@ -41,9 +42,7 @@ class AsyncStates:
         `expected_version` (0: the key must not exist) nothing is changed unless it is the actual one.
         Raises NotFound, FailedPrecondition if the session has ended, VersionMismatch.
         """
-        write = StateWrite(
-            key, value, metadata=metadata, run_id=run_id, expected_version=expected_version
-        )
+        write = StateWrite(key, value, metadata=metadata, run_id=run_id, expected_version=expected_version)
         return (await self._save(session_id, [write], [""], request_id, timeout))[0]
 
     async def save_many(
@@ -99,12 +98,13 @@ class AsyncStates:
         request_id: str | None = None,
         timeout: float | None = None,
     ) -> State:
-        """Apply a JSON merge patch (RFC 7396: None removes a member) to the newest version, and save the result.
+        """Apply a JSON merge patch (RFC 7396: None removes a member) to the newest version, and save the
+        result.
 
             state = await client.states.patch("order-42", {"step": 3, "draft": None})
 
-        Members that the patch does not name keep their text exactly. Raises NotFound, FailedPrecondition if the
-        session has ended or the state is not JSON, VersionMismatch.
+        Members that the patch does not name keep their text exactly. Raises NotFound, FailedPrecondition if
+        the session has ended or the state is not JSON, VersionMismatch.
         """
         request = build(
             "",
@@ -127,9 +127,11 @@ class AsyncStates:
         *,
         timeout: float | None = None,
     ) -> State:
-        """The newest version of a key, or the one asked for. Raises NotFound.
+        """The newest version of a key, or the one asked for.
 
             cart = (await client.states.load("order-42", "cart")).value
+
+        Raises NotFound.
         """
         request = build("", pb.LoadStateRequest, session_id=session_id, key=key, version=version)
         stub = self._connection.stubs.sessions
@@ -152,13 +154,14 @@ class AsyncStates:
         include_total_size: bool = False,
         timeout: float | None = None,
     ) -> AsyncPager[State]:
-        """The states of a session by key, ascending unless `order` says otherwise. All given filters must hold.
+        """The states of a session by key, ascending unless `order` says otherwise. All given filters must
+        hold.
 
             async for state in client.states.list("order-42", key_prefix="checkpoint/"):
                 print(state.key, state.version)
 
-        `key_after` and `key_before` are exclusive. `all_versions`: every kept version, the newer of a key first.
-        `page_size` is 20 unless given, at most 100; `timeout` holds for each page. Raises NotFound.
+        `key_after` and `key_before` are exclusive. `all_versions`: every kept version, the newer of a key
+        first. `page_size` is 20 unless given, at most 100; `timeout` holds for each page. Raises NotFound.
         """
         request = build(
             "",
@@ -205,24 +208,17 @@ class AsyncStates:
             await client.states.delete("order-42", ["cart", "address"])
             await client.states.delete("order-42", key_prefix="checkpoint/")
 
-        Exactly one selection is needed: `keys` (one, or up to 100), `key_prefix`, `run_id` (those whose newest
-        version was saved by this run) or `every_key`. Keys that are not there are passed over.
-        Raises NotFound for the session, FailedPrecondition if it has ended.
+        Exactly one selection is needed: `keys` (one, or up to 100), `key_prefix`, `run_id` (those whose
+        newest version was saved by this run) or `every_key`. Keys that are not there are passed over. Raises
+        NotFound for the session, FailedPrecondition if it has ended.
         """
-        if sum((keys is not None, key_prefix != "", run_id != "", every_key)) != 1:
-            raise refused("keys", "give exactly one of keys, key_prefix, run_id and every_key")
-        request = build(
-            "",
-            pb.DeleteStatesRequest,
-            session_id=session_id,
-            keys=(
-                None
-                if keys is None
-                else build("keys.", pb.StateKeys, keys=[keys] if isinstance(keys, str) else list(keys))
-            ),
-            key_prefix=key_prefix or None,
-            run_id=run_id or None,
-            all=every_key or None,
-        )
+        given: dict[str, Any] = {"key_prefix": key_prefix, "run_id": run_id, "all": every_key}
+        selection = {name: value for name, value in given.items() if value}
+        if keys is not None:
+            listed = [keys] if isinstance(keys, str) else list(keys)
+            selection["keys"] = build("keys.", pb.StateKeys, keys=listed)
+        if len(selection) != 1:
+            raise refused("selection", "give exactly one of keys, key_prefix, run_id and every_key")
+        request = build("", pb.DeleteStatesRequest, session_id=session_id, **selection)
         answer = await self._connection.call(self._connection.stubs.sessions.DeleteStates, request, timeout)
         return answer.deleted_count

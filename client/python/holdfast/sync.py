@@ -1,8 +1,8 @@
 """The blocking client: the asynchronous one, whose coroutines run in a background event loop.
 
-Nothing is written twice. `blocking(AsyncSessions.get)` is `AsyncSessions.get` as a method that waits, with its
-name, its docstring and, by way of ParamSpec, its exact signature: type checkers and editors derive it from the
-original, so there is no stub file that could grow stale. A test holds that no method is left out.
+Nothing is written twice. `blocking(AsyncSessions.get)` is `AsyncSessions.get` as a method that waits, with
+its name, its docstring and, by way of ParamSpec, its exact signature: type checkers and editors derive it
+from the original, so there is no stub file that could grow stale. A test holds that no method is left out.
 """
 
 from __future__ import annotations
@@ -13,10 +13,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from types import TracebackType
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
-import grpc
-
 from holdfast.background import background
-from holdfast.channel import ChannelOptions
 from holdfast.client import AsyncClient, connect
 from holdfast.events import Event
 from holdfast.history import AsyncHistory
@@ -78,6 +75,8 @@ class Pager(Generic[T]):
 
         for session in client.sessions.list(user_id="u-1"): ...
         page = client.sessions.list(page_size=50, include_total_size=True).page()
+
+    AsyncPager says more.
     """
 
     def __init__(self, inner: AsyncPager[T]) -> None:
@@ -97,7 +96,8 @@ class Pager(Generic[T]):
 
 
 class Tail:
-    """The events of a session, one by one, without end. `AsyncTail` says more; `close` may come from any thread."""
+    """The events of a session, one by one, without end. `AsyncTail` says more; `close` may come from any
+    thread."""
 
     def __init__(self, inner: AsyncTail) -> None:
         self._inner = inner
@@ -181,7 +181,8 @@ class History:
 
 
 class Client:
-    """A blocking client of one namespace of a Holdfast server, for any number of threads. `connect_sync` makes it."""
+    """A blocking client of one namespace of a Holdfast server, for any number of threads. `connect_sync`
+    makes it."""
 
     sessions: Sessions
     """Sessions and their life cycle."""
@@ -231,8 +232,8 @@ def _blocking_connect(make: Callable[P, AsyncClient]) -> Callable[P, Client]:
                 session = client.sessions.create(user_id="u-1")
                 client.states.save(session.session_id, {"step": 1})
 
-        Its methods are those of the AsyncClient, without `await`. Any number of threads may use it. The clients
-        of a process share one background thread, which ends with the last one's `close`.
+        Its methods are those of the AsyncClient, without `await`. Any number of threads may use it. The
+        clients of a process share one background thread, which ends with the last one's `close`.
         """
         return Client(make(*args, **kwargs))
 

@@ -24,11 +24,13 @@ _LAST_BACKOFF = 5.0
 class AsyncTail:
     """The events of a session, one by one, without end. `client.history.tail` makes it.
 
-    It may be left and taken up again, also after a cancelled wait (`asyncio.timeout`): it goes on where it was.
-    One task reads it at a time. It ends when it or its client is closed.
+    It may be left and taken up again, also after a cancelled wait (`asyncio.timeout`): it goes on where it
+    was. One task reads it at a time. It ends when it or its client is closed.
     """
 
-    def __init__(self, connection: Connection, request: pb.TailEventsRequest, give_up_after: float | None) -> None:
+    def __init__(
+        self, connection: Connection, request: pb.TailEventsRequest, give_up_after: float | None
+    ) -> None:
         self._connection = connection
         self._request = request
         self._give_up_after = give_up_after
@@ -96,8 +98,8 @@ class AsyncTail:
                 if not isinstance(lost, Unavailable):
                     raise lost from error
             except asyncio.CancelledError:
-                # gRPC cancels the stream with the task that reads it. It also raises this to a task that nobody
-                # cancelled, when the stream is closed under it.
+                # gRPC cancels the stream with the task that reads it. It also raises this to a task that
+                # nobody cancelled, when the stream is closed under it.
                 self._call = None
                 task = asyncio.current_task()
                 if task is not None and task.cancelling():

@@ -18,7 +18,8 @@ Retention: TypeAlias = timedelta | Literal["never"]
 
 
 class SessionStatus(StrEnum):
-    """Where a session stands in its life: PENDING to ACTIVE or EXPIRED; ACTIVE to COMPLETED, FAILED or EXPIRED."""
+    """Where a session stands in its life: PENDING to ACTIVE or EXPIRED; ACTIVE to COMPLETED, FAILED or
+    EXPIRED."""
 
     PENDING = "pending"
     """Created, not begun."""

@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from google.protobuf import duration_pb2, struct_pb2, timestamp_pb2
 
@@ -29,9 +29,10 @@ def build(path: str, kind: Callable[P, M], *args: P.args, **fields: P.kwargs) ->
     try:
         return kind(*args, **fields)
     except (TypeError, ValueError):
+        alone: Callable[..., object] = kind
         for name, value in fields.items():
             try:
-                kind(**{name: value})  # type: ignore[call-arg]
+                alone(**{name: value})
             except UnicodeEncodeError:
                 raise refused(f"{path}{name}", _SURROGATE) from None
             except (TypeError, ValueError) as error:
@@ -49,9 +50,7 @@ def to_json(value: object, path: str) -> str:
     try:
         text = _encode(value)
         text.encode()
-        for container, where in _containers(value, path):
-            if isinstance(container, dict) and not all(isinstance(key, str) for key in container):
-                raise refused(where, "a JSON object has strings as keys")
+        _check_keys(value, path)
     except RecursionError:
         raise refused(path, "nested too deeply") from None
     except (TypeError, ValueError) as error:  # UnicodeEncodeError is a ValueError
@@ -69,53 +68,66 @@ def to_payload(value: object, path: str) -> Payload:
     return Json(to_json(value, path))
 
 
-def _containers(value: object, path: str) -> Iterator[tuple[object, str]]:
-    """Each object and array in a JSON value, with its path."""
-    pending = [(value, path)]
+def _check_keys(value: object, path: str) -> None:
+    """Refuse keys that are not strings: json would write 1 and "1" as the same key."""
+    pending = [value]
     while pending:
-        container, where = pending.pop()
-        if isinstance(container, dict):
-            members = [(member, f"{where}.{key}") for key, member in container.items() if _holds(member)]
-        elif isinstance(container, list | tuple):
-            members = [(member, f"{where}[{i}]") for i, member in enumerate(container) if _holds(member)]
-        else:
-            continue
-        yield container, where
-        pending.extend(members)
+        item = pending.pop()
+        if isinstance(item, dict):
+            if not all(isinstance(key, str) for key in item):
+                raise refused(*_culprit(value, path))
+            pending.extend(item.values())
+        elif isinstance(item, list | tuple):
+            pending.extend(item)
 
 
-def _holds(value: object) -> bool:
-    return isinstance(value, dict | list | tuple)
+def _members(value: object, path: str) -> Iterator[tuple[object, str]]:
+    """What an object or array holds, each with its path."""
+    if isinstance(value, dict):
+        yield from ((member, f"{path}.{key}") for key, member in value.items())
+    elif isinstance(value, list | tuple):
+        yield from ((member, f"{path}[{index}]") for index, member in enumerate(value))
 
 
 def _culprit(value: object, path: str) -> tuple[str, str]:
-    """Where a value is not JSON, and why; only the path given, and nothing, if no single place is at fault."""
+    """Where a value is not JSON, and why; only the path given, and nothing, if no single place is at
+    fault."""
     seen: set[int] = set()
     pending = [(value, path)]
     while pending:
         item, where = pending.pop()
-        if isinstance(item, str):
-            if not _is_text(item):
-                return where, _SURROGATE
-        elif isinstance(item, float):
-            if not math.isfinite(item):
-                return where, f"{item} is not a JSON number"
-        elif isinstance(item, dict | list | tuple):
+        if isinstance(item, dict | list | tuple):
             if id(item) in seen:
                 continue
             seen.add(id(item))
-            if isinstance(item, dict):
-                for key in item:
-                    if not isinstance(key, str):
-                        return where, "a JSON object has strings as keys"
-                    if not _is_text(key):
-                        return where, f"in a key: {_SURROGATE}"
-                pending.extend((member, f"{where}.{key}") for key, member in reversed(item.items()))
-            else:
-                pending.extend((member, f"{where}[{i}]") for i, member in reversed(list(enumerate(item))))
-        elif not (item is None or isinstance(item, int)):
-            return where, f"{type(item).__name__} is not a JSON type"
+            if isinstance(item, dict) and (why := _key_fault(item)):
+                return where, why
+            pending.extend(_members(item, where))
+        elif why := _fault(item):
+            return where, why
     return path, ""
+
+
+def _fault(value: object) -> str:
+    """Why a value that holds no others is not JSON, or nothing."""
+    match value:
+        case None | int():
+            return ""
+        case str():
+            return "" if _is_text(value) else _SURROGATE
+        case float():
+            return "" if math.isfinite(value) else f"{value} is not a JSON number"
+        case _:
+            return f"{type(value).__name__} is not a JSON type"
+
+
+def _key_fault(value: Mapping[Any, object]) -> str:
+    for key in value:
+        if not isinstance(key, str):
+            return "a JSON object has strings as keys"
+        if not _is_text(key):
+            return f"in a key: {_SURROGATE}"
+    return ""
 
 
 def _is_text(value: str) -> bool:
@@ -139,11 +151,9 @@ def _fill(struct: struct_pb2.Struct, value: Mapping[str, object], path: str, dep
     if not isinstance(value, Mapping):
         raise refused(path, f"a mapping is needed, not {type(value).__name__}")
     struct.fields.clear()  # marks a nested Struct as set even when it stays empty
+    if why := _key_fault(value):
+        raise refused(path, why)
     for key, member in value.items():
-        if not isinstance(key, str):
-            raise refused(path, "a JSON object has strings as keys")
-        if not _is_text(key):
-            raise refused(path, f"in a key: {_SURROGATE}")
         _set(struct.fields[key], member, f"{path}.{key}", depth)
 
 
@@ -159,13 +169,9 @@ def _set(target: struct_pb2.Value, value: object, path: str, depth: int) -> None
             if abs(value) > _MAX_EXACT:
                 raise refused(path, "numbers are doubles here, which hold integers to 2^53; use a string")
             target.number_value = value
-        case float():
-            if not math.isfinite(value):
-                raise refused(path, f"{value} is not a JSON number")
+        case float() if math.isfinite(value):
             target.number_value = value
-        case str():
-            if not _is_text(value):
-                raise refused(path, _SURROGATE)
+        case str() if _is_text(value):
             target.string_value = value
         case Mapping():
             target.struct_value.SetInParent()
@@ -175,7 +181,7 @@ def _set(target: struct_pb2.Value, value: object, path: str, depth: int) -> None
             for index, member in enumerate(value):
                 _set(target.list_value.values.add(), member, f"{path}[{index}]", depth + 1)
         case _:
-            raise refused(path, f"{type(value).__name__} is not a JSON type")
+            raise refused(path, _fault(value))
 
 
 def from_struct(struct: struct_pb2.Struct) -> dict[str, object]:
