@@ -9,9 +9,9 @@ from enum import IntEnum, StrEnum
 
 from holdfast_server.domain import limits
 from holdfast_server.domain.errors import InvalidField
-from holdfast_server.domain.ids import check_optional_id, new_id
+from holdfast_server.domain.ids import check_id, check_optional_id
 from holdfast_server.domain.messages import Message, Step, check_message, check_step
-from holdfast_server.domain.values import Payload, check_labels, check_payload, dump_json
+from holdfast_server.domain.values import Payload, check_count, check_labels, check_payload, dump_json
 
 RESERVED_PREFIX = "holdfast."
 """Types of the server's own: only we write and nobody removes them."""
@@ -31,7 +31,10 @@ Body = Message | Step | Payload | None
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened: to be appended (no sequence yet) or stored. Times are aware, in UTC."""
+    """Something that happened: to be appended (no sequence yet) or stored. Times are aware, in UTC.
+
+    An event to be appended without an id gets a new one, and need not be looked for in the history.
+    """
 
     event_id: str
     type: str
@@ -52,8 +55,8 @@ class Event:
         return _KINDS[type(self.body)]
 
     def checked(self, path: str) -> Event:
-        """Return the event within all bounds, with its id and type. Raises InvalidField."""
-        event_id = check_optional_id(f"{path}.event_id", self.event_id) or new_id()
+        """Return the event within all bounds, with its type. Raises InvalidField."""
+        check_optional_id(f"{path}.event_id", self.event_id)
         event_type = check_optional_id(f"{path}.type", self.type) or _DEFAULT_TYPES[self.kind]
         if event_type.startswith(RESERVED_PREFIX):
             raise InvalidField(f"{path}.type", f"'{RESERVED_PREFIX}…' types are the server's own")
@@ -63,7 +66,7 @@ class Event:
         check_optional_id(f"{path}.trace_id", self.trace_id)
         _check_body(path, self.body)
         labels = check_labels(f"{path}.labels", self.labels)
-        return replace(self, event_id=event_id, type=event_type, labels=labels)
+        return replace(self, type=event_type, labels=labels)
 
     def says_the_same(self, sent: Event) -> bool:
         """Whether `sent` is this stored event once more; a time that it leaves to us is no difference."""
@@ -102,6 +105,14 @@ class Replacement:
     kinds: frozenset[EventKind] = frozenset()
     events: Sequence[Event] = ()
 
+    def checked(self) -> Replacement:
+        """Return the replacement within all bounds, its events with their types. Raises InvalidField."""
+        if self.after_sequence is not None and self.after_sequence < 0:
+            raise InvalidField("after_sequence", f"is {self.after_sequence}; it must not be negative")
+        if self.newest is not None and self.newest < 1:
+            raise InvalidField("newest", f"is {self.newest}; it must be at least 1")
+        return replace(self, events=check_events(self.events, at_least=0))
+
 
 @dataclass(frozen=True, slots=True)
 class Replaced:
@@ -125,6 +136,15 @@ class EventFilter:
     labels: Mapping[str, str] = field(default_factory=dict)
     happened_from: datetime | None = None
     happened_until: datetime | None = None
+
+    def checked(self, path: str) -> EventFilter:
+        """Return the filter within all bounds. Raises InvalidField."""
+        check_count(f"{path}.types", self.types, limits.FILTER_VALUES)
+        for index, event_type in enumerate(self.types):
+            check_id(f"{path}.types[{index}]", event_type)
+        for name in ("actor", "run_id", "task_id", "trace_id"):
+            check_optional_id(f"{path}.{name}", getattr(self, name))
+        return replace(self, labels=check_labels(f"{path}.labels", self.labels))
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +183,7 @@ def check_events(events: Sequence[Event], at_least: int = 1) -> list[Event]:
     if len(checked) > 1:
         seen: set[str] = set()
         for index, event in enumerate(checked):
-            if event.event_id in seen:
+            if event.event_id and event.event_id in seen:
                 raise InvalidField(
                     f"events[{index}].event_id", f"'{event.event_id}' stands twice in the request"
                 )
@@ -183,7 +203,7 @@ def check_bucket(bucket: timedelta | None, groups: Sequence[Grouping]) -> int:
 def server_event(name: str, actor: str = "", event_id: str = "", **details: object) -> Event:
     """Return an event of the server's own, such as `holdfast.session.active`."""
     return Event(
-        event_id=event_id or new_id(),
+        event_id=event_id,
         type=RESERVED_PREFIX + name,
         actor=actor,
         body=Payload(json=dump_json(details)),

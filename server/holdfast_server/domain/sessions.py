@@ -16,6 +16,7 @@ from holdfast_server.domain.merge_patch import merge
 from holdfast_server.domain.values import (
     JsonObject,
     JsonScalar,
+    check_count,
     check_labels,
     check_metadata,
     check_text,
@@ -149,6 +150,10 @@ class SessionChange:
     fields: SessionFields
     replaced: frozenset[str] | None = None
 
+    def checked(self) -> SessionChange:
+        """Return the change within all bounds. Raises InvalidField."""
+        return replace(self, fields=check_fields("session", self.fields))
+
     def apply(self, current: SessionFields) -> SessionFields:
         """Return the fields after the change. Raises InvalidField when they pass a bound."""
         new = self.fields
@@ -200,6 +205,13 @@ class SessionFilter:
     metadata: Mapping[str, JsonScalar] = field(default_factory=dict)
     created_from: datetime | None = None
     created_until: datetime | None = None
+
+    def checked(self) -> SessionFilter:
+        """Return the filter within all bounds. Raises InvalidField."""
+        check_count("statuses", self.statuses, limits.FILTER_VALUES)
+        for name in ("user_id", "agent_id", "parent_session_id", "task_id"):
+            check_optional_id(name, getattr(self, name))
+        return replace(self, labels=check_labels("labels", self.labels))
 
 
 def check_fields(path: str, fields: SessionFields) -> SessionFields:

@@ -8,8 +8,17 @@ from datetime import datetime
 
 from holdfast_server.domain import limits
 from holdfast_server.domain.errors import InvalidField
-from holdfast_server.domain.ids import check_optional_id, check_state_key
-from holdfast_server.domain.values import JsonObject, JsonScalar, Payload, check_metadata, check_payload
+from holdfast_server.domain.ids import check_id, check_optional_id, check_state_key
+from holdfast_server.domain.values import (
+    JsonObject,
+    JsonScalar,
+    Payload,
+    check_json,
+    check_metadata,
+    check_payload,
+    check_size,
+    utf8_size,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +66,17 @@ class StatePatch:
     run_id: str = ""
     expected_version: int | None = None
 
+    def checked(self) -> StatePatch:
+        """Return the patch within all bounds, with its default key. Raises InvalidField."""
+        check_state_key("key", self.key)
+        if not self.merge_patch:
+            raise InvalidField("merge_patch", "is required")
+        check_size("merge_patch", utf8_size(self.merge_patch))
+        check_json("merge_patch", self.merge_patch)
+        check_optional_id("run_id", self.run_id)
+        check_expected_version("expected_version", self.expected_version)
+        return replace(self, key=self.key or limits.DEFAULT_STATE_KEY)
+
 
 @dataclass(frozen=True, slots=True)
 class StateFilter:
@@ -70,6 +90,13 @@ class StateFilter:
     all_versions: bool = False
     omit_payload: bool = False
 
+    def checked(self) -> StateFilter:
+        """Return the filter within all bounds. Raises InvalidField."""
+        for name in ("key_prefix", "key_after", "key_before"):
+            check_state_key(name, getattr(self, name))
+        check_optional_id("run_id", self.run_id)
+        return self
+
 
 @dataclass(frozen=True, slots=True)
 class StateSelection:
@@ -78,6 +105,20 @@ class StateSelection:
     keys: Sequence[str] | None = None
     key_prefix: str | None = None
     run_id: str | None = None
+
+    def checked(self) -> StateSelection:
+        """Return the selection within all bounds. Raises InvalidField."""
+        if self.keys is not None:
+            if not 1 <= len(self.keys) <= limits.STATES_PER_REQUEST:
+                allowed = f"1 to {limits.STATES_PER_REQUEST} are allowed"
+                raise InvalidField("keys.keys", f"has {len(self.keys)} entries; {allowed}")
+            for index, key in enumerate(self.keys):
+                _check_required_key(f"keys.keys[{index}]", key)
+        if self.key_prefix is not None:
+            _check_required_key("key_prefix", self.key_prefix)
+        if self.run_id is not None:
+            check_id("run_id", self.run_id)
+        return self
 
 
 def check_writes(writes: Sequence[StateWrite]) -> list[StateWrite]:
@@ -93,6 +134,12 @@ def check_writes(writes: Sequence[StateWrite]) -> list[StateWrite]:
             raise InvalidField(f"writes[{index}].key", f"'{write.key}' stands twice in the request")
         seen.add(write.key)
     return checked
+
+
+def _check_required_key(field: str, key: str) -> None:
+    if not key:
+        raise InvalidField(field, "is required")
+    check_state_key(field, key)
 
 
 def check_expected_version(field: str, version: int | None) -> None:

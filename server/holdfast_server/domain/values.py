@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import TypeAlias
@@ -81,6 +81,12 @@ def check_payload(field: str, payload: Payload) -> Payload:
     else:
         raise InvalidField(field, "must have `json` or `data`")
     return payload
+
+
+def check_count(field: str, values: Sequence[object], maximum: int) -> None:
+    """Raise InvalidField when there are more values than `maximum`."""
+    if len(values) > maximum:
+        raise InvalidField(field, f"has {len(values)} entries; at most {maximum} are allowed")
 
 
 def check_size(field: str, size: int) -> None:
