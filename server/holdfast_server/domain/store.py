@@ -213,8 +213,8 @@ class EventStore(Protocol):
     ) -> Replaced:
         """Remove the events that the replacement names, but none of the server's own, and append its events.
 
-        The removed sequences are never given again. `holdfast.history.replaced` is appended first. The ids of
-        removed events may be used again. Raises SessionNotFound, SequenceMismatch and EventIdTaken.
+        The removed sequences are never given again. If any was removed, `holdfast.history.replaced` is appended
+        first. The ids of removed events may be used again; no other id of the history may. Raises SessionNotFound, SequenceMismatch and EventIdTaken.
         """
         ...
 
