@@ -130,6 +130,7 @@ clean: ## Remove the environments and all that was built; keeps holdfast.db.
 	@test -n "$(PYTHON)" && $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Holdfast needs Python 3.11 or newer (with venv): install it, or say PYTHON=/path/to/python3" >&2; exit 1; }
 	@echo "Making $(@D:/bin=) with $$($(PYTHON) --version) ..."
+	@rm -rf $(@D:/bin=)
 	@$(PYTHON) -m venv $(@D:/bin=)
 
 .venv/.server: pyproject.toml constraints.txt | .venv/bin/python
