@@ -19,7 +19,7 @@
 Code against the class or the `reason`; the message is for people and may change.
 """
 
-# ruff: noqa: N818, S105 -- the names are those of gRPC's codes and of the contract's reasons
+# ruff: noqa: S105 -- the names are those of gRPC's codes and of the contract's reasons
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -66,6 +66,9 @@ class Reason(StrEnum):
     APPROVAL_ALREADY_DECIDED = "APPROVAL_ALREADY_DECIDED"
     DEPENDENCY_CYCLE = "DEPENDENCY_CYCLE"
     PARENT_NOT_FOUND = "PARENT_NOT_FOUND"
+    TASK_ENDED = "TASK_ENDED"
+    RUN_ENDED = "RUN_ENDED"
+    DOCUMENT_HAS_CHILDREN = "DOCUMENT_HAS_CHILDREN"
     LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
     OVERLOADED = "OVERLOADED"
     DATABASE_UNAVAILABLE = "DATABASE_UNAVAILABLE"

@@ -1,0 +1,160 @@
+"""The blocking client is the asynchronous one, for threads."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import grpc
+import pytest
+
+import holdfast
+from holdfast import sync
+from holdfast.background import background
+from holdfast.history import AsyncHistory
+from holdfast.sessions import AsyncSessions
+from holdfast.states import AsyncStates
+from holdfast.v1 import session_service_pb2 as pb
+from tests.unit.client.scripted import HANG, UNAVAILABLE, Failure, Script, batch, caught_up, start
+
+
+@pytest.fixture
+def script() -> Iterator[Script]:
+    """Served in the clients' own loop: a second one in the process would get in the way of gRPC's asyncio."""
+    script = Script()
+    background.acquire()
+    server = background.run(start(script))
+    yield script
+    background.run(server.stop(None))
+    background.release()
+    assert "holdfast" not in [thread.name for thread in threading.enumerate()]
+
+
+async def echo(request: pb.GetSessionRequest) -> pb.GetSessionResponse:
+    session = pb.Session(session_id=request.session_id, status=pb.SESSION_STATUS_PENDING)
+    return pb.GetSessionResponse(session=session)
+
+
+def methods(kind: type) -> dict[str, Any]:
+    return {name: value for name, value in vars(kind).items() if not name.startswith("_") and callable(value)}
+
+
+@pytest.mark.parametrize(
+    ("original", "facade"),
+    [
+        (AsyncSessions, sync.Sessions),
+        (AsyncStates, sync.States),
+        (AsyncHistory, sync.History),
+        (holdfast.AsyncPager, holdfast.Pager),
+        (holdfast.AsyncTail, holdfast.Tail),
+        (holdfast.AsyncClient, holdfast.Client),
+    ],
+)
+def test_no_method_is_left_out(original: type, facade: type) -> None:
+    raw = {"call_metadata"}  # only of use with the stubs, which belong to the loop
+    assert set(methods(original)) - raw == set(methods(facade))
+
+
+@pytest.mark.parametrize(
+    ("original", "facade"),
+    [(AsyncSessions, sync.Sessions), (AsyncStates, sync.States), (AsyncHistory, sync.History)],
+)
+def test_signatures_and_docstrings_are_the_originals(original: type, facade: type) -> None:
+    ours = methods(facade)
+    for name, method in methods(original).items():
+        assert inspect.signature(ours[name]) == inspect.signature(method)
+        assert ours[name].__doc__ == method.__doc__
+
+
+def test_many_threads_share_a_client(script: Script) -> None:
+    script.on("GetSession", echo)
+    names = [f"s-{n}" for n in range(200)]
+    with holdfast.connect_sync(script.target) as client, ThreadPoolExecutor(16) as pool:
+        assert [session.session_id for session in pool.map(client.sessions.get, names)] == names
+
+
+def test_clients_share_one_thread(script: Script) -> None:
+    script.on("GetSession", echo)
+    with holdfast.connect_sync(script.target) as first, holdfast.connect_sync(script.target) as second:
+        first.sessions.get("a")
+        second.sessions.get("b")
+        assert [thread.name for thread in threading.enumerate()].count("holdfast") == 1
+
+
+def test_errors_and_retries_are_the_same(script: Script) -> None:
+    script.on("GetSession", UNAVAILABLE, UNAVAILABLE, Failure(grpc.StatusCode.NOT_FOUND))
+    with holdfast.connect_sync(script.target) as client, pytest.raises(holdfast.NotFound):
+        client.sessions.get("s-1")
+    assert len(script.calls) == 3
+
+
+def test_lists_are_iterators(script: Script) -> None:
+    def page(name: str, token: str) -> pb.ListSessionsResponse:
+        session = pb.Session(session_id=name, status=pb.SESSION_STATUS_PENDING)
+        return pb.ListSessionsResponse(sessions=[session], next_page_token=token)
+
+    script.on("ListSessions", page("a", "t1"), page("b", ""))
+    with holdfast.connect_sync(script.target) as client:
+        assert [session.session_id for session in client.sessions.list()] == ["a", "b"]
+        assert client.sessions.list().page().items[0].session_id == "b"
+        assert len(list(client.sessions.list().pages())) == 1
+
+
+def test_a_tail_is_an_iterator_that_any_thread_may_close(script: Script) -> None:
+    script.on("TailEvents", [batch(1), caught_up(1), UNAVAILABLE], [batch(2), HANG])
+    with holdfast.connect_sync(script.target) as client, client.history.tail("s-1") as tail:
+        assert [event.sequence for event in tail.backlog()] == [1]
+        assert tail.caught_up
+        assert next(iter(tail)).sequence == 2
+        assert tail.last_sequence == 2
+        with ThreadPoolExecutor(1) as pool:
+            rest = pool.submit(list, tail)
+            tail.close()
+            assert rest.result(10) == []
+
+
+def test_closing_the_client_ends_its_tails(script: Script) -> None:
+    script.on("TailEvents", [batch(1), HANG])
+    client = holdfast.connect_sync(script.target)
+    tail = iter(client.history.tail("s-1"))
+    assert next(tail).sequence == 1
+    with ThreadPoolExecutor(1) as pool:
+        rest = pool.submit(list, tail)
+        client.close()
+        assert rest.result(10) == []
+
+
+def test_a_closed_client_says_so(script: Script) -> None:
+    client = holdfast.connect_sync(script.target)
+    client.close()
+    client.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        client.sessions.get("s-1")
+
+
+def test_a_call_in_the_clients_own_loop_is_refused(script: Script) -> None:
+    with holdfast.connect_sync(script.target) as client:
+
+        async def call() -> None:
+            client.sessions.get("s-1")
+
+        with pytest.raises(RuntimeError, match="wait for itself"):
+            background.run(call())
+
+
+def test_a_process_that_never_closes_its_client_ends_quietly() -> None:
+    code = (
+        "import holdfast\n"
+        "client = holdfast.connect_sync('127.0.0.1:1', timeout=0.2)\n"
+        "try:\n    client.sessions.get('s-1')\n"
+        "except holdfast.HoldfastError as error:\n    print(error.code.name)\n"
+    )
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout.strip() in {"UNAVAILABLE", "DEADLINE_EXCEEDED"}
+    assert (done.returncode, done.stderr) == (0, "")
