@@ -33,9 +33,11 @@ class HoldfastError(Exception):
 
 
 class InvalidArgument(HoldfastError):
-    """The request can never succeed as it is."""
+    """The request can never succeed as it is: `field` has the `problem`."""
 
     code = "INVALID_ARGUMENT"
+    field: str
+    problem: str
 
 
 class InvalidField(InvalidArgument):

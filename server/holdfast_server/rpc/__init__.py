@@ -1,0 +1,1 @@
+"""The gRPC services: protobuf in, domain call, protobuf out."""

@@ -1,0 +1,183 @@
+"""What every call goes through: request id, namespace, token, metrics, and errors made into statuses."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from itertools import count
+from time import perf_counter
+from typing import Any, NoReturn, Protocol, TypeAlias, cast
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from holdfast_server.domain.errors import HoldfastError, MalformedRequest
+from holdfast_server.domain.ids import check_id
+from holdfast_server.rpc.access import Access
+from holdfast_server.rpc.call import Call, current_call
+from holdfast_server.rpc.status import DETAILS_HEADER, Failure, failure_of, internal_failure
+
+OUR_METHODS = "/holdfast."
+"""Health and reflection are not ours: they need no token and report in their own way."""
+
+NAMESPACE_HEADER = "holdfast-namespace"
+REQUEST_ID_HEADER = "x-request-id"
+
+logger = logging.getLogger(__name__)
+
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+
+_REQUEST_ID = re.compile(r"[!-~]{1,128}")
+_request_ids = (f"{prefix}-{number}" for prefix in [os.urandom(6).hex()] for number in count(1))
+
+
+class MethodMeter(Protocol):
+    """Measures the calls of one method; must not block or raise."""
+
+    def started(self) -> None:
+        """A call came in."""
+
+    def handled(self, code: str, seconds: float) -> None:
+        """A call ended with this canonical code, such as `NOT_FOUND`."""
+
+
+class CallMeter(Protocol):
+    """Measures calls."""
+
+    def method(self, kind: str, service: str, name: str) -> MethodMeter:
+        """Return what measures the method; `kind` is `unary` or `server_stream`."""
+
+
+class CallInterceptor(grpc.aio.ServerInterceptor):
+    """Wraps each method of ours, once."""
+
+    def __init__(self, access: Access, meter: CallMeter | None = None) -> None:
+        self._access = access
+        self._meter = meter
+        self._wrapped: dict[str, Handler] = {}
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Handler | None:
+        """Return the method's handler, wrapped if it is one of ours."""
+        path = handler_call_details.method
+        wrapped = self._wrapped.get(path)
+        if wrapped is not None:
+            return wrapped
+        handler = await continuation(handler_call_details)
+        if handler is None or not path.startswith(OUR_METHODS):
+            return handler
+        self._wrapped[path] = self._wrap(path, handler)
+        return self._wrapped[path]
+
+    def _wrap(self, path: str, handler: Handler) -> Handler:
+        _, service, name = path.split("/")
+        kind = "server_stream" if handler.response_streaming else "unary"
+        meter = self._meter.method(kind, service, name) if self._meter else None
+        method = _Method(path, handler, self._access, meter)
+        # Bytes come in and go out, so that parsing and serializing fail where errors are translated.
+        if handler.response_streaming:
+            return grpc.unary_stream_rpc_method_handler(method.stream)
+        return grpc.unary_unary_rpc_method_handler(method.answer)
+
+
+class _Method:
+    """One wrapped method."""
+
+    def __init__(self, path: str, handler: Handler, access: Access, meter: MethodMeter | None) -> None:
+        self._path = path
+        self._access = access
+        self._meter = meter
+        self._parse = cast("Callable[[bytes], Any]", handler.request_deserializer)
+        self._serialize = cast("Callable[[Any], bytes]", handler.response_serializer)
+        self._answer = cast("Callable[[Any, Context], Awaitable[Any]]", handler.unary_unary)
+        self._stream = cast("Callable[[Any, Context], AsyncIterator[Any]]", handler.unary_stream)
+
+    async def answer(self, request: bytes, context: Context) -> bytes:
+        """Answer a unary call."""
+        call, began = self._begin(context)
+        try:
+            self._admit(call)
+            response = self._serialize(await self._answer(self._parse(request), context))
+        except Exception as error:  # noqa: BLE001 - it becomes a status
+            failure = self._failure(error, call)
+        except BaseException:
+            self._end(call, "CANCELLED", began)
+            raise
+        else:
+            self._end(call, "OK", began)
+            return response
+        self._end(call, failure.code.name, began)
+        return await _abort(context, call, failure)
+
+    async def stream(self, request: bytes, context: Context) -> None:
+        """Answer a call with a stream. A generator would be closed some time after the call's end only."""
+        call, began = self._begin(context)
+        try:
+            self._admit(call)
+            async with aclosing(cast("Any", self._stream(self._parse(request), context))) as responses:
+                async for response in responses:
+                    await context.write(self._serialize(response))
+        except Exception as error:  # noqa: BLE001 - it becomes a status
+            failure = self._failure(error, call)
+        except BaseException:
+            self._end(call, "CANCELLED", began)
+            raise
+        else:
+            self._end(call, "OK", began)
+            return
+        self._end(call, failure.code.name, began)
+        await _abort(context, call, failure)
+
+    def _begin(self, context: Context) -> tuple[Call, float]:
+        call = _read_headers(context)
+        current_call.set(call)
+        if self._meter:
+            self._meter.started()
+        return call, perf_counter()
+
+    def _admit(self, call: Call) -> None:
+        check_id(NAMESPACE_HEADER, call.namespace)
+        self._access.check(call.authorization, call.namespace)
+
+    def _failure(self, error: Exception, call: Call) -> Failure:
+        if isinstance(error, DecodeError):
+            error = MalformedRequest()
+        if isinstance(error, HoldfastError):
+            return failure_of(error)
+        logger.error("call failed by a bug of ours", exc_info=error, extra={"method": self._path})
+        return internal_failure(call.request_id)
+
+    def _end(self, call: Call, code: str, began: float) -> None:
+        if self._meter:
+            self._meter.handled(code, perf_counter() - began)
+        if logger.isEnabledFor(logging.DEBUG):
+            milliseconds = round((perf_counter() - began) * 1000, 3)
+            extra = {"method": self._path, "code": code, "ms": milliseconds, "namespace": call.namespace}
+            logger.debug("call", extra=extra)
+
+
+def _read_headers(context: Context) -> Call:
+    call = Call()
+    for header, value in context.invocation_metadata() or ():
+        if header == NAMESPACE_HEADER:
+            call.namespace = str(value) or call.namespace
+        elif header == REQUEST_ID_HEADER and _REQUEST_ID.fullmatch(str(value)):
+            call.request_id = str(value)
+        elif header == "authorization":
+            call.authorization = str(value)
+    if not call.request_id:
+        call.request_id = next(_request_ids)
+    context.set_trailing_metadata(((REQUEST_ID_HEADER, call.request_id),))
+    return call
+
+
+async def _abort(context: Context, call: Call, failure: Failure) -> NoReturn:
+    headers = ((DETAILS_HEADER, failure.details), (REQUEST_ID_HEADER, call.request_id))
+    await context.abort(failure.code, failure.message, headers)
