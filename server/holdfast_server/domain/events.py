@@ -56,17 +56,21 @@ class Event:
 
     def checked(self, path: str) -> Event:
         """Return the event within all bounds, with its type. Raises InvalidField."""
-        check_optional_id(f"{path}.event_id", self.event_id)
-        event_type = check_optional_id(f"{path}.type", self.type) or _DEFAULT_TYPES[self.kind]
-        if event_type.startswith(RESERVED_PREFIX):
+        for name, value in (
+            ("event_id", self.event_id),
+            ("type", self.type),
+            ("actor", self.actor),
+            ("run_id", self.run_id),
+            ("task_id", self.task_id),
+            ("trace_id", self.trace_id),
+        ):
+            if value:
+                check_optional_id(f"{path}.{name}", value)
+        if self.type.startswith(RESERVED_PREFIX):
             raise InvalidField(f"{path}.type", f"'{RESERVED_PREFIX}…' types are the server's own")
-        check_optional_id(f"{path}.actor", self.actor)
-        check_optional_id(f"{path}.run_id", self.run_id)
-        check_optional_id(f"{path}.task_id", self.task_id)
-        check_optional_id(f"{path}.trace_id", self.trace_id)
         _check_body(path, self.body)
-        labels = check_labels(f"{path}.labels", self.labels)
-        return replace(self, type=event_type, labels=labels)
+        check_labels(f"{path}.labels", self.labels)
+        return self if self.type else replace(self, type=_DEFAULT_TYPES[self.kind])
 
     def says_the_same(self, sent: Event) -> bool:
         """Whether `sent` is this stored event once more; a time that it leaves to us is no difference."""

@@ -26,6 +26,7 @@ from holdfast_server.rpc.values import (
     read_choice,
     read_duration,
     read_optional_time,
+    read_time,
     write_time,
 )
 
@@ -62,7 +63,7 @@ def read_filter(value: pb.EventFilter) -> EventFilter:
         run_id=value.run_id,
         task_id=value.task_id,
         trace_id=value.trace_id,
-        labels=value.labels,
+        labels=dict(value.labels),
         happened_from=read_optional_time(value, "event_time_from", "filter."),
         happened_until=read_optional_time(value, "event_time_until", "filter."),
     ).checked("filter")
@@ -144,10 +145,14 @@ def _read_events(values: Iterable[pb.Event]) -> list[Event]:
             actor=value.actor,
             run_id=value.run_id,
             task_id=value.task_id,
-            body=read_body(f"events[{index}]", value),
-            labels=value.labels,
+            body=read_body(index, value),
+            labels=dict(value.labels) if value.labels else {},
             trace_id=value.trace_id,
-            event_time=read_optional_time(value, "event_time", f"events[{index}]."),
+            event_time=(
+                read_time(f"events[{index}].event_time", value.event_time)
+                if value.HasField("event_time")
+                else None
+            ),
         )
         for index, value in enumerate(values)
     ]

@@ -19,11 +19,11 @@ from holdfast_server.domain.values import Payload
 from holdfast_server.rpc.values import read_payload, write_payload
 
 
-def read_body(path: str, event: pb.Event) -> Body:
-    """Return the body of an event; it may have none."""
+def read_body(index: int, event: pb.Event) -> Body:
+    """Return the body of the request's event at `index`; it may have none."""
     match event.WhichOneof("body"):
         case "message":
-            return _read_message(path, event.message)
+            return _read_message(index, event.message)
         case "payload":
             return read_payload(event.payload)
         case "step":
@@ -49,17 +49,17 @@ def write_body(target: pb.Event, body: Body) -> None:
             step.step_id = body.step_id
 
 
-def _read_message(path: str, message: pb.Message) -> Message:
+def _read_message(index: int, message: pb.Message) -> Message:
     return Message(
         role=message.role,
-        parts=tuple(_read_part(path, index, part) for index, part in enumerate(message.parts)),
+        parts=tuple([_read_part(index, place, part) for place, part in enumerate(message.parts)]),
         name=message.name,
         finish_reason=message.finish_reason,
         extra_json=message.extra_json,
     )
 
 
-def _read_part(path: str, index: int, part: pb.Part) -> Part:
+def _read_part(index: int, place: int, part: pb.Part) -> Part:
     match part.WhichOneof("content"):
         case "text":
             return Text(part.text)
@@ -75,7 +75,7 @@ def _read_part(path: str, index: int, part: pb.Part) -> Part:
         case "other_json":
             return OtherPart(part.other_json)
         case _:
-            raise InvalidField(f"{path}.message.parts[{index}]", "must have content")
+            raise InvalidField(f"events[{index}].message.parts[{place}]", "must have content")
 
 
 def _write_message(target: pb.Message, message: Message) -> None:

@@ -105,7 +105,7 @@ def read_filter(request: pb.ListSessionsRequest) -> SessionFilter:
         agent_id=request.agent_id,
         parent_session_id=request.parent_session_id,
         task_id=request.task_id,
-        labels=request.labels,
+        labels=dict(request.labels),
         metadata=check_metadata_filter("metadata", read_struct("metadata", request.metadata)),
         created_from=read_optional_time(request, "create_time_from"),
         created_until=read_optional_time(request, "create_time_until"),
@@ -161,7 +161,7 @@ def _read_fields(session: pb.Session) -> SessionFields:
         agent_id=session.agent_id,
         task_id=session.task_id,
         title=session.title,
-        labels=session.labels,
+        labels=dict(session.labels),
         metadata=read_struct("session.metadata", session.metadata),
         retention=_read_retention(session),
     )
