@@ -115,8 +115,8 @@ dist: .venv/.dev ## Build the wheel and the sdist into dist/.
 	$(BIN)/python -m build --no-isolation
 
 .PHONY: constraints
-constraints: ## Renew constraints.txt and constraints-protos.txt with today's versions.
-	sh .ci/constraints "$(PYTHON)"
+constraints: | .venv/bin/python ## Renew constraints.txt and constraints-protos.txt with today's versions.
+	$(BIN)/python .ci/constraints.py
 
 .PHONY: clean
 clean: ## Remove the environments and all that was built; keeps holdfast.db.
