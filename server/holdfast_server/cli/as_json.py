@@ -1,0 +1,119 @@
+"""Sessions and events as JSON for scripts, with the names of the contract.
+
+Bytes are base64, times RFC 3339.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+from holdfast import (
+    Blob,
+    Data,
+    Event,
+    Json,
+    Message,
+    OtherPart,
+    Part,
+    Session,
+    Step,
+    Text,
+    ToolCall,
+    ToolCallResponse,
+)
+from holdfast_server.cli.transcript_lines import plain_numbers
+
+
+def dump(value: object) -> str:
+    """One line of JSON."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def session(it: Session) -> dict[str, Any]:
+    """A session with all its fields."""
+    retention = it.retention if isinstance(it.retention, timedelta) else None
+    return {
+        "session_id": it.session_id,
+        "parent_session_id": it.parent_session_id,
+        "status": it.status.value,
+        "status_reason": it.status_reason,
+        "user_id": it.user_id,
+        "agent_id": it.agent_id,
+        "task_id": it.task_id,
+        "title": it.title,
+        "labels": dict(it.labels),
+        "metadata": plain_numbers(dict(it.metadata)),
+        "retention_seconds": retention.total_seconds() if retention else None,
+        "never_expires": it.retention == "never",
+        "version": it.version,
+        "last_sequence": it.last_sequence,
+        "fork_sequence": it.fork_sequence,
+        "create_time": _time(it.create_time),
+        "update_time": _time(it.update_time),
+        "last_activity_time": _time(it.last_activity_time),
+        "end_time": _time(it.end_time),
+        "expire_time": _time(it.expire_time),
+    }
+
+
+def event(it: Event) -> dict[str, Any]:
+    """An event with all its fields and the body that it has."""
+    described = {
+        "session_id": it.session_id,
+        "sequence": it.sequence,
+        "event_id": it.event_id,
+        "type": it.type,
+        "actor": it.actor,
+        "run_id": it.run_id,
+        "task_id": it.task_id,
+        "labels": dict(it.labels),
+        "trace_id": it.trace_id,
+        "event_time": _time(it.event_time),
+        "create_time": _time(it.create_time),
+    }
+    match it.body:
+        case Message() as message:
+            described["message"] = {
+                "role": message.role,
+                "name": message.name,
+                "parts": [_part(part) for part in message.parts],
+                "finish_reason": message.finish_reason,
+                "extra_json": message.extra_json,
+            }
+        case Step() as step:
+            described["step"] = {
+                "thought": step.thought,
+                "action": step.action,
+                "observation": step.observation,
+                "step_id": step.step_id,
+            }
+        case Json(text, media_type):
+            described["payload"] = {"json": text, "media_type": media_type}
+        case Data(value, media_type):
+            described["payload"] = {"data": _base64(value), "media_type": media_type}
+    return described
+
+
+def _part(part: Part) -> dict[str, Any]:
+    match part:
+        case Text(text):
+            return {"text": text}
+        case ToolCall(name, arguments, id):
+            return {"tool_call": {"id": id, "name": name, "arguments": arguments}}
+        case ToolCallResponse(response, id, name):
+            return {"tool_call_response": {"id": id, "name": name, "response": response}}
+        case Blob(data, media_type, modality):
+            return {"blob": {"media_type": media_type, "modality": modality, "data": _base64(data)}}
+        case OtherPart(json_text):
+            return {"other_json": json_text}
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def _time(time: datetime | None) -> str | None:
+    return None if time is None else time.isoformat().replace("+00:00", "Z")

@@ -1,0 +1,111 @@
+"""Options that several commands share, and how their values are read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+_SERVER = "Server"
+
+Target = Annotated[
+    str | None,
+    typer.Option(
+        "--target",
+        envvar="HOLDFAST_TARGET",
+        metavar="HOST:PORT",
+        help="The server. [default: 127.0.0.1:7420]",
+        rich_help_panel=_SERVER,
+    ),
+]
+Namespace = Annotated[
+    str,
+    typer.Option(
+        "--namespace",
+        "-n",
+        envvar="HOLDFAST_NAMESPACE",
+        metavar="NAME",
+        help="The tenant to look at.",
+        rich_help_panel=_SERVER,
+    ),
+]
+Token = Annotated[
+    str | None,
+    typer.Option(
+        "--token",
+        envvar="HOLDFAST_TOKEN",
+        metavar="TOKEN",
+        help="The bearer token, where the server asks for one. Better set in the environment.",
+        rich_help_panel=_SERVER,
+        show_envvar=True,
+    ),
+]
+Tls = Annotated[
+    bool,
+    typer.Option(
+        "--tls",
+        envvar="HOLDFAST_TLS",
+        help="Connect with TLS. GRPC_DEFAULT_SSL_ROOTS_FILE_PATH names another file of authorities.",
+        rich_help_panel=_SERVER,
+    ),
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="JSON for scripts, with the contract's names, one value a line.")
+]
+User = Annotated[str, typer.Option("--user", metavar="ID", help="Only sessions of this user.")]
+Agent = Annotated[str, typer.Option("--agent", metavar="ID", help="Only sessions of this agent.")]
+Label = Annotated[
+    list[str] | None,
+    typer.Option("--label", metavar="KEY=VALUE", help="Only with this label. May be repeated."),
+]
+Metadata = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--metadata",
+        metavar="KEY=VALUE",
+        help="Only with this member of the metadata: a JSON scalar, else a text. May be repeated.",
+    ),
+]
+
+
+class Status(StrEnum):
+    """A session's status. Repeated from the client, which is too slow to load for `--help`."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    EXPIRED = "expired"
+
+
+Statuses = Annotated[
+    list[Status] | None,
+    typer.Option("--status", help="Only with this status. May be repeated.", case_sensitive=False),
+]
+
+
+def pairs(option: str, values: Iterable[str] | None) -> dict[str, str]:
+    """The values of a repeated KEY=VALUE option. A bad one is a usage error."""
+    found: dict[str, str] = {}
+    for value in values or ():
+        key, equals, text = value.partition("=")
+        if not key or not equals:
+            raise typer.BadParameter(f"{value!r} is not KEY=VALUE", param_hint=option)
+        found[key] = text
+    return found
+
+
+def scalars(option: str, values: Iterable[str] | None) -> dict[str, object]:
+    """Like `pairs`; a value that is a JSON number, boolean, null or string stands for that."""
+    return {key: _scalar(text) for key, text in pairs(option, values).items()}
+
+
+def _scalar(text: str) -> object:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return text if isinstance(value, dict | list) else value

@@ -1,0 +1,80 @@
+"""`holdfast sessions`: which sessions there are, and what is known of one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from holdfast_server.cli import options
+from holdfast_server.cli.running import Server, call, emit
+
+if TYPE_CHECKING:
+    from holdfast import AsyncClient, Session
+
+
+def sessions(
+    session: Annotated[
+        str | None, typer.Argument(metavar="[SESSION]", help="Show this one, with all its fields.")
+    ] = None,
+    user: options.User = "",
+    agent: options.Agent = "",
+    status: options.Statuses = None,
+    label: options.Label = None,
+    metadata: options.Metadata = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 20,
+    every: Annotated[bool, typer.Option("--all", help="All of them, however many.")] = False,
+    as_json: options.AsJson = False,
+    target: options.Target = None,
+    namespace: options.Namespace = "default",
+    token: options.Token = None,
+    tls: options.Tls = False,
+) -> None:
+    """List sessions, the newest first, or show one.
+
+    Example: holdfast sessions --status active --label team=support
+
+    Exits with 1 if the session is not there or no server answers, with 2 for wrong usage.
+    """
+    server = Server(target, namespace, token, tls)
+    if session is not None:
+        found = call(server, lambda client: client.sessions.get(session))
+        if as_json:
+            from holdfast_server.cli import as_json as to_json
+
+            emit(to_json.dump(to_json.session(found)))
+        else:
+            from holdfast_server.cli.session_views import print_session
+
+            print_session(found)
+        return
+    filters = {
+        "user_id": user,
+        "agent_id": agent,
+        "statuses": [one.value for one in status or ()],
+        "labels": options.pairs("--label", label),
+        "metadata": options.scalars("--metadata", metadata),
+    }
+    call(server, lambda client: _list(client, filters, None if every else limit, as_json))
+
+
+async def _list(client: AsyncClient, filters: dict[str, Any], limit: int | None, as_json: bool) -> None:
+    page_size = min(limit or 100, 100)
+    pager = client.sessions.list(**filters, page_size=page_size, include_total_size=not as_json)
+    found: list[Session] = []
+    total = 0
+    async for page in pager.pages():
+        total = page.total_size or 0
+        items = page.items if limit is None else page.items[: limit - len(found)]
+        if as_json:
+            from holdfast_server.cli import as_json as to_json
+
+            for item in items:
+                emit(to_json.dump(to_json.session(item)))
+        found.extend(items)
+        if limit is not None and len(found) >= limit:
+            break
+    if not as_json:
+        from holdfast_server.cli.session_views import print_table
+
+        print_table(found, total, any(filters.values()))
