@@ -8,6 +8,8 @@ from collections.abc import Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+from holdfast.channel import refuse_after_fork
+
 T = TypeVar("T")
 
 
@@ -23,6 +25,7 @@ class BackgroundLoop:
 
     def acquire(self) -> None:
         """Hold the loop; the first holder starts it."""
+        refuse_after_fork()
         with self._lock:
             if self._holders == 0:
                 started: Future[None] = Future()
@@ -45,17 +48,29 @@ class BackgroundLoop:
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine in the loop and wait for its result. The caller's interrupt cancels it."""
-        if self._loop is None or threading.current_thread() is self._thread:
+        try:
+            future = self._submit(coroutine)
+        except RuntimeError:
             coroutine.close()
-            if self._loop is None:
-                raise RuntimeError("this Holdfast client is closed")
-            raise RuntimeError("a blocking call in the clients' own event loop would wait for itself")
-        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+            raise
         try:
             return future.result()
         except BaseException:
             future.cancel()
             raise
+        finally:
+            self.release()
+
+    def _submit(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+        refuse_after_fork()
+        if threading.current_thread() is self._thread:
+            raise RuntimeError("a blocking call in the clients' own event loop would wait for itself")
+        with self._lock:
+            if self._loop is None:
+                raise RuntimeError("this Holdfast client is closed")
+            # A call holds the loop too: it must not end under a call when another thread closes the client.
+            self._holders += 1
+            return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
     def _run(self, started: Future[None]) -> None:
         asyncio.run(self._serve(started))

@@ -64,6 +64,24 @@ DEFAULT_OPTIONS: Mapping[str, str | int] = {
 }
 
 
+_process: int | None = None
+
+
+def refuse_after_fork() -> None:
+    """Raise RuntimeError in a process that was forked after Holdfast was used in its parent.
+
+    gRPC's threads do not survive a fork: without this, the child's first call would hang for ever.
+    """
+    global _process  # noqa: PLW0603 -- the state is the process's
+    if _process is None:
+        _process = os.getpid()
+    elif _process != os.getpid():
+        raise RuntimeError(
+            "gRPC cannot be used after a fork from a process that has used it: "
+            'connect only after the fork, or start workers by "spawn"'
+        )
+
+
 class Stubs:
     """The generated stubs, for whatever the client does not wrap:
 
@@ -111,6 +129,7 @@ class Connection:
         """The open channel. Raises RuntimeError after the close, and in another event loop than the first."""
         if self.closed:
             raise RuntimeError("this Holdfast client is closed")
+        refuse_after_fork()
         loop = asyncio.get_running_loop()
         if self._channel is None:
             self._loop = loop

@@ -7,13 +7,12 @@ from datetime import datetime, timedelta
 from typing import Any, TypedDict, Unpack
 
 from holdfast.channel import Connection
-from holdfast.convert import (
-    new_id,
+from holdfast.convert import new_id, to_order
+from holdfast.convert_events import (
     to_event,
     to_event_messages,
     to_groupings,
     to_kinds,
-    to_order,
     to_receipts,
     to_summary,
 )

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal
 
 from google.protobuf import field_mask_pb2
 
 from holdfast.channel import Connection
-from holdfast.convert import new_id, to_order, to_session, to_status
+from holdfast.convert import new_id, retention_paths, set_retention, to_order, to_session, to_status
 from holdfast.errors import refused
 from holdfast.paging import AsyncPager, Page
 from holdfast.types import Order, Retention, Session, SessionStatus
 from holdfast.v1 import session_service_pb2 as pb
-from holdfast.values import build, to_duration, to_struct, to_timestamp
+from holdfast.values import build, to_struct, to_timestamp
 
 
 class AsyncSessions:
@@ -57,7 +57,7 @@ class AsyncSessions:
             parent_session_id=parent_session_id,
             task_id=task_id,
         )
-        _set_retention(message, retention)
+        set_retention(message, retention)
         request = pb.CreateSessionRequest(session=message)
         stub = self._connection.stubs.sessions
         return to_session((await self._connection.call(stub.CreateSession, request, timeout)).session)
@@ -163,7 +163,7 @@ class AsyncSessions:
             )
             if value is not None
         }
-        paths = [*given, *_retention_paths(retention)]
+        paths = [*given, *retention_paths(retention)]
         if not replace:
             for name in ("user_id", "agent_id", "task_id", "title"):
                 if given.get(name) == "":
@@ -181,7 +181,7 @@ class AsyncSessions:
             labels=labels,
             metadata=to_struct(metadata),
         )
-        _set_retention(message, None if retention == "default" else retention)
+        set_retention(message, None if retention == "default" else retention)
         request = build(
             "",
             pb.UpdateSessionRequest,
@@ -300,27 +300,3 @@ class AsyncSessions:
         )
         stub = self._connection.stubs.sessions
         return to_session((await self._connection.call(stub.ForkSession, request, timeout)).session)
-
-
-def _set_retention(message: pb.Session, retention: Retention | None) -> None:
-    match retention:
-        case None:
-            pass
-        case "never":
-            message.never_expires = True
-        case timedelta():
-            message.retention.CopyFrom(to_duration(retention))
-        case _:
-            raise refused("retention", 'a timedelta or "never"')
-
-
-def _retention_paths(retention: Retention | Literal["default"] | None) -> tuple[str, ...]:
-    match retention:
-        case None:
-            return ()
-        case "never":
-            return ("never_expires",)
-        case "default":
-            return ("retention", "never_expires")
-        case _:
-            return ("retention",)

@@ -12,7 +12,7 @@ from typing import Self
 import grpc
 
 from holdfast.channel import Connection
-from holdfast.convert import to_event
+from holdfast.convert_events import to_event
 from holdfast.errors import HoldfastError, Unavailable, from_rpc_error
 from holdfast.events import Event
 from holdfast.v1 import history_service_pb2 as pb

@@ -21,6 +21,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_EXACT = 2**53
 # A level of a Struct is up to three nested messages, and protobuf parsers stop at 100.
 _MAX_STRUCT_DEPTH = 30
+_CONTAINERS = (dict, list, tuple)
+_STR = {str}  # what the types of an object's keys almost always are
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
@@ -70,15 +72,14 @@ def to_payload(value: object, path: str) -> Payload:
 
 def _check_keys(value: object, path: str) -> None:
     """Refuse keys that are not strings: json would write 1 and "1" as the same key."""
-    pending = [value]
+    pending: list[Any] = [value] if isinstance(value, _CONTAINERS) else []
     while pending:
         item = pending.pop()
         if isinstance(item, dict):
-            if not all(isinstance(key, str) for key in item):
+            if set(map(type, item)) != _STR and not all(isinstance(key, str) for key in item):
                 raise refused(*_culprit(value, path))
-            pending.extend(item.values())
-        elif isinstance(item, list | tuple):
-            pending.extend(item)
+            item = item.values()
+        pending.extend([member for member in item if isinstance(member, _CONTAINERS)])
 
 
 def _members(value: object, path: str) -> Iterator[tuple[object, str]]:

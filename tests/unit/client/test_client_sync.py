@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, assert_type
 
 import grpc
 import pytest
@@ -145,6 +146,44 @@ def test_a_call_in_the_clients_own_loop_is_refused(script: Script) -> None:
 
         with pytest.raises(RuntimeError, match="wait for itself"):
             background.run(call())
+
+
+def test_a_call_in_another_thread_sees_the_close(script: Script) -> None:
+    script.on("GetSession", HANG)
+    client = holdfast.connect_sync(script.target)
+    with ThreadPoolExecutor(1) as pool:
+        call = pool.submit(client.sessions.get, "s-1")
+        background.run(asyncio.wait_for(script.arrived.wait(), 10))
+        client.close()
+        with pytest.raises(holdfast.HoldfastError) as caught:
+            call.result(10)
+    assert caught.value.code is grpc.StatusCode.CANCELLED
+
+
+def test_type_checkers_know_what_comes_back(script: Script) -> None:
+    """The assertions are for mypy; at run time they say nothing."""
+    script.on("GetSession", echo)
+    with holdfast.connect_sync(script.target) as client:
+        assert_type(client, holdfast.Client)
+        assert_type(client.sessions.get("s-1", timeout=5), holdfast.Session)
+        assert_type(client.sessions.list(user_id="u"), holdfast.Pager[holdfast.Session])
+        assert_type(client.history.tail("s-1", only_new=True, actor="a"), holdfast.Tail)
+
+
+def test_a_forked_process_is_told_instead_of_left_hanging() -> None:
+    code = (
+        "import os, holdfast\n"
+        "with holdfast.connect_sync('127.0.0.1:1'):\n"
+        "    child = os.fork()\n"
+        "    if child == 0:\n"
+        "        try:\n            holdfast.connect_sync()\n"
+        "        except RuntimeError as error:\n            os._exit(42 if 'fork' in str(error) else 1)\n"
+        "    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stdout.strip() == "42"
 
 
 def test_a_process_that_never_closes_its_client_ends_quietly() -> None:

@@ -26,7 +26,7 @@ from holdfast import (
     ToolCall,
     ToolCallResponse,
 )
-from holdfast.convert import to_event, to_event_messages
+from holdfast.convert_events import to_event, to_event_messages
 from holdfast.values import from_struct, from_timestamp, to_json, to_payload, to_struct, to_timestamp
 
 
