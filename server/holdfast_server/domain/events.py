@@ -109,6 +109,11 @@ class Replacement:
     kinds: frozenset[EventKind] = frozenset()
     events: Sequence[Event] = ()
 
+    def content(self) -> tuple[object, ...]:
+        """Return what two replacements with the same content have in common, as plain JSON."""
+        ordered = [replace(event, labels=dict(sorted(event.labels.items()))) for event in self.events]
+        return (self.after_sequence, self.newest, sorted(self.kinds), list(map(repr, ordered)))
+
     def checked(self) -> Replacement:
         """Return the replacement within all bounds, its events with their types. Raises InvalidField."""
         if self.after_sequence is not None and self.after_sequence < 0:

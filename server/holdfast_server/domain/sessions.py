@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -20,7 +21,6 @@ from holdfast_server.domain.values import (
     check_labels,
     check_metadata,
     check_text,
-    dump_json,
 )
 
 
@@ -112,7 +112,7 @@ class SessionDraft:
             fields.agent_id,
             fields.task_id,
             fields.title,
-            dict(sorted(fields.labels.items())),
+            dict(fields.labels),
             fields.metadata,
             str(fields.retention),
         )
@@ -133,6 +133,14 @@ class ForkDraft:
         if self.sequence is not None and self.sequence < 0:
             raise InvalidField("sequence", f"is {self.sequence}; it must not be negative")
         return self
+
+    def up_to(self, last_sequence: int) -> int:
+        """Return the sequence to copy up to. Raises InvalidField when it is beyond the source's last one."""
+        if self.sequence is None:
+            return last_sequence
+        if self.sequence > last_sequence:
+            raise InvalidField("sequence", f"is {self.sequence}; the source's last one is {last_sequence}")
+        return self.sequence
 
     def fingerprint(self, source_id: str) -> bytes:
         """Return what two forks with the same content have in common."""
@@ -231,5 +239,6 @@ def check_fields(path: str, fields: SessionFields) -> SessionFields:
 
 
 def fingerprint(*content: object) -> bytes:
-    """Return 16 bytes that differ when the content differs."""
-    return hashlib.blake2b(dump_json(content).encode(), digest_size=16).digest()
+    """Return 16 bytes that differ when the content differs; the order of an object's members does not count."""
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False)
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()

@@ -44,6 +44,12 @@ class StateWrite:
     run_id: str = ""
     expected_version: int | None = None
 
+    def content(self) -> tuple[object, ...]:
+        """Return what two writes with the same content have in common, as plain JSON."""
+        data = None if self.payload.data is None else self.payload.data.hex()
+        payload = (self.payload.json, data, self.payload.media_type)
+        return (self.key, payload, self.metadata, self.run_id, self.expected_version)
+
     def checked(self, path: str) -> StateWrite:
         """Return the write within all bounds, with its default key. Raises InvalidField."""
         check_state_key(f"{path}.key", self.key)

@@ -102,9 +102,9 @@ def dump_searchable(value: dict[str, Any] | None) -> str:
     return _encode(value) if value else "{}"
 
 
-def load_searchable(text: str) -> dict[str, Any]:
-    """Return the JSON object in a text."""
-    if text == "{}":
+def load_searchable(text: str | None) -> dict[str, Any]:
+    """Return the JSON object in a text; an empty one for the NULL of an outer join."""
+    if text is None or text == "{}":
         return {}
     value: dict[str, Any] = json.loads(text)
     return value

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from holdfast_server.domain.errors import DatabaseUnavailable, HoldfastError
+from holdfast_server.domain.errors import DatabaseUnavailable, HoldfastError, SchemaMismatch
 from holdfast_server.storage.dialect import Dialect
 
 T = TypeVar("T")
@@ -68,6 +68,11 @@ class Database:
                 if isinstance(error, PoolTimeout) or self.dialect.is_unavailable(cause):
                     self.lost.set()
                     raise DatabaseUnavailable from error
+                if self.dialect.is_schema_error(cause):
+                    self.lost.set()
+                    raise SchemaMismatch(
+                        "the database's schema is not the one this server knows: run 'holdfast migrate'"
+                    ) from error
                 raise
         raise AssertionError("the last attempt returns or raises")
 
@@ -92,5 +97,3 @@ def driver_error(error: BaseException) -> BaseException | None:
             break
         seen = inner
     return seen
-
-

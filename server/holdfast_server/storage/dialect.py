@@ -27,7 +27,7 @@ _SQLITE_UNAVAILABLE = {
     sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_CANTOPEN,
 }
-_BulkRows = Sequence[tuple[Any, ...]]
+BulkRows = Sequence[tuple[Any, ...]]
 
 
 class InlineRows:
@@ -42,7 +42,8 @@ class InlineRows:
 
     def params(self, rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
         """Return the parameters that make the table hold these rows."""
-        return self._convert(rows)
+        params: dict[str, Any] = self._convert(rows)
+        return params
 
 
 class Dialect(Protocol):
@@ -54,8 +55,14 @@ class Dialect(Protocol):
         """Return a SELECT of parameter rows, and the function that makes its parameters of rows."""
         ...
 
-    async def insert_rows(self, connection: AsyncConnection, table: sa.Table, rows: _BulkRows) -> None:
-        """Insert many rows, which have the table's columns in order, by one statement."""
+    async def insert_rows(
+        self, connection: AsyncConnection, table: sa.Table, rows: BulkRows, on_conflict: str = ""
+    ) -> int:
+        """Insert many rows, which have the table's columns in order; return how many were written."""
+        ...
+
+    def insert(self, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
+        """Return an INSERT that knows ON CONFLICT."""
         ...
 
     def contains(self, column: sa.Column[Any], wanted: Mapping[str, JsonScalar]) -> sa.ColumnElement[bool]:
@@ -74,6 +81,10 @@ class Dialect(Protocol):
         """Whether an error of the driver means that the database cannot be used now."""
         ...
 
+    def is_schema_error(self, error: BaseException | None) -> bool:
+        """Whether an error of the driver means that the schema is not the one we know."""
+        ...
+
     def is_transient(self, error: BaseException | None) -> bool:
         """Whether an error of the driver may be gone if the transaction is run again at once."""
         ...
@@ -86,7 +97,7 @@ class PostgresDialect:
     _sql: SqlDialect = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
 
     def __init__(self) -> None:
-        self._inserts: dict[str, tuple[str, list[Any]]] = {}
+        self._inserts: dict[tuple[str, str], tuple[str, list[Any]]] = {}
 
     def inline_rows(self, name: str, columns: Mapping[str, TypeEngine[Any]]) -> tuple[str, Any]:
         """Unnest one array a column: the statement stays the same however many rows there are."""
@@ -103,22 +114,29 @@ class PostgresDialect:
 
         return f"SELECT * FROM unnest({arrays}) AS _ ({', '.join(columns)})", convert
 
-    async def insert_rows(self, connection: AsyncConnection, table: sa.Table, rows: _BulkRows) -> None:
-        """Unnest one array a column: measured ten times faster than a row at a time."""
-        if table.name not in self._inserts:
-            self._inserts[table.name] = self._insert_statement(table)
-        text, converters = self._inserts[table.name]
+    async def insert_rows(
+        self, connection: AsyncConnection, table: sa.Table, rows: BulkRows, on_conflict: str = ""
+    ) -> int:
+        """Unnest one array a column: the statement stays the same however many rows there are."""
+        if (table.name, on_conflict) not in self._inserts:
+            self._inserts[table.name, on_conflict] = self._insert_statement(table, on_conflict)
+        text, converters = self._inserts[table.name, on_conflict]
         arrays = tuple(
             [converter(value) for value in values] if converter else list(values)
             for converter, values in zip(converters, zip(*rows, strict=True), strict=True)
         )
-        await connection.exec_driver_sql(text, arrays)
+        return (await connection.exec_driver_sql(text, arrays)).rowcount
 
-    def _insert_statement(self, table: sa.Table) -> tuple[str, list[Any]]:
+    def insert(self, table: sa.Table) -> postgresql.Insert:
+        """See Dialect."""
+        return postgresql.insert(table)
+
+    def _insert_statement(self, table: sa.Table, on_conflict: str) -> tuple[str, list[Any]]:
         arrays = ", ".join(f"${i}::{self._array(c.type)}" for i, c in enumerate(table.columns, 1))
         names = ", ".join(c.name for c in table.columns)
         converters = [self._converter(c.type) for c in table.columns]
-        return f"INSERT INTO {table.name} ({names}) SELECT * FROM unnest({arrays})", converters
+        text = f"INSERT INTO {table.name} ({names}) SELECT * FROM unnest({arrays}) {on_conflict}"
+        return text, converters
 
     def _array(self, column_type: TypeEngine[Any]) -> str:
         compiled = column_type.dialect_impl(self._sql).compile(self._sql)
@@ -158,6 +176,10 @@ class PostgresDialect:
             | asyncpg.InterfaceError,
         )
 
+    def is_schema_error(self, error: BaseException | None) -> bool:
+        """A table or column that is not there."""
+        return isinstance(error, asyncpg.UndefinedTableError | asyncpg.UndefinedColumnError)
+
     def is_transient(self, error: BaseException | None) -> bool:
         """Deadlocks, conflicts, and plans that another process's DDL made stale."""
         return isinstance(
@@ -173,7 +195,7 @@ class SqliteDialect:
     """SQLite through aiosqlite."""
 
     name: ClassVar[str] = "sqlite"
-    _sql: SqlDialect = sqlite.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
+    _sql: SqlDialect = sqlite.dialect()
 
     def inline_rows(self, name: str, columns: Mapping[str, TypeEngine[Any]]) -> tuple[str, Any]:
         """Read one JSON array of arrays: numbers and texts only."""
@@ -190,7 +212,9 @@ class SqliteDialect:
 
         return f"SELECT {selected} FROM json_each(:{name}_rows)", convert
 
-    async def insert_rows(self, connection: AsyncConnection, table: sa.Table, rows: _BulkRows) -> None:
+    async def insert_rows(
+        self, connection: AsyncConnection, table: sa.Table, rows: BulkRows, on_conflict: str = ""
+    ) -> int:
         """Run one prepared statement for each row, without leaving the driver in between."""
         converters = [self._converter(column.type) for column in table.columns]
         marks = ", ".join("?" * len(converters))
@@ -198,7 +222,12 @@ class SqliteDialect:
             tuple(c(value) if c else value for c, value in zip(converters, row, strict=True)) for row in rows
         ]
         names = ", ".join(column.name for column in table.columns)
-        await connection.exec_driver_sql(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", plain)
+        text = f"INSERT INTO {table.name} ({names}) VALUES ({marks}) {on_conflict}"
+        return (await connection.exec_driver_sql(text, plain)).rowcount
+
+    def insert(self, table: sa.Table) -> sqlite.Insert:
+        """See Dialect."""
+        return sqlite.insert(table)
 
     def _converter(self, column_type: TypeEngine[Any]) -> Any:
         return column_type.dialect_impl(self._sql).bind_processor(self._sql)
@@ -244,6 +273,10 @@ class SqliteDialect:
         """A full or failing disk, a lock that another process holds, or a file that cannot be opened."""
         return isinstance(error, sqlite3.Error) and error.sqlite_errorcode & 0xFF in _SQLITE_UNAVAILABLE
 
+    def is_schema_error(self, error: BaseException | None) -> bool:
+        """A table or column that is not there."""
+        return isinstance(error, sqlite3.OperationalError) and "no such" in str(error)
+
     def is_transient(self, error: BaseException | None) -> bool:
         """Nothing: there is one writer."""
         return False
@@ -266,5 +299,3 @@ def _is_scalar(
 def dialect_of(url: sa.URL) -> PostgresDialect | SqliteDialect:
     """Return the dialect that a URL asks for."""
     return PostgresDialect() if url.get_backend_name() == "postgresql" else SqliteDialect()
-
-

@@ -86,9 +86,17 @@ def _postgres(url: sa.URL, options: StorageOptions) -> AsyncEngine:
         url,
         connect_args=arguments,
         isolation_level="READ COMMITTED",
+        # The driver would parse json and jsonb: what the caller wrote must not change by it.
+        json_deserializer=str,
         pool_size=options.pool_min,
         max_overflow=max(0, options.pool_max - options.pool_min),
         pool_timeout=options.pool_timeout,
         # The newest connection first, so that the others may rest and be closed.
         pool_use_lifo=True,
     )
+
+
+def listen_url(options: StorageOptions) -> str:
+    """Return the URL to listen on, as asyncpg takes it."""
+    url = parse_url(options.listen_url or options.url).set(drivername="postgresql")
+    return url.render_as_string(hide_password=False)

@@ -82,7 +82,7 @@ class Gatherer(Generic[Q, A]):
             began = time.perf_counter()
             try:
                 await self._run(batch)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  # it is handed to each caller
                 for waiting in batch:
                     waiting.fail(error)
             self._observer.batch_written(self._kind, len(batch), time.perf_counter() - began)

@@ -6,7 +6,17 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from holdfast_server.domain.events import Event, EventReceipt
+from holdfast_server.domain.events import Body, Event, EventReceipt
+from holdfast_server.domain.messages import (
+    Blob,
+    Message,
+    OtherPart,
+    Part,
+    Step,
+    Text,
+    ToolCall,
+    ToolCallResponse,
+)
 from holdfast_server.domain.sessions import Retention, Session, SessionFields, SessionStatus
 from holdfast_server.domain.states import State, StateWrite
 from holdfast_server.domain.values import Payload, utf8_size
@@ -69,6 +79,33 @@ def session_of(row: Any) -> Session:
         last_activity_time=row.last_activity_time,
         end_time=row.end_time,
     )
+
+
+def body_size(body: Body) -> int:
+    """Return about how many bytes a body has."""
+    match body:
+        case Payload():
+            return body.size
+        case Message():
+            return sum(map(_part_size, body.parts)) + len(body.extra_json)
+        case Step():
+            return len(body.thought) + len(body.action) + len(body.observation)
+        case None:
+            return 0
+
+
+def _part_size(part: Part) -> int:
+    match part:
+        case Text():
+            return len(part.text)
+        case ToolCall():
+            return len(part.arguments)
+        case ToolCallResponse():
+            return len(part.response)
+        case Blob():
+            return len(part.data)
+        case OtherPart():
+            return len(part.json)
 
 
 def event_row(key: int, namespace: str, sequence: int, event: Event, now: datetime) -> tuple[Any, ...]:

@@ -172,4 +172,3 @@ for _column in ("labels", "metadata"):
         postgresql_using="gin",
         postgresql_ops={_column: "jsonb_path_ops"},
     ).ddl_if(dialect="postgresql")
-

@@ -1,0 +1,254 @@
+"""Events in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from holdfast_server.domain import limits
+from holdfast_server.domain.errors import EventIdTaken, LimitExceeded, SequenceMismatch
+from holdfast_server.domain.events import (
+    RESERVED_PREFIX,
+    Appended,
+    CaughtUp,
+    Event,
+    EventFilter,
+    EventSummary,
+    Grouping,
+    Replaced,
+    Replacement,
+    server_event,
+)
+from holdfast_server.domain.paging import Page, PageRequest
+from holdfast_server.domain.sessions import fingerprint
+from holdfast_server.storage import results, rows
+from holdfast_server.storage.batch import Batch, LockedSession
+from holdfast_server.storage.database import Database
+from holdfast_server.storage.filters import event_conditions, has_prefix
+from holdfast_server.storage.journal import Append, Journal
+from holdfast_server.storage.pages import read_page
+from holdfast_server.storage.schema import events, sessions
+from holdfast_server.storage.sessions import require
+from holdfast_server.storage.statements import Statements
+from holdfast_server.storage.tails import Tails
+
+
+class SqlEvents:
+    """See EventStore."""
+
+    def __init__(
+        self,
+        database: Database,
+        statements: Statements,
+        journal: Journal,
+        tails: Tails,
+        versions_kept: int,
+        published: Callable[[set[int]], None],
+    ) -> None:
+        self._database = database
+        self._sql = statements
+        self._journal = journal
+        self._tails = tails
+        self._versions_kept = versions_kept
+        self._published = published
+
+    async def append(
+        self,
+        namespace: str,
+        session_id: str,
+        events: Sequence[Event],
+        expected_last_sequence: int | None = None,
+    ) -> Appended:
+        """See EventStore."""
+        return await self._journal.append(Append(namespace, session_id, events, expected_last_sequence))
+
+    async def list(
+        self,
+        namespace: str,
+        session_id: str,
+        where: EventFilter,
+        page: PageRequest,
+        after_sequence: int = 0,
+        before_sequence: int = 0,
+    ) -> Page[Event]:
+        """See EventStore."""
+
+        async def work(connection: AsyncConnection) -> Page[Event]:
+            session = await require(connection, namespace, session_id)
+            matching = [events.c.session_key == session.key, *event_conditions(self._sql.dialect, where)]
+            if after_sequence:
+                matching.append(events.c.sequence > after_sequence)
+            if before_sequence:
+                matching.append(events.c.sequence < before_sequence)
+            query = _keys().where(*matching)
+            if page.after is not None:
+                (last,) = page.after
+                query = query.where(events.c.sequence < last if page.descending else events.c.sequence > last)
+            order = [(events.c.session_key, page.descending), (events.c.sequence, page.descending)]
+            found, more = await read_page(connection, events, query, order, page.size)
+            return Page(
+                [rows.event_of(row, session_id) for row in found],
+                (found[-1].sequence,) if more else None,
+                await _count(connection, matching) if page.with_total else None,
+            )
+
+        return await self._database.read(work)
+
+    async def list_trace(self, namespace: str, where: EventFilter, page: PageRequest) -> Page[Event]:
+        """See EventStore."""
+        matching = [events.c.namespace == namespace, *event_conditions(self._sql.dialect, where)]
+        query = _keys().where(*matching)
+        if page.after is not None:
+            position = sa.tuple_(events.c.session_key, events.c.sequence)
+            after = sa.tuple_(*(sa.literal(value, sa.BigInteger) for value in page.after))
+            query = query.where(position < after if page.descending else position > after)
+        order = [(events.c.session_key, page.descending), (events.c.sequence, page.descending)]
+
+        async def work(connection: AsyncConnection) -> Page[Event]:
+            found, more = await read_page(connection, events, query, order, page.size)
+            named = sa.select(sessions.c.key, sessions.c.id).where(
+                sessions.c.key.in_({row.session_key for row in found})
+            )
+            names = {row.key: row.id for row in await connection.execute(named)}
+            return Page(
+                # A session deleted between the two reads has no events any more.
+                [rows.event_of(row, names[row.session_key]) for row in found if row.session_key in names],
+                (found[-1].session_key, found[-1].sequence) if more else None,
+                await _count(connection, matching) if page.with_total else None,
+            )
+
+        return await self._database.read(work)
+
+    def tail(
+        self, namespace: str, session_id: str, after_sequence: int | None, where: EventFilter
+    ) -> AsyncIterator[Sequence[Event] | CaughtUp]:
+        """See EventStore."""
+        return self._tails.follow(namespace, session_id, after_sequence, where)
+
+    async def replace(
+        self,
+        namespace: str,
+        session_id: str,
+        replacement: Replacement,
+        expected_last_sequence: int | None = None,
+        request_id: str = "",
+    ) -> Replaced:
+        """See EventStore."""
+        mark = fingerprint("replace", replacement.content(), expected_last_sequence) if request_id else b""
+        appended: set[int] = set()
+
+        async def work(connection: AsyncConnection) -> Replaced:
+            batch = Batch(connection, self._sql, self._versions_kept)
+            await batch.lock([(namespace, session_id)])
+            session = batch.session(namespace, session_id)
+            await batch.look_up_requests([(session, request_id)] if request_id else [])
+            if (known := batch.recall(session, request_id, mark)) is not None:
+                return results.read_replaced(known)
+            if expected_last_sequence not in (None, session.last_sequence):
+                raise SequenceMismatch(session_id, expected_last_sequence or 0, session.last_sequence)
+            removed = await _remove(connection, session, replacement)
+            if removed:
+                batch.append(session, [_replaced_event(removed, len(replacement.events))])
+            given = [(session, event.event_id) for event in replacement.events if event.event_id]
+            await batch.look_up_events(given)
+            for _, event_id in given:
+                if (sequence := batch.sequence_of(session, event_id)) is not None:
+                    raise EventIdTaken(session_id, event_id, sequence)
+            receipts = batch.append(session, replacement.events).receipts
+            replaced = Replaced(len(removed), receipts, session.last_sequence)
+            batch.remember(session, request_id, mark, results.write_replaced(replaced))
+            await batch.write()
+            appended.update(batch.appended)
+            return replaced
+
+        replaced = await self._database.write(work)
+        self._published(appended)
+        return replaced
+
+    async def summarize(
+        self,
+        namespace: str,
+        session_id: str,
+        where: EventFilter,
+        groups: Sequence[Grouping],
+        bucket_seconds: int = 0,
+    ) -> Sequence[EventSummary]:
+        """See EventStore."""
+        by: dict[Grouping, sa.ColumnElement[Any]] = {
+            Grouping.TIME: self._sql.dialect.bucket(events.c.event_time, bucket_seconds),
+            Grouping.TYPE: events.c.type,
+            Grouping.ACTOR: sa.func.coalesce(events.c.actor, ""),
+        }
+        columns = [expression.label(group.name) for group, expression in by.items() if group in groups]
+
+        async def work(connection: AsyncConnection) -> list[EventSummary]:
+            session = await require(connection, namespace, session_id)
+            counted = (
+                sa.select(
+                    *columns,
+                    sa.func.count().label("number"),
+                    sa.func.min(events.c.event_time).label("first"),
+                    sa.func.max(events.c.event_time).label("last"),
+                )
+                .where(events.c.session_key == session.key, *event_conditions(self._sql.dialect, where))
+                .group_by(*(sa.literal_column(str(place + 1)) for place in range(len(columns))))
+                .having(sa.func.count() > 0)
+                .order_by(*(sa.literal_column(str(place + 1)) for place in range(len(columns))))
+                .limit(limits.SUMMARY_GROUPS + 1)
+            )
+            found = (await connection.execute(counted)).all()
+            if len(found) > limits.SUMMARY_GROUPS:
+                raise LimitExceeded("groups", len(found), limits.SUMMARY_GROUPS)
+            return [
+                EventSummary(
+                    count=row.number,
+                    first_event_time=row.first,
+                    last_event_time=row.last,
+                    type=getattr(row, "TYPE", ""),
+                    actor=getattr(row, "ACTOR", ""),
+                    bucket_time=getattr(row, "TIME", None),
+                )
+                for row in found
+            ]
+
+        return await self._database.read(work)
+
+
+def _keys() -> sa.Select[Any]:
+    return sa.select(events.c.session_key, events.c.sequence, events.c.size)
+
+
+async def _count(connection: AsyncConnection, matching: Sequence[sa.ColumnElement[bool]]) -> int | None:
+    return await connection.scalar(sa.select(sa.func.count()).select_from(events).where(*matching))
+
+
+async def _remove(connection: AsyncConnection, session: LockedSession, replacement: Replacement) -> list[int]:
+    """Delete the events that the replacement names, and return their sequences."""
+    removable = sa.select(events.c.sequence).where(
+        events.c.session_key == session.key, ~has_prefix(events.c.type, RESERVED_PREFIX)
+    )
+    if replacement.kinds:
+        removable = removable.where(events.c.kind.in_(sorted(replacement.kinds)))
+    if replacement.after_sequence is not None:
+        removable = removable.where(events.c.sequence > replacement.after_sequence)
+    if replacement.newest is not None:
+        removable = removable.order_by(events.c.sequence.desc()).limit(replacement.newest)
+    deleted = await connection.execute(
+        events.delete()
+        .where(events.c.session_key == session.key, events.c.sequence.in_(removable))
+        .returning(events.c.sequence)
+    )
+    return sorted(deleted.scalars())
+
+
+def _replaced_event(removed: Sequence[int], appended: int) -> Event:
+    return server_event(
+        "history.replaced",
+        removed_count=len(removed),
+        first_sequence=removed[0],
+        last_sequence=removed[-1],
+        appended_count=appended,
+    )

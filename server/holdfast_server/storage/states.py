@@ -1,0 +1,199 @@
+"""States in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from holdfast_server.domain.errors import StateNotFound, StateNotPatchable
+from holdfast_server.domain.merge_patch import merge_text
+from holdfast_server.domain.paging import Page, PageRequest
+from holdfast_server.domain.sessions import fingerprint
+from holdfast_server.domain.states import State, StateFilter, StatePatch, StateSelection, StateWrite
+from holdfast_server.domain.values import Payload
+from holdfast_server.storage import results, rows
+from holdfast_server.storage.batch import Batch
+from holdfast_server.storage.database import Database
+from holdfast_server.storage.filters import has_prefix
+from holdfast_server.storage.journal import Journal, Save
+from holdfast_server.storage.pages import Order, read_page
+from holdfast_server.storage.reads import Load, PointReads
+from holdfast_server.storage.schema import state_versions, states
+from holdfast_server.storage.sessions import require
+from holdfast_server.storage.statements import Statements
+
+
+class SqlStates:
+    """See StateStore."""
+
+    def __init__(
+        self,
+        database: Database,
+        statements: Statements,
+        journal: Journal,
+        reads: PointReads,
+        versions_kept: int,
+    ) -> None:
+        self._database = database
+        self._sql = statements
+        self._journal = journal
+        self._reads = reads
+        self._versions_kept = versions_kept
+
+    async def save(
+        self, namespace: str, session_id: str, writes: Sequence[StateWrite], request_id: str = ""
+    ) -> Sequence[State]:
+        """See StateStore."""
+        return await self._journal.save(Save(namespace, session_id, writes, request_id))
+
+    async def patch(self, namespace: str, session_id: str, patch: StatePatch, request_id: str = "") -> State:
+        """See StateStore."""
+        mark = fingerprint("patch", patch.key, patch.merge_patch, patch.run_id, patch.expected_version)
+
+        async def work(connection: AsyncConnection) -> State:
+            batch = Batch(connection, self._sql, self._versions_kept)
+            await batch.lock([(namespace, session_id)])
+            session = batch.session(namespace, session_id)
+            await batch.look_up_heads([(session, patch.key)])
+            await batch.look_up_requests([(session, request_id)] if request_id else [])
+            if (known := batch.recall(session, request_id, mark)) is not None:
+                (version,), _, _ = results.read_save(known)
+                made = await self._version(connection, session.key, patch.key, version)
+                if made is None:
+                    raise StateNotFound(session_id, patch.key, version)
+                return rows.state_of(made)
+            session.check_open()
+            newest = await self._version(connection, session.key, patch.key)
+            if newest is None:
+                raise StateNotFound(session_id, patch.key)
+            if newest.body is None:
+                raise StateNotPatchable(session_id, patch.key)
+            merged = Payload(
+                merge_text("merge_patch", newest.body, patch.merge_patch), None, newest.media_type
+            )
+            write = StateWrite(patch.key, merged, newest.metadata, patch.run_id, patch.expected_version)
+            write.checked("result")
+            versions = batch.save(session, [write])
+            saved = (versions, session.last_sequence, batch.now)
+            batch.remember(session, request_id, mark, results.write_save(*saved))
+            await batch.write()
+            made = await self._version(connection, session.key, patch.key)
+            return rows.state_of(made)
+
+        return await self._database.write(work)
+
+    async def _version(
+        self, connection: AsyncConnection, session_key: int, key: str, version: int | None = None
+    ) -> Any:
+        query = sa.select(state_versions).where(
+            state_versions.c.session_key == session_key, state_versions.c.key == key
+        )
+        if version is None:
+            query = query.order_by(state_versions.c.version.desc()).limit(1)
+        else:
+            query = query.where(state_versions.c.version == version)
+        return (await connection.execute(query)).first()
+
+    async def load(self, namespace: str, session_id: str, key: str, version: int | None = None) -> State:
+        """See StateStore."""
+        return await self._reads.state(Load(namespace, session_id, key, version))
+
+    async def list(
+        self, namespace: str, session_id: str, where: StateFilter, page: PageRequest
+    ) -> Page[State]:
+        """See StateStore."""
+        order: Order = [(state_versions.c.key, page.descending), (state_versions.c.version, True)]
+
+        async def work(connection: AsyncConnection) -> Page[State]:
+            session = await require(connection, namespace, session_id)
+            matching = self._matching(session.key, where)
+            query = matching
+            if page.after is not None:
+                query = query.where(_beyond(page.after, page.descending))
+            omit = ("body", "data") if where.omit_payload else ()
+            found, more = await read_page(connection, state_versions, query, order, page.size, omit=omit)
+            total = None
+            if page.with_total:
+                total = await connection.scalar(sa.select(sa.func.count()).select_from(matching.subquery()))
+            return Page(
+                [rows.state_of(row, omit_payload=where.omit_payload) for row in found],
+                (found[-1].key, found[-1].version) if more else None,
+                total,
+            )
+
+        return await self._database.read(work)
+
+    def _matching(self, session_key: int, where: StateFilter) -> sa.Select[Any]:
+        version = state_versions.c
+        query = sa.select(version.session_key, version.key, version.version, version.size).where(
+            version.session_key == session_key
+        )
+        if not where.all_versions:
+            newest = sa.and_(
+                states.c.session_key == version.session_key,
+                states.c.key == version.key,
+                states.c.version == version.version,
+            )
+            query = query.join(states, newest).where(states.c.session_key == session_key)
+        if where.key_prefix:
+            query = query.where(has_prefix(version.key, where.key_prefix))
+        if where.key_after:
+            query = query.where(version.key > where.key_after)
+        if where.key_before:
+            query = query.where(version.key < where.key_before)
+        if where.metadata:
+            query = query.where(self._sql.dialect.holds(version.metadata, where.metadata))
+        if where.run_id:
+            query = query.where(version.run_id == where.run_id)
+        return query
+
+    async def delete(self, namespace: str, session_id: str, which: StateSelection) -> int:
+        """See StateStore."""
+
+        async def work(connection: AsyncConnection) -> int:
+            batch = Batch(connection, self._sql, self._versions_kept)
+            await batch.lock([(namespace, session_id)])
+            session = batch.session(namespace, session_id)
+            session.check_open()
+            selected = sa.select(states.c.key).where(states.c.session_key == session.key)
+            if which.keys is not None:
+                selected = selected.where(states.c.key.in_(which.keys))
+            if which.key_prefix is not None:
+                selected = selected.where(has_prefix(states.c.key, which.key_prefix))
+            if which.run_id is not None:
+                newest = sa.and_(
+                    state_versions.c.session_key == states.c.session_key,
+                    state_versions.c.key == states.c.key,
+                    state_versions.c.version == states.c.version,
+                )
+                selected = selected.join(state_versions, newest).where(
+                    state_versions.c.run_id == which.run_id
+                )
+            # `states` first: the selection looks at versions too.
+            delete = states.delete().where(states.c.session_key == session.key, states.c.key.in_(selected))
+            deleted = await connection.execute(delete)
+            left = sa.exists().where(
+                states.c.session_key == state_versions.c.session_key, states.c.key == state_versions.c.key
+            )
+            await connection.execute(
+                state_versions.delete().where(state_versions.c.session_key == session.key, ~left)
+            )
+            if deleted.rowcount:
+                batch.touch(session)
+                await batch.write()
+            return deleted.rowcount
+
+        return await self._database.write(work)
+
+
+def _beyond(after: Any, descending: bool) -> sa.ColumnElement[bool]:
+    """Whether a version comes after (key, version); newer versions of a key come first either way."""
+    key, version = after
+    column = state_versions.c.key
+    further = column < key if descending else column > key
+    # The first condition says no more, but tells the index where to begin.
+    begin = column <= key if descending else column >= key
+    return sa.and_(begin, sa.or_(further, state_versions.c.version < version))

@@ -1,0 +1,165 @@
+"""The store: all nouns of one database, wired."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import structlog
+
+from holdfast_server.domain.errors import DatabaseUnavailable
+from holdfast_server.domain.limits import Policy
+from holdfast_server.storage import migrations
+from holdfast_server.storage.dialect import PostgresDialect
+from holdfast_server.storage.engines import listen_url, open_database, parse_url
+from holdfast_server.storage.events import SqlEvents
+from holdfast_server.storage.filelock import FileLock
+from holdfast_server.storage.journal import Journal
+from holdfast_server.storage.notifications import Announcer, Hub, Listener
+from holdfast_server.storage.observer import NoObserver, StorageObserver
+from holdfast_server.storage.options import StartupRefused, StorageOptions
+from holdfast_server.storage.reads import PointReads
+from holdfast_server.storage.sessions import SqlSessions
+from holdfast_server.storage.statements import Statements
+from holdfast_server.storage.states import SqlStates
+from holdfast_server.storage.tails import Tails
+
+log = structlog.get_logger("holdfast.storage")
+
+
+class SqlStore:
+    """See Store. The constructor connects nothing; `start` does."""
+
+    def __init__(
+        self, options: StorageOptions, policy: Policy, observer: StorageObserver | None = None
+    ) -> None:
+        observer = observer or NoObserver()
+        self._options = options
+        self._database = open_database(options)
+        dialect = self._database.dialect
+        statements = Statements(dialect)
+        self._lock: FileLock | None = None
+        self._hub = Hub(self._database, statements, observer, options.max_tails)
+        self._announcer = Announcer(self._database) if isinstance(dialect, PostgresDialect) else None
+        self._reads = PointReads(self._database, statements, observer, options.max_waiting)
+        self._journal = Journal(
+            self._database,
+            statements,
+            policy.state_versions_kept,
+            self._published,
+            observer,
+            options.max_waiting,
+        )
+        tails = Tails(self._database, statements, self._reads, self._hub, observer, options.poll_interval)
+        kept = policy.state_versions_kept
+        self.sessions = SqlSessions(self._database, statements, self._reads, policy, self._published)
+        self.states = SqlStates(self._database, statements, self._journal, self._reads, kept)
+        self.events = SqlEvents(self._database, statements, self._journal, tails, kept, self._published)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._listeners: list[Callable[[bool], None]] = []
+        self.is_available = False
+
+    async def start(self) -> None:
+        """Look at the database and begin to watch it. Raises StartupRefused if it must not be served.
+
+        A database that is away is no reason not to start: it is tried until it is there. SQLite's file is
+        locked for this server, and migrated.
+        """
+        url = parse_url(self._options.url)
+        if url.get_backend_name() == "sqlite":
+            self._lock = FileLock(str(url.database))
+            self._lock.acquire()
+        try:
+            with contextlib.suppress(DatabaseUnavailable):
+                await self._check_schema(refuse=True)
+        except BaseException:
+            await self.close()
+            raise
+        self._watch_over("monitor", self._monitor())
+        if self._announcer is not None:
+            self._watch_over("announcer", self._announcer.run())
+            listener = Listener(
+                listen_url(self._options),
+                self._hub,
+                self._options.connect_timeout,
+                self._options.poll_interval,
+            )
+            self._watch_over("listener", listener.run())
+
+    def _watch_over(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks.append(asyncio.create_task(work, name=f"holdfast-{name}"))
+
+    async def _check_schema(self, *, refuse: bool) -> None:
+        """Find out whether the database can be served. Raises DatabaseUnavailable, StartupRefused."""
+        state = await migrations.read_state(self._database)
+        if self._lock is not None and not state.is_current and not state.is_newer:
+            await migrations.upgrade_open(self._database)
+            state = await migrations.read_state(self._database)
+        if not state.is_current:
+            if refuse:
+                raise StartupRefused(state.problem())
+            log.error("not serving", problem=state.problem())
+        self._set_available(state.is_current)
+
+    async def _monitor(self) -> None:
+        """Notice when the database goes and comes back, and wake tails that missed something."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._database.lost.wait(), self._options.poll_interval)
+            try:
+                if self._database.lost.is_set() or not self.is_available:
+                    self._database.lost.clear()
+                    await self._check_schema(refuse=False)
+                else:
+                    await self._hub.poll()
+            except DatabaseUnavailable:
+                self._set_available(False)
+                await asyncio.sleep(self._options.poll_interval)
+            except Exception:
+                log.exception("the database cannot be watched")
+                await asyncio.sleep(self._options.poll_interval)
+
+    def _published(self, session_keys: set[int]) -> None:
+        if session_keys:
+            self._hub.wake(session_keys)
+            if self._announcer is not None:
+                self._announcer.announce(session_keys)
+
+    def on_availability(self, callback: Callable[[bool], None]) -> None:
+        """Call back now and whenever the database goes or comes back."""
+        self._listeners.append(callback)
+        callback(self.is_available)
+
+    def _set_available(self, available: bool) -> None:
+        if available == self.is_available:
+            return
+        self.is_available = available
+        if available:
+            log.info("the database is there")
+            self._hub.wake_all()
+        else:
+            log.warning("the database is away")
+        for callback in self._listeners:
+            callback(available)
+
+    def pool_status(self) -> dict[str, int]:
+        """Return how many connections are open and in use."""
+        return self._database.pool_status()
+
+    async def drain_tails(self) -> None:
+        """See Store."""
+        self._hub.drain()
+
+    async def close(self) -> None:
+        """Finish what is under way, and close."""
+        self._hub.drain()
+        await self._journal.close()
+        await self._reads.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._database.close()
+        if self._lock is not None:
+            self._lock.release()
