@@ -109,7 +109,7 @@ class Tail:
 
     @property
     def last_sequence(self) -> int:
-        """The sequence after which the tail goes on when it reconnects."""
+        """Where another tail would go on: after the last event that this one has handed out."""
         return self._inner.last_sequence
 
     def backlog(self) -> Iterator[Event]:

@@ -50,15 +50,15 @@ class AsyncTail:
 
     @property
     def last_sequence(self) -> int:
-        """The sequence after which the tail goes on when it reconnects."""
-        return self._request.after_sequence
+        """Where another tail would go on: after the last event that this one has handed out."""
+        return self._pending[0].sequence - 1 if self._pending else self._request.after_sequence
 
     async def backlog(self) -> AsyncIterator[Event]:
         """The events up to the moment when the tail has caught up; nothing if it already has."""
-        while True:
+        while not self._caught_up:
             while self._pending:
                 yield self._pending.popleft()
-            if self._caught_up or not await self._read():
+            if not await self._read():
                 return
 
     def __aiter__(self) -> Self:

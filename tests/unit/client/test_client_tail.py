@@ -18,7 +18,7 @@ async def take(tail: holdfast.AsyncTail, count: int) -> list[int]:
 
 
 async def test_backlog_ends_where_the_live_events_begin(script: Script, client: holdfast.AsyncClient) -> None:
-    script.on("TailEvents", [batch(1, 2), batch(3), caught_up(3), batch(4), HANG])
+    script.on("TailEvents", [batch(1, 2), batch(3), caught_up(3), batch(4, 5), HANG])
     async with client.history.tail("s-1") as tail:
         before = tail.caught_up
         assert [event.sequence async for event in tail.backlog()] == [1, 2, 3]
@@ -26,6 +26,9 @@ async def test_backlog_ends_where_the_live_events_begin(script: Script, client: 
         assert [event.sequence async for event in tail.backlog()] == []
         assert await take(tail, 1) == [4]
         assert tail.last_sequence == 4
+        assert [event.sequence async for event in tail.backlog()] == []
+        assert await take(tail, 1) == [5]
+        assert tail.last_sequence == 5
 
 
 async def test_it_reconnects_without_a_gap_or_a_double(script: Script, client: holdfast.AsyncClient) -> None:
