@@ -1,5 +1,5 @@
 # The server. It refuses to listen beyond loopback without TLS and tokens unless told so:
-#   docker run -p 127.0.0.1:7420:7420 -v holdfast:/data holdfast serve --insecure
+#   docker run -p 127.0.0.1:7420:7420 -v holdfast:/data holdfast serve --host 0.0.0.0 --insecure
 
 FROM python:3.13-slim AS build
 WORKDIR /src
@@ -23,8 +23,8 @@ WORKDIR /data
 VOLUME /data
 # A number, so that Kubernetes can see that it is not root.
 USER 10001:10001
-ENV HOLDFAST_HOST=0.0.0.0
 EXPOSE 7420
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s CMD ["holdfast", "health"]
 ENTRYPOINT ["holdfast"]
-CMD ["serve"]
+# Not by the environment: the other commands listen nowhere.
+CMD ["serve", "--host", "0.0.0.0"]
