@@ -56,8 +56,13 @@ class SqlSessions:
         """See SessionStore."""
 
         async def work(connection: AsyncConnection) -> Session:
-            if draft.parent_session_id:
-                await require(connection, namespace, draft.parent_session_id)
+            parent = draft.parent_session_id
+            # A repeated draft finds its session, even if the parent has been deleted since.
+            if parent and not (
+                await find(connection, namespace, parent)
+                or await find(connection, namespace, draft.session_id)
+            ):
+                raise SessionNotFound(parent)
             columns = {"parent_id": draft.parent_session_id or None, **rows.field_columns(draft.fields)}
             return await self._insert(connection, namespace, draft.session_id, draft.fingerprint(), columns)
 
