@@ -1,0 +1,1 @@
+"""What the storage port promises, sentence by sentence, on every engine."""
