@@ -213,8 +213,9 @@ class EventStore(Protocol):
     ) -> Replaced:
         """Remove the events that the replacement names, but none of the server's own, and append its events.
 
-        The removed sequences are never given again. If any was removed, `holdfast.history.replaced` is appended
-        first. The ids of removed events may be used again; no other id of the history may. Raises SessionNotFound, SequenceMismatch and EventIdTaken.
+        The removed sequences are never given again. If any was removed, `holdfast.history.replaced` is
+        appended first. The ids of removed events may be used again; no other id of the history may. Raises
+        SessionNotFound, SequenceMismatch and EventIdTaken.
         """
         ...
 
@@ -236,9 +237,20 @@ class EventStore(Protocol):
 class Store(Protocol):
     """All nouns of one database."""
 
-    sessions: SessionStore
-    states: StateStore
-    events: EventStore
+    @property
+    def sessions(self) -> SessionStore:
+        """Sessions and their life cycle."""
+        ...
+
+    @property
+    def states(self) -> StateStore:
+        """The versioned states of a session."""
+        ...
+
+    @property
+    def events(self) -> EventStore:
+        """The history of a session."""
+        ...
 
     @property
     def is_available(self) -> bool:

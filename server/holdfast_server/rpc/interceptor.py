@@ -26,7 +26,7 @@ OUR_METHODS = "/holdfast."
 NAMESPACE_HEADER = "holdfast-namespace"
 REQUEST_ID_HEADER = "x-request-id"
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("holdfast.rpc")
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"

@@ -1,0 +1,258 @@
+"""The server, wired together: storage below, services above, health, reflection and metrics beside them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import grpc
+from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
+
+from holdfast.v1 import history_service_pb2, session_service_pb2
+from holdfast.v1.history_service_pb2_grpc import add_HistoryServiceServicer_to_server
+from holdfast.v1.session_service_pb2_grpc import add_SessionServiceServicer_to_server
+from holdfast_server.config import Settings
+from holdfast_server.logs import configure_logs
+from holdfast_server.rpc.access import Access
+from holdfast_server.rpc.health import Health
+from holdfast_server.rpc.history_service import HistoryService
+from holdfast_server.rpc.interceptor import CallInterceptor
+from holdfast_server.rpc.session_service import SessionService
+from holdfast_server.storage.options import StartupRefused
+from holdfast_server.storage.store import SqlStore
+
+if TYPE_CHECKING:
+    from holdfast_server.metrics import Metrics, MetricsServer
+
+SERVICES = (
+    session_service_pb2.DESCRIPTOR.services_by_name["SessionService"].full_name,
+    history_service_pb2.DESCRIPTOR.services_by_name["HistoryService"].full_name,
+)
+
+logger = logging.getLogger("holdfast.app")
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What a server that has started tells about itself."""
+
+    address: str
+    """`host:port`, with the port that was taken."""
+    database: str
+    """The URL of the data, without its password."""
+    is_available: bool
+    """Whether the database is there already; if not, the server goes on trying."""
+    has_tls: bool
+    needs_token: bool
+    metrics_url: str | None
+
+
+class Server:
+    """A server from its start to its stop. All of it belongs to one event loop."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._metrics = _make_metrics() if settings.metrics_port is not None else None
+        self._metrics_server: MetricsServer | None = None
+        self._store = SqlStore(settings.storage_options(), settings.policy(), self._metrics)
+        self._health = Health(SERVICES)
+        self._grpc = _make_grpc_server(settings, self._metrics)
+        add_SessionServiceServicer_to_server(SessionService(self._store, settings.policy()), self._grpc)
+        add_HistoryServiceServicer_to_server(HistoryService(self._store), self._grpc)
+        add_HealthServicer_to_server(self._health, self._grpc)
+        _add_reflection(self._grpc)
+
+    async def start(self) -> Started:
+        """Open the storage and answer calls. Raises StartupRefused, with nothing left open."""
+        settings = self._settings
+        await _check_address_is_free(settings.host, settings.port, "HOLDFAST_PORT")
+        port = self._listen()
+        await self._store.start()
+        try:
+            metrics_url = await self._start_metrics()
+            await self._grpc.start()
+        except BaseException:
+            await self.stop()
+            raise
+        self._store.on_availability(self._health.set_serving)
+        return Started(
+            address=_join(settings.host, port),
+            database=settings.describe()["database_url"],
+            is_available=self._store.is_available,
+            has_tls=settings.tls_cert_file is not None,
+            needs_token=bool(settings.tokens),
+            metrics_url=metrics_url,
+        )
+
+    async def drain(self) -> None:
+        """Take no further calls and end the tails; return when all calls have ended or their time is up."""
+        self._health.drain()
+        await self._store.drain_tails()
+        await self._grpc.stop(self._settings.drain_seconds)
+
+    async def stop(self) -> None:
+        """Cancel what still runs and close all."""
+        self._health.drain()
+        await self._grpc.stop(None)
+        await self._store.close()
+        if self._metrics_server is not None:
+            await asyncio.to_thread(self._metrics_server.close)
+
+    def _listen(self) -> int:
+        settings = self._settings
+        address = _join(settings.host, settings.port)
+        try:
+            if settings.tls_cert_file is None:
+                return self._grpc.add_insecure_port(address)
+            return self._grpc.add_secure_port(address, _credentials(settings))
+        except RuntimeError:
+            raise StartupRefused(f"cannot listen on {address}") from None
+
+    async def _start_metrics(self) -> str | None:
+        settings = self._settings
+        if self._metrics is None or settings.metrics_port is None:
+            return None
+        await _check_address_is_free(settings.metrics_host, settings.metrics_port, "HOLDFAST_METRICS_PORT")
+        self._metrics.watch_pool(self._store.pool_status)
+        self._metrics_server = self._metrics.serve(settings.metrics_host, settings.metrics_port)
+        return f"http://{_join(settings.metrics_host, self._metrics_server.port)}/metrics"
+
+
+def run(settings: Settings, on_ready: Callable[[Started], None] | None = None) -> int:
+    """Serve until SIGTERM or SIGINT and return the exit code: 0, or 1 if the server could not start.
+
+    Why it could not is said on stderr. `on_ready` is called once calls are answered.
+    """
+    configure_logs(settings.log_level, settings.log_format)
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(serve(settings, ready=on_ready))
+    except StartupRefused as refusal:
+        sys.stderr.write(f"holdfast: {refusal}\n")
+        return 1
+    return 0
+
+
+async def serve(settings: Settings, *, ready: Callable[[Started], None] | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; a second one does not wait for running calls. Raises StartupRefused."""
+    stop, hurry = asyncio.Event(), asyncio.Event()
+
+    def on_signal() -> None:
+        (hurry if stop.is_set() else stop).set()
+
+    _on_signals(on_signal)
+    server = Server(settings)
+    started = await server.start()
+    try:
+        logger.info("serving", extra={"address": started.address, "database": started.database})
+        if ready is not None:
+            ready(started)
+        await stop.wait()
+        logger.info("stopping", extra={"drain_seconds": settings.drain_seconds})
+        ways = [asyncio.create_task(server.drain()), asyncio.create_task(hurry.wait())]
+        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await server.stop()
+        logger.info("stopped")
+
+
+def _make_metrics() -> Metrics:
+    # Not needed by most: loaded only where it was asked for.
+    from holdfast_server.metrics import Metrics
+
+    return Metrics()
+
+
+def _make_grpc_server(settings: Settings, metrics: Metrics | None) -> grpc.aio.Server:
+    access = Access((token.token.get_secret_value(), token.namespaces) for token in settings.tokens)
+    return grpc.aio.server(
+        interceptors=[CallInterceptor(access, metrics)],
+        options=[
+            ("grpc.max_receive_message_length", settings.max_request_bytes),
+            ("grpc.max_send_message_length", -1),
+            # A second server on the port would silently get half of the calls.
+            ("grpc.so_reuseport", 0),
+            # Tails may be quiet for long: let clients look after their connections, and look after ours.
+            ("grpc.keepalive_permit_without_calls", 1),
+            ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+            ("grpc.keepalive_time_ms", 60_000),
+            ("grpc.keepalive_timeout_ms", 20_000),
+        ],
+    )
+
+
+def _add_reflection(server: grpc.aio.Server) -> None:
+    from grpc_health.v1.health_pb2 import DESCRIPTOR
+    from grpc_reflection.v1alpha.reflection import SERVICE_NAME, enable_server_reflection
+
+    health = DESCRIPTOR.services_by_name["Health"].full_name
+    enable_server_reflection((*SERVICES, health, SERVICE_NAME), server)
+
+
+def _credentials(settings: Settings) -> grpc.ServerCredentials:
+    certificate = _read_file("HOLDFAST_TLS_CERT_FILE", settings.tls_cert_file)
+    key = _read_file("HOLDFAST_TLS_KEY_FILE", settings.tls_key_file)
+    authorities = _read_file("HOLDFAST_TLS_CLIENT_CA_FILE", settings.tls_client_ca_file)
+    return grpc.ssl_server_credentials(
+        [(key or b"", certificate or b"")], authorities, authorities is not None
+    )
+
+
+def _read_file(variable: str, path: Path | None) -> bytes | None:
+    try:
+        return path.read_bytes() if path is not None else None
+    except OSError as error:
+        raise StartupRefused(f"{variable}: {path} cannot be read: {error.strerror}") from None
+
+
+async def _check_address_is_free(host: str, port: int, variable: str) -> None:
+    """Raise StartupRefused with a reason: gRPC's own error has none, and it writes to stderr itself."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(
+            host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+    except socket.gaierror:
+        raise StartupRefused(f"there is no address '{host}'") from None
+    for family, kind, protocol, _, address in found:
+        try:
+            with socket.socket(family, kind, protocol) as probe:
+                # As the server will: connections of a former one that are still closing do not matter.
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(address)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                problem = "is in use; is another server running? Choose another port"
+                raise StartupRefused(f"{_join(host, port)} {problem} ({variable})") from None
+            if error.errno in (errno.EACCES, errno.EPERM):
+                raise StartupRefused(f"{_join(host, port)} may not be used ({variable})") from None
+            if error.errno == errno.EADDRNOTAVAIL and len(found) == 1:
+                raise StartupRefused(f"{host} is no address of this machine") from None
+
+
+def _join(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host and not host.startswith("[") else f"{host}:{port}"
+
+
+def _on_signals(callback: Callable[[], None]) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # Windows has no such handlers; there an interrupt cancels the main task.
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(number, callback)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ModuleNotFoundError:  # there is none for Windows
+        return None
+    return uvloop.new_event_loop

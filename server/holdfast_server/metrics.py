@@ -1,0 +1,160 @@
+"""Metrics for Prometheus. Those of calls have the names and labels of go-grpc-prometheus."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from threading import Thread
+from typing import Any
+from wsgiref.simple_server import WSGIServer
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    start_http_server,
+)
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+_METHOD = ("grpc_type", "grpc_service", "grpc_method")
+_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+
+
+class Metrics:
+    """What a server measures: its calls and its storage."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        self._started = Counter(
+            "grpc_server_started_total", "Calls that came in.", _METHOD, registry=self.registry
+        )
+        self._handled = Counter(
+            "grpc_server_handled_total", "Calls that ended.", (*_METHOD, "grpc_code"), registry=self.registry
+        )
+        self._handling = Histogram(
+            "grpc_server_handling_seconds",
+            "How long calls took.",
+            _METHOD,
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self._batch_size = Histogram(
+            "holdfast_batch_requests",
+            "How many requests were answered by one transaction or query.",
+            ("kind",),
+            buckets=_COUNTS,
+            registry=self.registry,
+        )
+        self._batch_seconds = Histogram(
+            "holdfast_batch_seconds", "How long it took.", ("kind",), buckets=_SECONDS, registry=self.registry
+        )
+        self._tail_lag = Histogram(
+            "holdfast_tail_lag_seconds",
+            "From the append of an event to its delivery in a tail.",
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self._tail_events = Counter(
+            "holdfast_tail_events_total", "Events delivered in tails.", registry=self.registry
+        )
+        self._tails = Gauge("holdfast_tails_open", "Open tails.", registry=self.registry)
+
+    def method(self, kind: str, service: str, name: str) -> MethodMetrics:
+        """Return what measures the method; its counters are there from then on."""
+        labels = (kind, service, name)
+        return MethodMetrics(
+            started_total=self._started.labels(*labels),
+            seconds=self._handling.labels(*labels),
+            handled_total=lambda code: self._handled.labels(*labels, code),
+        )
+
+    def batch_written(self, kind: str, requests: int, seconds: float) -> None:
+        """See StorageObserver."""
+        self._batch_size.labels(kind).observe(requests)
+        self._batch_seconds.labels(kind).observe(seconds)
+
+    def tail_delivered(self, events: int, lag_seconds: float) -> None:
+        """See StorageObserver."""
+        self._tail_events.inc(events)
+        self._tail_lag.observe(max(0.0, lag_seconds))
+
+    def tails_open(self, count: int) -> None:
+        """See StorageObserver."""
+        self._tails.set(count)
+
+    def watch_pool(self, status: Callable[[], Mapping[str, int]]) -> None:
+        """Ask for the state of the connection pool at each scrape."""
+        self.registry.register(_PoolCollector(status))
+
+    def serve(self, host: str, port: int) -> MetricsServer:
+        """Answer Prometheus in a thread. Raises OSError if the address cannot be had."""
+        server, thread = start_http_server(port, host, registry=self.registry)
+        return MetricsServer(server, thread)
+
+
+class MethodMetrics:
+    """Measures the calls of one method."""
+
+    def __init__(self, started_total: Counter, seconds: Histogram, handled_total: Callable[[str], Counter]):
+        self._started_total = started_total
+        self._seconds = seconds
+        self._handled_total = handled_total
+        self._by_code: dict[str, Counter] = {}
+
+    def started(self) -> None:
+        """A call came in."""
+        self._started_total.inc()
+
+    def handled(self, code: str, seconds: float) -> None:
+        """A call ended with this canonical code."""
+        counter = self._by_code.get(code)
+        if counter is None:
+            counter = self._by_code[code] = self._handled_total(_go_name(code))
+        counter.inc()
+        self._seconds.observe(seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsServer:
+    """Answers Prometheus until it is closed."""
+
+    server: WSGIServer
+    thread: Thread
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return self.server.server_port
+
+    def close(self) -> None:
+        """Stop listening. Blocks for half a second at most."""
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+class _PoolCollector(Collector):
+    def __init__(self, status: Callable[[], Mapping[str, int]]) -> None:
+        self._status = status
+
+    def collect(self) -> Iterable[Any]:
+        pool = GaugeMetricFamily(
+            "holdfast_pool_connections", "Connections to the database.", labels=["state"]
+        )
+        for state, count in self._status().items():
+            pool.add_metric([state], count)
+        yield pool
+
+
+def _go_name(code: str) -> str:
+    """Return a code as Go writes it: `NotFound`, `OK`, and `Canceled` with one l."""
+    if code == "OK":
+        return code
+    return "Canceled" if code == "CANCELLED" else code.title().replace("_", "")
