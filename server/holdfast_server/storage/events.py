@@ -27,9 +27,9 @@ from holdfast_server.domain.sessions import fingerprint
 from holdfast_server.storage import results, rows
 from holdfast_server.storage.batch import Batch, LockedSession
 from holdfast_server.storage.database import Database
+from holdfast_server.storage.event_pages import EventPages
 from holdfast_server.storage.filters import event_conditions, has_prefix
 from holdfast_server.storage.journal import Append, Journal
-from holdfast_server.storage.pages import read_page
 from holdfast_server.storage.schema import events, sessions
 from holdfast_server.storage.sessions import require
 from holdfast_server.storage.statements import Statements
@@ -44,6 +44,7 @@ class SqlEvents:
         database: Database,
         statements: Statements,
         journal: Journal,
+        pages: EventPages,
         tails: Tails,
         versions_kept: int,
         published: Callable[[set[int]], None],
@@ -51,6 +52,7 @@ class SqlEvents:
         self._database = database
         self._sql = statements
         self._journal = journal
+        self._pages = pages
         self._tails = tails
         self._versions_kept = versions_kept
         self._published = published
@@ -76,39 +78,49 @@ class SqlEvents:
     ) -> Page[Event]:
         """See EventStore."""
 
+        given_after, given_before = after_sequence, before_sequence
+        if page.after is not None:
+            (last,) = page.after
+            if page.descending:
+                before_sequence = int(last)
+            else:
+                after_sequence = int(last)
+
         async def work(connection: AsyncConnection) -> Page[Event]:
             session = await require(connection, namespace, session_id)
-            matching = [events.c.session_key == session.key, *event_conditions(self._sql.dialect, where)]
-            if after_sequence:
-                matching.append(events.c.sequence > after_sequence)
-            if before_sequence:
-                matching.append(events.c.sequence < before_sequence)
-            query = _keys().where(*matching)
-            if page.after is not None:
-                (last,) = page.after
-                query = query.where(events.c.sequence < last if page.descending else events.c.sequence > last)
-            order = [(events.c.session_key, page.descending), (events.c.sequence, page.descending)]
-            found, more = await read_page(connection, events, query, order, page.size)
+            found, more = await self._pages.of_session(
+                connection,
+                session.key,
+                where,
+                page.size,
+                after=after_sequence,
+                before=before_sequence,
+                descending=page.descending,
+            )
+            total = None
+            if page.with_total:
+                bounds = [events.c.session_key == session.key, events.c.sequence > given_after]
+                if given_before:
+                    bounds.append(events.c.sequence < given_before)
+                total = await self._count(connection, bounds, where)
             return Page(
                 [rows.event_of(row, session_id) for row in found],
                 (found[-1].sequence,) if more else None,
-                await _count(connection, matching) if page.with_total else None,
+                total,
             )
 
         return await self._database.read(work)
 
     async def list_trace(self, namespace: str, where: EventFilter, page: PageRequest) -> Page[Event]:
         """See EventStore."""
-        matching = [events.c.namespace == namespace, *event_conditions(self._sql.dialect, where)]
-        query = _keys().where(*matching)
-        if page.after is not None:
-            position = sa.tuple_(events.c.session_key, events.c.sequence)
-            after = sa.tuple_(*(sa.literal(value, sa.BigInteger) for value in page.after))
-            query = query.where(position < after if page.descending else position > after)
-        order = [(events.c.session_key, page.descending), (events.c.sequence, page.descending)]
 
         async def work(connection: AsyncConnection) -> Page[Event]:
-            found, more = await read_page(connection, events, query, order, page.size)
+            found, more = await self._pages.of_trace(
+                connection, namespace, where, page.size, after=page.after, descending=page.descending
+            )
+            total = None
+            if page.with_total:
+                total = await self._count(connection, [events.c.namespace == namespace], where)
             named = sa.select(sessions.c.key, sessions.c.id).where(
                 sessions.c.key.in_({row.session_key for row in found})
             )
@@ -117,10 +129,21 @@ class SqlEvents:
                 # A session deleted between the two reads has no events any more.
                 [rows.event_of(row, names[row.session_key]) for row in found if row.session_key in names],
                 (found[-1].session_key, found[-1].sequence) if more else None,
-                await _count(connection, matching) if page.with_total else None,
+                total,
             )
 
         return await self._database.read(work)
+
+    async def _count(
+        self,
+        connection: AsyncConnection,
+        bounds: Sequence[sa.ColumnElement[bool]],
+        where: EventFilter,
+    ) -> int | None:
+        conditions = event_conditions(self._sql.dialect, where)
+        return await connection.scalar(
+            sa.select(sa.func.count()).select_from(events).where(*bounds, *conditions)
+        )
 
     def tail(
         self, namespace: str, session_id: str, after_sequence: int | None, where: EventFilter
@@ -215,14 +238,6 @@ class SqlEvents:
             ]
 
         return await self._database.read(work)
-
-
-def _keys() -> sa.Select[Any]:
-    return sa.select(events.c.session_key, events.c.sequence, events.c.size)
-
-
-async def _count(connection: AsyncConnection, matching: Sequence[sa.ColumnElement[bool]]) -> int | None:
-    return await connection.scalar(sa.select(sa.func.count()).select_from(events).where(*matching))
 
 
 async def _remove(connection: AsyncConnection, session: LockedSession, replacement: Replacement) -> list[int]:

@@ -14,7 +14,6 @@ from collections.abc import Iterable
 from typing import Any
 
 import asyncpg
-import sqlalchemy as sa
 import structlog
 
 from holdfast_server.domain.errors import DatabaseUnavailable, Overloaded, ServerDraining
@@ -136,11 +135,10 @@ class Announcer:
             keys, self._pending = self._pending, set()
             # A lost NOTIFY delays by one poll; there is nobody to tell.
             with contextlib.suppress(DatabaseUnavailable):
-                await self._notify(write_payload(keys))
+                await self._notify((CHANNEL, write_payload(keys)))
 
-    async def _notify(self, payload: str) -> None:
-        statement = sa.select(sa.func.pg_notify(CHANNEL, payload))
-        await self._database.read(lambda connection: connection.execute(statement))
+    async def _notify(self, params: tuple[str, str]) -> None:
+        await self._database.read(lambda c: c.exec_driver_sql("SELECT pg_notify($1, $2)", params))
 
 
 class Listener:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,44 +10,64 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfast_server.domain.limits import PAGE_BYTES
 
-Order = list[tuple[sa.Column[Any], bool]]
+Order = Sequence[tuple[sa.Column[Any], bool]]
 """Columns of the primary key to order by, and whether each descends."""
 
+_CACHED = 512
 
-async def read_page(
-    connection: AsyncConnection,
-    table: sa.Table,
-    picked: sa.Select[Any],
-    order: Order,
-    size: int,
-    *,
-    omit: tuple[str, ...] = (),
-) -> tuple[list[Any], bool]:
-    """Return the rows of a page and whether more follow.
 
-    `picked` selects the primary keys of the rows and their `size`, unbounded and unordered. Bodies are read only of the rows that the page has room for: a page of a thousand events
-    of 3 MiB would fill the memory.
+class PageQuery:
+    """A page of a table's rows.
+
+    `picked` selects the primary keys of the rows and their `size`, unbounded and unordered. Bodies are
+    read only of the rows that the page has room for: a thousand events of 3 MiB would fill the memory.
     """
-    keys = table.primary_key.columns
-    picked = picked.order_by(*_directed(order, table.c)).limit(size + 1)
-    inner = picked.subquery("picked")
-    running = sa.select(
-        *(inner.c[column.name] for column in keys),
-        inner.c.size,
-        sa.func.sum(inner.c.size).over(order_by=_directed(order, inner.c)).label("total"),
-        sa.func.count().over().label("found"),
-    ).subquery("running")
-    columns = [sa.null().label(c.name) if c.name in omit else c for c in table.columns]
-    fits = running.c.total - running.c.size < (sa.literal(PAGE_BYTES) if not omit else sa.literal(2**62))
-    query = (
-        sa.select(*columns, running.c.found)
-        .join(running, sa.and_(*(table.c[column.name] == running.c[column.name] for column in keys)))
-        .where(fits)
-        .order_by(*_directed(order, table.c))
-    )
-    rows = list((await connection.execute(query)).all())
-    more = bool(rows) and rows[0].found > min(len(rows), size)
-    return rows[:size], more
+
+    def __init__(
+        self, table: sa.Table, picked: sa.Select[Any], order: Order, omit: Sequence[str] = ()
+    ) -> None:
+        keys = table.primary_key.columns
+        limited = picked.order_by(*_directed(order, table.c)).limit(sa.bindparam("limit", type_=sa.Integer))
+        inner = limited.subquery("picked")
+        running = sa.select(
+            *(inner.c[column.name] for column in keys),
+            inner.c.size,
+            sa.func.sum(inner.c.size).over(order_by=_directed(order, inner.c)).label("total"),
+            sa.func.count().over().label("found"),
+        ).subquery("running")
+        columns = [sa.null().label(c.name) if c.name in omit else c for c in table.columns]
+        query = (
+            sa.select(*columns, running.c.found)
+            .join(running, sa.and_(*(table.c[column.name] == running.c[column.name] for column in keys)))
+            .order_by(*_directed(order, table.c))
+        )
+        if not omit:
+            query = query.where(running.c.total - running.c.size < PAGE_BYTES)
+        self._query = query
+
+    async def read(
+        self, connection: AsyncConnection, size: int, params: Mapping[str, Any]
+    ) -> tuple[Sequence[Any], bool]:
+        """Return the rows of a page of at most `size`, and whether more follow."""
+        rows = (await connection.execute(self._query, {"limit": size + 1, **params})).all()
+        more = bool(rows) and rows[0].found > min(len(rows), size)
+        return rows[:size], more
+
+
+class PageQueries:
+    """Page queries by what they filter: to build one takes longer than to run it."""
+
+    def __init__(self) -> None:
+        self._queries: dict[str, PageQuery] = {}
+
+    def get(self, shape: object, build: Callable[[], PageQuery]) -> PageQuery:
+        """Return the query for a shape, built if it is not known. Shapes are told apart by their repr."""
+        key = repr(shape)
+        if key not in self._queries:
+            if len(self._queries) >= _CACHED:
+                self._queries.clear()
+            self._queries[key] = build()
+        return self._queries[key]
 
 
 def _directed(order: Order, columns: Any) -> list[Any]:

@@ -19,7 +19,7 @@ from holdfast_server.storage.batch import Batch
 from holdfast_server.storage.database import Database
 from holdfast_server.storage.filters import has_prefix
 from holdfast_server.storage.journal import Journal, Save
-from holdfast_server.storage.pages import Order, read_page
+from holdfast_server.storage.pages import PageQueries, PageQuery
 from holdfast_server.storage.reads import Load, PointReads
 from holdfast_server.storage.schema import state_versions, states
 from holdfast_server.storage.sessions import require
@@ -42,6 +42,7 @@ class SqlStates:
         self._journal = journal
         self._reads = reads
         self._versions_kept = versions_kept
+        self._queries = PageQueries()
 
     async def save(
         self, namespace: str, session_id: str, writes: Sequence[StateWrite], request_id: str = ""
@@ -105,19 +106,17 @@ class SqlStates:
         self, namespace: str, session_id: str, where: StateFilter, page: PageRequest
     ) -> Page[State]:
         """See StateStore."""
-        order: Order = [(state_versions.c.key, page.descending), (state_versions.c.version, True)]
 
         async def work(connection: AsyncConnection) -> Page[State]:
             session = await require(connection, namespace, session_id)
-            matching = self._matching(session.key, where)
-            query = matching
-            if page.after is not None:
-                query = query.where(_beyond(page.after, page.descending))
-            omit = ("body", "data") if where.omit_payload else ()
-            found, more = await read_page(connection, state_versions, query, order, page.size, omit=omit)
+            shape = (where, page.descending, page.after is None)
+            query = self._queries.get(shape, lambda: self._page_query(where, page))
+            params = {"session_key": session.key}
+            found, more = await query.read(connection, page.size, params | _position(page))
             total = None
             if page.with_total:
-                total = await connection.scalar(sa.select(sa.func.count()).select_from(matching.subquery()))
+                count = sa.select(sa.func.count()).select_from(self._matching(where).subquery())
+                total = await connection.scalar(count, params)
             return Page(
                 [rows.state_of(row, omit_payload=where.omit_payload) for row in found],
                 (found[-1].key, found[-1].version) if more else None,
@@ -126,7 +125,15 @@ class SqlStates:
 
         return await self._database.read(work)
 
-    def _matching(self, session_key: int, where: StateFilter) -> sa.Select[Any]:
+    def _page_query(self, where: StateFilter, page: PageRequest) -> PageQuery:
+        picked = self._matching(where)
+        if page.after is not None:
+            picked = picked.where(_beyond(page.descending))
+        order = [(state_versions.c.key, page.descending), (state_versions.c.version, True)]
+        return PageQuery(state_versions, picked, order, ("body", "data") if where.omit_payload else ())
+
+    def _matching(self, where: StateFilter) -> sa.Select[Any]:
+        session_key = sa.bindparam("session_key", type_=sa.BigInteger)
         version = state_versions.c
         query = sa.select(version.session_key, version.key, version.version, version.size).where(
             version.session_key == session_key
@@ -189,10 +196,18 @@ class SqlStates:
         return await self._database.write(work)
 
 
-def _beyond(after: Any, descending: bool) -> sa.ColumnElement[bool]:
-    """Whether a version comes after (key, version); newer versions of a key come first either way."""
-    key, version = after
+def _position(page: PageRequest) -> dict[str, Any]:
+    if page.after is None:
+        return {}
+    key, version = page.after
+    return {"after_key": key, "after_version": version}
+
+
+def _beyond(descending: bool) -> sa.ColumnElement[bool]:
+    """Whether a version comes after the position; newer versions of a key come first either way."""
     column = state_versions.c.key
+    key = sa.bindparam("after_key", type_=column.type)
+    version = sa.bindparam("after_version", type_=sa.BigInteger)
     further = column < key if descending else column > key
     # The first condition says no more, but tells the index where to begin.
     begin = column <= key if descending else column >= key

@@ -14,6 +14,7 @@ from holdfast_server.domain.limits import Policy
 from holdfast_server.storage import migrations
 from holdfast_server.storage.dialect import PostgresDialect
 from holdfast_server.storage.engines import listen_url, open_database, parse_url
+from holdfast_server.storage.event_pages import EventPages
 from holdfast_server.storage.events import SqlEvents
 from holdfast_server.storage.filelock import FileLock
 from holdfast_server.storage.journal import Journal
@@ -52,11 +53,14 @@ class SqlStore:
             observer,
             options.max_waiting,
         )
-        tails = Tails(self._database, statements, self._reads, self._hub, observer, options.poll_interval)
+        pages = EventPages(dialect)
+        tails = Tails(self._database, pages, self._reads, self._hub, observer, options.poll_interval)
         kept = policy.state_versions_kept
         self.sessions = SqlSessions(self._database, statements, self._reads, policy, self._published)
         self.states = SqlStates(self._database, statements, self._journal, self._reads, kept)
-        self.events = SqlEvents(self._database, statements, self._journal, tails, kept, self._published)
+        self.events = SqlEvents(
+            self._database, statements, self._journal, pages, tails, kept, self._published
+        )
         self._tasks: list[asyncio.Task[None]] = []
         self._listeners: list[Callable[[bool], None]] = []
         self.is_available = False

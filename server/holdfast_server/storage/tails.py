@@ -13,14 +13,11 @@ from holdfast_server.domain.errors import DatabaseUnavailable, ServerDraining, S
 from holdfast_server.domain.events import CaughtUp, Event, EventFilter
 from holdfast_server.storage import rows
 from holdfast_server.storage.database import Database
-from holdfast_server.storage.filters import event_conditions
+from holdfast_server.storage.event_pages import EventPages
 from holdfast_server.storage.notifications import Hub, Watch
 from holdfast_server.storage.observer import StorageObserver
-from holdfast_server.storage.pages import read_page
 from holdfast_server.storage.reads import PointReads
-from holdfast_server.storage.schema import events
 from holdfast_server.storage.sessions import require
-from holdfast_server.storage.statements import Statements
 
 _PAGE = 256
 
@@ -31,14 +28,14 @@ class Tails:
     def __init__(
         self,
         database: Database,
-        statements: Statements,
+        pages: EventPages,
         reads: PointReads,
         hub: Hub,
         observer: StorageObserver,
         retry_seconds: float,
     ) -> None:
         self._database = database
-        self._sql = statements
+        self._pages = pages
         self._reads = reads
         self._hub = hub
         self._observer = observer
@@ -80,21 +77,10 @@ class Tails:
         """Return a page of events after the position, and how far it has come with them."""
         if position >= last:
             return [], max(position, last)
-        keys = (events.c.session_key, events.c.sequence)
-        query = (
-            events.select()
-            .with_only_columns(*keys, events.c.size)
-            .where(
-                events.c.session_key == session_key,
-                events.c.sequence > position,
-                events.c.sequence <= last,
-                *event_conditions(self._sql.dialect, where),
-            )
-        )
 
         async def work(connection: AsyncConnection) -> tuple[list[Event], int]:
-            found, more = await read_page(
-                connection, events, query, [(column, False) for column in keys], _PAGE
+            found, more = await self._pages.of_session(
+                connection, session_key, where, _PAGE, after=position, before=last + 1
             )
             return [rows.event_of(row, session_id) for row in found], found[-1].sequence if more else last
 
