@@ -12,8 +12,12 @@ from grpc_health.v1.health_pb2_grpc import HealthServicer
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
+_SERVING: int = HealthCheckResponse.SERVING
+_NOT_SERVING: int = HealthCheckResponse.NOT_SERVING
+_UNKNOWN: int = HealthCheckResponse.SERVICE_UNKNOWN
 
-class Health(HealthServicer):
+
+class Health(HealthServicer):  # type: ignore[misc]  # it ships no types
     """Not serving at first, and for good once the server drains.
 
     grpcio's own servicer keeps its watchers open at the end, which would hold up every drain.
@@ -58,9 +62,8 @@ class Health(HealthServicer):
 
     def _status(self, service: str) -> int:
         if service not in self._services:
-            return HealthCheckResponse.SERVICE_UNKNOWN
-        serves = self._serving and not self._draining
-        return HealthCheckResponse.SERVING if serves else HealthCheckResponse.NOT_SERVING
+            return _UNKNOWN
+        return _SERVING if self._serving and not self._draining else _NOT_SERVING
 
     def _notify(self) -> None:
         changed, self._changed = self._changed, asyncio.Event()
