@@ -24,7 +24,7 @@ _READ_AHEAD = 4
 
 def export(
     sessions: Annotated[
-        list[str] | None, typer.Argument(metavar="[SESSION]...", help="These sessions.", show_default=False)
+        list[str] | None, typer.Argument(metavar="SESSION", help="These sessions.", show_default=False)
     ] = None,
     out: Annotated[
         Path | None,

@@ -32,11 +32,22 @@ def health(
 
     Exits with 0 if it is SERVING, with 1 if it is not or does not answer, with 2 for wrong usage.
     """
+    # In a container, the server's own setting says where it listens.
+    address = target or f"127.0.0.1:{os.environ.get('HOLDFAST_PORT') or DEFAULT_PORT}"
+    status = ask(address, service=service, tls=tls, timeout=timeout)
+    if as_json:
+        typer.echo(json.dumps({"target": address, "status": status}))
+    elif status == "SERVING":
+        typer.echo(f"{address} is SERVING")
+    if status != "SERVING":
+        fail(f"{address} is not serving: {status}")
+
+
+def ask(address: str, *, service: str = "", tls: bool, timeout: float) -> str:
+    """What the server at the address says of itself, such as `SERVING`, or the code of the failed call."""
     import grpc
     from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-    # In a container, the server's own setting says where it listens.
-    address = target or f"127.0.0.1:{os.environ.get('HOLDFAST_PORT') or DEFAULT_PORT}"
     channel = (
         grpc.secure_channel(address, grpc.ssl_channel_credentials())
         if tls
@@ -47,12 +58,7 @@ def health(
             answer = health_pb2_grpc.HealthStub(channel).Check(
                 health_pb2.HealthCheckRequest(service=service), timeout=timeout
             )
-            status = health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
         except grpc.RpcError as error:
-            status = error.code().name
-    if as_json:
-        typer.echo(json.dumps({"target": address, "status": status}))
-    elif status == "SERVING":
-        typer.echo(f"{address} is SERVING")
-    if status != "SERVING":
-        fail(f"{address} is not serving: {status}")
+            return error.code().name
+    status: str = health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
+    return status

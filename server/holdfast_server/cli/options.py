@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -54,6 +55,29 @@ Tls = Annotated[
 ]
 AsJson = Annotated[
     bool, typer.Option("--json", help="JSON for scripts, with the contract's names, one value a line.")
+]
+DatabaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--database-url",
+        metavar="URL",
+        help="Where the data is: sqlite:///file.db or postgresql://…"
+        " [env var: HOLDFAST_DATABASE_URL] [default: sqlite:///holdfast.db]",
+    ),
+]
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="A YAML file with settings. [env var: HOLDFAST_CONFIG]"),
+]
+Profile = Annotated[
+    str, typer.Option("--profile", metavar="NAME", help="A profile in that file. [env var: HOLDFAST_PROFILE]")
+]
+Insecure = Annotated[
+    bool,
+    typer.Option(
+        "--insecure",
+        help="Listen beyond loopback without TLS and tokens, where something else guards the way.",
+    ),
 ]
 User = Annotated[str, typer.Option("--user", metavar="ID", help="Only sessions of this user.")]
 Agent = Annotated[str, typer.Option("--agent", metavar="ID", help="Only sessions of this agent.")]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def sessions(
     session: Annotated[
-        str | None, typer.Argument(metavar="[SESSION]", help="Show this one, with all its fields.")
+        str | None, typer.Argument(metavar="SESSION", help="Show this one, with all its fields.")
     ] = None,
     user: options.User = "",
     agent: options.Agent = "",

@@ -1,0 +1,120 @@
+"""`holdfast serve`: run the server."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from holdfast_server.cli import options
+from holdfast_server.cli.migrate import load_settings, upgrade
+from holdfast_server.cli.running import complain
+
+if TYPE_CHECKING:
+    from holdfast_server.app import Started
+
+_LISTEN = "Listening"
+_DATA = "Data"
+
+
+class LogLevel(StrEnum):
+    """What is logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+def serve(
+    host: Annotated[
+        str | None,
+        typer.Option("--host", metavar="ADDRESS", help="[default: 127.0.0.1]", rich_help_panel=_LISTEN),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            "--port", metavar="PORT", help="0 takes a free one. [default: 7420]", rich_help_panel=_LISTEN
+        ),
+    ] = None,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(
+            "--metrics-port", metavar="PORT", help="Prometheus metrics there.", rich_help_panel=_LISTEN
+        ),
+    ] = None,
+    insecure: options.Insecure = False,
+    database_url: options.DatabaseUrl = None,
+    migrate: Annotated[
+        bool, typer.Option("--migrate", help="Upgrade PostgreSQL's schema first. SQLite's always is.")
+    ] = False,
+    config: options.Config = None,
+    profile: options.Profile = "",
+    log_level: Annotated[
+        LogLevel | None, typer.Option("--log-level", help="What is logged to stderr. [default: info]")
+    ] = None,
+) -> None:
+    """Run the server. Without options: a SQLite file holdfast.db here, on this machine's port 7420.
+
+    Every setting is a variable HOLDFAST_… too, or a line in the settings file; options override both.
+
+    Example: holdfast serve --port 8000 --database-url postgresql://holdfast@db.example.com/holdfast --migrate
+
+    Ctrl-C or SIGTERM stops it when the calls under way are done. Exits with 1 if it cannot start, with 2
+    for a bad setting.
+    """
+    settings = load_settings(
+        config,
+        profile,
+        host=host,
+        port=port,
+        metrics_port=metrics_port,
+        insecure=insecure or None,
+        database_url=database_url,
+        log_level=log_level.value if log_level else None,
+    )
+    if migrate:
+        done = upgrade(settings)
+        if done.before != done.after:
+            complain(f"upgraded the database from {done.before or 'nothing'} to schema {done.after}")
+    from holdfast_server import app
+
+    raise typer.Exit(app.run(settings, _print_banner))
+
+
+def _print_banner(started: Started) -> None:
+    """Say what runs, where the data is, and what to try next."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from holdfast_server.cli.about import release
+
+    console = Console(highlight=False, emoji=False, soft_wrap=True)
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim")
+    grid.add_column()
+    guards = [name for name, there in (("TLS", started.has_tls), ("tokens", started.needs_token)) if there]
+    grid.add_row("  address", started.address + (f" ({' and '.join(guards)})" if guards else ""))
+    grid.add_row("  data", Text(_place(started.database)))
+    if not started.is_available:
+        grid.add_row("", Text("is not there yet: calls are UNAVAILABLE until it is", style="yellow"))
+    if started.metrics_url:
+        grid.add_row("  metrics", Text(started.metrics_url))
+    is_usual = started.address == "127.0.0.1:7420"
+    target = "" if is_usual else f" --target {started.address}"
+    grid.add_row("  try", f"holdfast doctor{target}")
+    grid.add_row("", f"holdfast import transcripts.jsonl{target}")
+    grid.add_row("", f"holdfast sessions{target}")
+    console.print(Text.assemble(("Holdfast ", "bold"), (release(), "bold"), " is serving; Ctrl-C stops it"))
+    console.print(grid)
+    sys.stdout.flush()
+
+
+def _place(url: str) -> str:
+    """The URL; a file by its whole path, which says more than one that depends on the working directory."""
+    file = url.removeprefix("sqlite:///")
+    return url if file == url else f"{Path(file).absolute()} (SQLite)"
