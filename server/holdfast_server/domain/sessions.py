@@ -239,6 +239,6 @@ def check_fields(path: str, fields: SessionFields) -> SessionFields:
 
 
 def fingerprint(*content: object) -> bytes:
-    """Return 16 bytes that differ when the content differs; the order of an object's members does not count."""
+    """Return 16 bytes that differ when the content does; the order of an object's members does not count."""
     text = json.dumps(content, sort_keys=True, ensure_ascii=False)
     return hashlib.blake2b(text.encode(), digest_size=16).digest()

@@ -1,0 +1,49 @@
+"""The storage port: what every engine must do, sentence by sentence.
+
+Each sentence has a test in `tests/conformance/`, which runs unchanged on every engine. All methods
+may raise DatabaseUnavailable, and SchemaMismatch while the schema is not ours; a method that raises has
+changed nothing. Values come in checked (see the nouns' `checked`) and in one namespace; what is in
+another one does not exist.
+
+A `request_id` that is not empty makes a write repeatable: repeating it with the same request changes
+nothing and returns the first result. With another request it raises RequestIdTaken.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from holdfast_server.domain.store.events import EventStore
+from holdfast_server.domain.store.sessions import SessionStore
+from holdfast_server.domain.store.states import StateStore
+
+
+class Store(Protocol):
+    """All nouns of one database."""
+
+    @property
+    def sessions(self) -> SessionStore:
+        """Sessions and their life cycle."""
+        ...
+
+    @property
+    def states(self) -> StateStore:
+        """The versioned states of a session."""
+        ...
+
+    @property
+    def events(self) -> EventStore:
+        """The history of a session."""
+        ...
+
+    @property
+    def is_available(self) -> bool:
+        """Whether the database could be reached, with our schema, when last looked at."""
+        ...
+
+    async def drain_tails(self) -> None:
+        """End every tail with ServerDraining, and refuse new ones."""
+        ...
+
+
+__all__ = ["EventStore", "SessionStore", "StateStore", "Store"]

@@ -1,0 +1,14 @@
+"""The tables. Migrations make them; a test holds the two against each other.
+
+Every table that belongs to a session has `session_key` at the head of its keys, so that it can be
+partitioned or distributed by it. Optional ids are NULL when empty: their indexes leave those rows out.
+"""
+
+from __future__ import annotations
+
+from holdfast_server.storage.schema.base import metadata
+from holdfast_server.storage.schema.events import events
+from holdfast_server.storage.schema.sessions import session_requests, sessions
+from holdfast_server.storage.schema.states import state_versions, states
+
+__all__ = ["events", "metadata", "session_requests", "sessions", "state_versions", "states"]
