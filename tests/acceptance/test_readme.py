@@ -67,7 +67,8 @@ async def test_the_python_example_runs(fresh_server: ServerProcess, tmp_path: Pa
 
 async def test_the_buf_curl_example_runs(fresh_server: ServerProcess, tmp_path: Path) -> None:
     (example,) = [block for block in examples("sh") if block.startswith("buf curl")]
-    _, *arguments = shlex.split(example.replace("127.0.0.1:7420", fresh_server.target))
+    command = example.replace("\\\n", "").replace("127.0.0.1:7420", fresh_server.target)
+    _, *arguments = shlex.split(command)
     buf = Path(sys.executable).with_name("buf")
     answer = json.loads(await run(buf, *arguments, cwd=tmp_path))
     assert answer["session"]["userId"] == "ada"
