@@ -1,0 +1,65 @@
+"""The `holdfast` command, run in this process or in one of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from holdfast_server.cli import app
+from tests.support.waiting import PATIENCE
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How a command ended and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+
+def run_command(*arguments: str, stdin: str | None = None) -> Done:
+    """Run the command in this process, in a thread without an event loop."""
+    result = CliRunner().invoke(app, arguments, input=stdin)
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return Done(result.exit_code, result.stdout, result.stderr)
+
+
+class CommandLine:
+    """Commands for one server."""
+
+    def __init__(self, target: str) -> None:
+        self._target = target
+
+    async def __call__(self, *arguments: str, stdin: str | None = None) -> Done:
+        """Run a command to its end."""
+        return await asyncio.to_thread(run_command, *arguments, "--target", self._target, stdin=stdin)
+
+    def start(self, arguments: Sequence[str], directory: Path) -> subprocess.Popen[str]:
+        """Start a command in a process of its own."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "holdfast_server", *arguments, "--target", self._target],
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    @staticmethod
+    async def end(process: subprocess.Popen[str]) -> Done:
+        """Wait until a command that was started has ended."""
+        try:
+            out, err = await asyncio.to_thread(process.communicate, timeout=PATIENCE)
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        return Done(process.returncode, out, err)
