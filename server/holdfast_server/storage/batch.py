@@ -26,6 +26,7 @@ from holdfast_server.domain.ids import new_id
 from holdfast_server.domain.sessions import SessionStatus
 from holdfast_server.domain.states import StateWrite
 from holdfast_server.storage import rows, schema
+from holdfast_server.storage.signals import session_topic
 from holdfast_server.storage.statements import Statements
 
 
@@ -71,8 +72,8 @@ class Batch:
         self._event_rows: list[tuple[Any, ...]] = []
         self._version_rows: list[tuple[Any, ...]] = []
         self._request_rows: list[tuple[Any, ...]] = []
-        self.appended: set[int] = set()
-        """Keys of the sessions that get events."""
+        self.topics: set[str] = set()
+        """What to signal once the transaction is committed."""
 
     async def lock(self, ids: Iterable[tuple[str, str]]) -> None:
         """Lock the sessions with these (namespace, id), in the order of their keys."""
@@ -174,7 +175,7 @@ class Batch:
         )
         self._events[session.key, event.event_id] = (event, receipt)
         self._touched[session.key] = session
-        self.appended.add(session.key)
+        self.topics.add(session_topic(session.key))
         return receipt
 
     def save(self, session: LockedSession, writes: Sequence[StateWrite]) -> list[int]:

@@ -47,7 +47,7 @@ class SqlEvents:
         pages: EventPages,
         tails: Tails,
         versions_kept: int,
-        published: Callable[[set[int]], None],
+        published: Callable[[set[str]], None],
     ) -> None:
         self._database = database
         self._sql = statements
@@ -161,7 +161,7 @@ class SqlEvents:
     ) -> Replaced:
         """See EventStore."""
         mark = fingerprint("replace", replacement.content(), expected_last_sequence) if request_id else b""
-        appended: set[int] = set()
+        topics: set[str] = set()
 
         async def work(connection: AsyncConnection) -> Replaced:
             batch = Batch(connection, self._sql, self._versions_kept)
@@ -184,11 +184,11 @@ class SqlEvents:
             replaced = Replaced(len(removed), receipts, session.last_sequence)
             batch.remember(session, request_id, mark, results.write_replaced(replaced))
             await batch.write()
-            appended.update(batch.appended)
+            topics.update(batch.topics)
             return replaced
 
         replaced = await self._database.write(work)
-        self._published(appended)
+        self._published(topics)
         return replaced
 
     async def summarize(

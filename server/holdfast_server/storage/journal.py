@@ -105,7 +105,7 @@ class Journal:
         database: Database,
         statements: Statements,
         versions_kept: int,
-        published: Callable[[set[int]], None],
+        published: Callable[[set[str]], None],
         observer: StorageObserver,
         max_waiting: int,
     ) -> None:
@@ -155,15 +155,15 @@ class Journal:
     async def _commit(self, entries: Sequence[Entry]) -> list[Any]:
         """Carry out the entries in one transaction; return an answer or an error for each."""
         try:
-            outcomes, appended = await self._database.write(lambda c: self._apply(c, entries, careful=False))
+            outcomes, topics = await self._database.write(lambda c: self._apply(c, entries, careful=False))
         except Conflict:
-            outcomes, appended = await self._database.write(lambda c: self._apply(c, entries, careful=True))
-        self._published(appended)
+            outcomes, topics = await self._database.write(lambda c: self._apply(c, entries, careful=True))
+        self._published(topics)
         return outcomes
 
     async def _apply(
         self, connection: AsyncConnection, entries: Sequence[Entry], *, careful: bool
-    ) -> tuple[list[Any], set[int]]:
+    ) -> tuple[list[Any], set[str]]:
         """Plan and write the entries. Most ids are new: they are looked up only when `careful`, or when
         their request would fail, and the insert tells if one was there after all.
         """
@@ -184,7 +184,7 @@ class Journal:
                 for index in doubtful:
                     outcomes[index] = _plan(entries[index], batch)
         await batch.write()
-        return outcomes, batch.appended
+        return outcomes, batch.topics
 
     async def _look_up_heads(self, batch: Batch, entries: Sequence[Entry]) -> None:
         await batch.look_up_heads(

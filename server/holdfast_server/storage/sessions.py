@@ -32,6 +32,7 @@ from holdfast_server.storage.columns import from_micros, to_micros
 from holdfast_server.storage.database import Database
 from holdfast_server.storage.reads import PointReads
 from holdfast_server.storage.schema import sessions
+from holdfast_server.storage.signals import session_topic
 from holdfast_server.storage.statements import Statements
 
 
@@ -44,7 +45,7 @@ class SqlSessions:
         statements: Statements,
         reads: PointReads,
         policy: Policy,
-        published: Callable[[set[int]], None],
+        published: Callable[[set[str]], None],
     ) -> None:
         self._database = database
         self._sql = statements
@@ -218,7 +219,7 @@ class SqlSessions:
         mark: bytes,
     ) -> Session:
         """Lock the session, let `plan` say which columns change, and write them with a new version."""
-        appended: set[int] = set()
+        topics: set[str] = set()
 
         async def work(connection: AsyncConnection) -> Session:
             batch = Batch(connection, self._sql, self._policy.state_versions_kept)
@@ -234,7 +235,7 @@ class SqlSessions:
             if columns:
                 batch.touch(locked)
             await batch.write()
-            appended.update(batch.appended)
+            topics.update(batch.topics)
             if not columns:
                 return rows.session_of(row)
             update = (
@@ -246,7 +247,7 @@ class SqlSessions:
             return rows.session_of((await connection.execute(update)).one())
 
         session = await self._database.write(work)
-        self._published(appended)
+        self._published(topics)
         return session
 
     async def delete(self, namespace: str, session_id: str, expected_version: int | None = None) -> None:
@@ -259,7 +260,7 @@ class SqlSessions:
             key: int = row.key
             return key
 
-        self._published({await self._database.write(work)})
+        self._published({session_topic(await self._database.write(work))})
 
     async def fork(self, namespace: str, session_id: str, draft: ForkDraft) -> Session:
         """See SessionStore."""

@@ -18,11 +18,12 @@ from holdfast_server.storage.event_pages import EventPages
 from holdfast_server.storage.events import SqlEvents
 from holdfast_server.storage.filelock import FileLock
 from holdfast_server.storage.journal import Journal
-from holdfast_server.storage.notifications import Announcer, Hub, Listener
+from holdfast_server.storage.notifications import Announcer, Listener
 from holdfast_server.storage.observer import NoObserver, StorageObserver
 from holdfast_server.storage.options import StartupRefused, StorageOptions
 from holdfast_server.storage.reads import PointReads
 from holdfast_server.storage.sessions import SqlSessions
+from holdfast_server.storage.signals import Signals
 from holdfast_server.storage.statements import Statements
 from holdfast_server.storage.states import SqlStates
 from holdfast_server.storage.tails import Tails
@@ -42,7 +43,7 @@ class SqlStore:
         dialect = self._database.dialect
         statements = Statements(dialect)
         self._lock: FileLock | None = None
-        self._hub = Hub(self._database, statements, observer, options.max_tails)
+        self._signals = Signals()
         self._announcer = Announcer(self._database) if isinstance(dialect, PostgresDialect) else None
         self._reads = PointReads(self._database, statements, observer, options.max_waiting)
         self._journal = Journal(
@@ -54,12 +55,12 @@ class SqlStore:
             options.max_waiting,
         )
         pages = EventPages(dialect)
-        tails = Tails(self._database, pages, self._reads, self._hub, observer, options.poll_interval)
+        self._tails = Tails(self._database, statements, pages, self._reads, self._signals, observer, options)
         kept = policy.state_versions_kept
         self.sessions = SqlSessions(self._database, statements, self._reads, policy, self._published)
         self.states = SqlStates(self._database, statements, self._journal, self._reads, kept)
         self.events = SqlEvents(
-            self._database, statements, self._journal, pages, tails, kept, self._published
+            self._database, statements, self._journal, pages, self._tails, kept, self._published
         )
         self._tasks: list[asyncio.Task[None]] = []
         self._listeners: list[Callable[[bool], None]] = []
@@ -86,7 +87,7 @@ class SqlStore:
             self._watch_over("announcer", self._announcer.run())
             listener = Listener(
                 listen_url(self._options),
-                self._hub,
+                self._signals,
                 self._options.connect_timeout,
                 self._options.poll_interval,
             )
@@ -117,7 +118,7 @@ class SqlStore:
                     self._database.lost.clear()
                     await self._check_schema(refuse=False)
                 else:
-                    await self._hub.poll()
+                    await self._tails.poll()
             except DatabaseUnavailable:
                 self._set_available(False)
                 await asyncio.sleep(self._options.poll_interval)
@@ -125,11 +126,11 @@ class SqlStore:
                 log.exception("the database cannot be watched")
                 await asyncio.sleep(self._options.poll_interval)
 
-    def _published(self, session_keys: set[int]) -> None:
-        if session_keys:
-            self._hub.wake(session_keys)
+    def _published(self, topics: set[str]) -> None:
+        if topics:
+            self._signals.wake(topics)
             if self._announcer is not None:
-                self._announcer.announce(session_keys)
+                self._announcer.announce(topics)
 
     def on_availability(self, callback: Callable[[bool], None]) -> None:
         """Call back now and whenever the database goes or comes back."""
@@ -142,7 +143,7 @@ class SqlStore:
         self.is_available = available
         if available:
             log.info("the database is there")
-            self._hub.wake_all()
+            self._signals.wake_all()
         else:
             log.warning("the database is away")
         for callback in self._listeners:
@@ -154,11 +155,11 @@ class SqlStore:
 
     async def drain_tails(self) -> None:
         """See Store."""
-        self._hub.drain()
+        self._signals.drain()
 
     async def close(self) -> None:
         """Finish what is under way, and close."""
-        self._hub.drain()
+        self._signals.drain()
         await self._journal.close()
         await self._reads.close()
         for task in self._tasks:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from holdfast_server.storage.schema.base import metadata
 from holdfast_server.storage.schema.events import events
+from holdfast_server.storage.schema.requests import requests
 from holdfast_server.storage.schema.sessions import session_requests, sessions
 from holdfast_server.storage.schema.states import state_versions, states
 
-__all__ = ["events", "metadata", "session_requests", "sessions", "state_versions", "states"]
+__all__ = ["events", "metadata", "requests", "session_requests", "sessions", "state_versions", "states"]

@@ -1,4 +1,4 @@
-"""Sessions, states and events.
+"""All tables and indexes.
 
 What the columns mean is said in `holdfast_server/storage/schema.py`. Types are spelled out here, for
 a migration must go on making what it made.
@@ -40,6 +40,13 @@ def partial_index(name: str, table: str, columns: list[str], present: str) -> No
 
 
 def upgrade() -> None:
+    sessions()
+    events()
+    states()
+    requests()
+
+
+def sessions() -> None:
     op.create_table(
         "sessions",
         sa.Column(
@@ -74,9 +81,7 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
         postgresql_with={"fillfactor": 70},
     )
-    op.create_index(
-        "sessions_namespace_create_time_key_idx", "sessions", ["namespace", "create_time", "key"]
-    )
+    op.create_index("sessions_namespace_create_time_key_idx", "sessions", ["namespace", "create_time", "key"])
     op.create_index(
         "sessions_namespace_status_create_time_key_idx",
         "sessions",
@@ -87,7 +92,10 @@ def upgrade() -> None:
             f"sessions_{column}_idx", "sessions", ["namespace", column, "create_time", "key"], column
         )
     partial_index("sessions_expiry_check_time_idx", "sessions", ["expiry_check_time"], "expiry_check_time")
+    search("sessions", "session", ("labels", "metadata"))
 
+
+def events() -> None:
     op.create_table(
         "events",
         session_key(),
@@ -114,6 +122,8 @@ def upgrade() -> None:
         "events_trace_id_idx", "events", ["namespace", "trace_id", "session_key", "sequence"], "trace_id"
     )
 
+
+def states() -> None:
     op.create_table(
         "states",
         session_key(),
@@ -140,6 +150,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("session_key", "key", "version", name="state_versions_pkey"),
     )
 
+
+def requests() -> None:
     op.create_table(
         "session_requests",
         session_key(),
@@ -151,18 +163,31 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("session_key", "request_id", name="session_requests_pkey"),
     )
     op.create_index("session_requests_create_time_idx", "session_requests", ["create_time"])
+    op.create_table(
+        "requests",
+        sa.Column("namespace", KEY, nullable=False),
+        sa.Column("request_id", KEY, nullable=False),
+        sa.Column("fingerprint", sa.LargeBinary, nullable=False),
+        sa.Column("result", JSON),
+        sa.Column("create_time", TIME, nullable=False),
+        sa.PrimaryKeyConstraint("namespace", "request_id", name="requests_pkey"),
+    )
+    op.create_index("requests_create_time_idx", "requests", ["create_time"])
 
-    if op.get_context().dialect.name == "postgresql":
-        for column in ("labels", "metadata"):
-            op.create_index(
-                f"sessions_{column}_idx",
-                "sessions",
-                [column],
-                postgresql_using="gin",
-                postgresql_ops={column: "jsonb_path_ops"},
-            )
-    else:
-        mark("sessions", "session", ("labels", "metadata"))
+
+def search(table: str, noun: str, fields: tuple[str, ...]) -> None:
+    """Make JSON objects searchable by their members."""
+    if op.get_context().dialect.name != "postgresql":
+        mark(table, noun, fields)
+        return
+    for field in fields:
+        op.create_index(
+            f"{table}_{field}_idx",
+            table,
+            [field],
+            postgresql_using="gin",
+            postgresql_ops={field: "jsonb_path_ops"},
+        )
 
 
 def mark(table: str, noun: str, fields: tuple[str, ...]) -> None:
