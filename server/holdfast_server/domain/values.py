@@ -122,7 +122,7 @@ def check_metadata(field: str, metadata: JsonObject) -> JsonObject:
     """
     if not metadata:
         return {}
-    cleaned = {key: _clean(field, value) for key, value in metadata.items()}
+    cleaned = {key: _clean(f"{field}.{key}", value) for key, value in metadata.items()}
     _check_searchable(field, cleaned)
     return cleaned
 
