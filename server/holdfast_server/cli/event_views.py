@@ -74,7 +74,7 @@ class EventPrinter:
                     f"({look.one_line(_compact(arguments))})",
                 )
             case ToolCallResponse(response, _, _):
-                yield from self._shortened(response, Text("← ", "yellow"))
+                yield from self._shortened(response, Text.assemble(("← ", "yellow")))
             case Blob(data, media_type, modality):
                 yield Text(f"{len(data):,} bytes of {modality or media_type or 'data'}", "dim")
             case OtherPart(json_text):

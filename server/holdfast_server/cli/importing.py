@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 import typer
 
 from holdfast_server.cli import options
-from holdfast_server.cli.running import USAGE, Server, call, complain, emit, fail
+from holdfast_server.cli.running import INTERRUPTED, USAGE, Server, call, complain, emit, fail
 
 if TYPE_CHECKING:
     from holdfast import AsyncClient, HoldfastError, Session
@@ -64,7 +64,10 @@ def import_(
         progress = _Progress(size, stack)
         stem = prefix if prefix is not None else ("stdin" if file == "-" else Path(file).stem)
         started = time.monotonic()
-        tally = call(server, lambda client: _Import(client, stem, progress).run(stream, in_flight))
+        try:
+            tally = call(server, lambda client: _Import(client, stem, progress).run(stream, in_flight))
+        except KeyboardInterrupt:
+            fail("interrupted; the same command again goes on where it was", INTERRUPTED)
     _summarize(tally, time.monotonic() - started, as_json)
     if tally.skipped:
         raise typer.Exit(1)

@@ -20,6 +20,8 @@ T = TypeVar("T")
 
 FAILED = 1
 USAGE = 2
+INTERRUPTED = 130
+"""What shells expect after Ctrl-C."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,10 +67,8 @@ def print_session(session: Session) -> None:
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
     grid.add_row("session", Text(session.session_id, style="bold"))
-    status = look.status(session.status.value)
-    if session.status_reason:
-        status.append(f"  {look.one_line(session.status_reason)}", style="dim")
-    grid.add_row("status", status)
+    why = f"  {look.one_line(session.status_reason)}" if session.status_reason else ""
+    grid.add_row("status", Text.assemble(look.status(session.status.value), (why, "dim")))
     for name, text in _texts(session):
         if text:
             grid.add_row(name, Text(look.plain(text)))
