@@ -1,0 +1,57 @@
+"""Logs on stderr."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from holdfast_server.logs import configure_logs
+from holdfast_server.rpc.call import Call, current_call
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """Logging is the process's own: it is left as it was found."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logging.getLogger("holdfast").setLevel(logging.NOTSET)
+    structlog.reset_defaults()
+
+
+def test_json_has_the_details_and_the_id_of_the_call(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("info", "json")
+    token = current_call.set(Call(request_id="abc-1"))
+    logging.getLogger("holdfast.rpc").info("call", extra={"ms": 3})
+    structlog.get_logger("holdfast.storage").warning("away", tries=2)
+    current_call.reset(token)
+    first, second = map(json.loads, capsys.readouterr().err.splitlines())
+    assert (first["event"], first["ms"], first["request_id"]) == ("call", 3, "abc-1")
+    assert (first["level"], first["logger"]) == ("info", "holdfast.rpc")
+    assert (second["event"], second["tries"], second["request_id"]) == ("away", 2, "abc-1")
+    assert second["logger"] == "holdfast.storage"
+
+
+def test_an_exception_has_its_trace(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("info", "json")
+    logging.getLogger("holdfast.rpc").error("bug", exc_info=ValueError("because"))
+    assert "ValueError: because" in json.loads(capsys.readouterr().err)["exception"]
+
+
+def test_what_is_below_the_level_and_libraries_talk_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("info", "console")
+    logging.getLogger("holdfast.rpc").debug("quiet")
+    structlog.get_logger("holdfast.storage").debug("quiet")
+    logging.getLogger("aiosqlite").info("chatter")
+    logging.getLogger("holdfast.app").info("serving", extra={"address": "here"})
+    shown = capsys.readouterr().err
+    assert "serving" in shown
+    assert "address=here" in shown
+    assert "quiet" not in shown
+    assert "chatter" not in shown
