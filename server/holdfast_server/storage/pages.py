@@ -42,7 +42,8 @@ class PageQuery:
             .order_by(*_directed(order, table.c))
         )
         if not omit:
-            query = query.where(running.c.total - running.c.size < PAGE_BYTES)
+            is_first = running.c.total == running.c.size
+            query = query.where(sa.or_(running.c.total <= PAGE_BYTES, is_first))
         self._query = query
 
     async def read(
@@ -68,6 +69,16 @@ class PageQueries:
                 self._queries.clear()
             self._queries[key] = build()
         return self._queries[key]
+
+
+def fitting(found: Sequence[Any], size: Callable[[Any], int]) -> Sequence[Any]:
+    """Return as many of the rows as a page has room for, at least one."""
+    total = 0
+    for index, row in enumerate(found):
+        total += size(row)
+        if total > PAGE_BYTES and index:
+            return found[:index]
+    return found
 
 
 def _directed(order: Order, columns: Any) -> list[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,13 +19,13 @@ from holdfast_server.domain.messages import (
 )
 from holdfast_server.domain.sessions import Retention, Session, SessionFields, SessionStatus
 from holdfast_server.domain.states import State, StateWrite
-from holdfast_server.domain.values import Payload, utf8_size
+from holdfast_server.domain.values import Payload, dump_json, utf8_size
 from holdfast_server.storage import bodies
 
 NEVER = -1
 _MICROSECOND = timedelta(microseconds=1)
-# About what ids, times and tags take beside the body.
-_EVENT_OVERHEAD = 200
+# About what short ids, times and tags take.
+_OVERHEAD = 200
 
 
 def retention_column(retention: Retention) -> int | None:
@@ -81,6 +81,25 @@ def session_of(row: Any) -> Session:
     )
 
 
+def searchable_size(value: Mapping[str, Any]) -> int:
+    """Return at least how many bytes labels or metadata take on the wire, where a number has nine."""
+    if not value:
+        return 0
+    text = dump_json(value)
+    return utf8_size(text) + 10 * sum(map(text.count, ",:[{"))
+
+
+def session_size(row: Any) -> int:
+    """Return about how many bytes the session in a row has on the wire."""
+    texts = utf8_size(row.title) + utf8_size(row.status_reason)
+    return _OVERHEAD + texts + searchable_size(row.labels) + searchable_size(row.metadata)
+
+
+def state_head_size(row: Any) -> int:
+    """Return about how many bytes the state in a row has on the wire without its payload."""
+    return _OVERHEAD + utf8_size(row.key) + searchable_size(row.metadata)
+
+
 def body_size(body: Body) -> int:
     """Return about how many bytes a body has."""
     match body:
@@ -111,9 +130,9 @@ def _part_size(part: Part) -> int:
 def event_row(key: int, namespace: str, sequence: int, event: Event, now: datetime) -> tuple[Any, ...]:
     """Return an event as a row: the columns of `events`, in order."""
     body, data, media_type = bodies.encode(event.body)
-    size = _EVENT_OVERHEAD + (utf8_size(body) if body else 0) + (len(data) if data else 0)
-    if event.labels:
-        size += sum(utf8_size(name) + utf8_size(value) for name, value in event.labels.items())
+    ids = (event.event_id, event.type, event.actor, event.run_id, event.task_id, event.trace_id)
+    size = _OVERHEAD + sum(map(utf8_size, ids)) + searchable_size(event.labels)
+    size += (utf8_size(body) if body else 0) + (len(data) if data else 0)
     return (
         key,
         sequence,
@@ -164,6 +183,8 @@ def version_row(
 ) -> tuple[Any, ...]:
     """Return a version of a state as a row: the columns of `state_versions`, in order."""
     payload = write.payload
+    size = _OVERHEAD + utf8_size(write.key) + searchable_size(write.metadata)
+    size += utf8_size(payload.json) if payload.json is not None else len(payload.data or b"")
     return (
         key,
         write.key,
@@ -175,7 +196,7 @@ def version_row(
         write.metadata,
         write.run_id or None,
         session_sequence,
-        _EVENT_OVERHEAD + (utf8_size(payload.json) if payload.json is not None else len(payload.data or b"")),
+        size,
         now,
     )
 

@@ -10,7 +10,6 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from holdfast_server.domain import limits
 from holdfast_server.domain.errors import IdTaken, InvalidPageToken, SessionNotFound, VersionMismatch
 from holdfast_server.domain.events import server_event
 from holdfast_server.domain.limits import Policy
@@ -30,6 +29,7 @@ from holdfast_server.storage import forks, results, rows
 from holdfast_server.storage.batch import Batch
 from holdfast_server.storage.columns import from_micros, to_micros
 from holdfast_server.storage.database import Database
+from holdfast_server.storage.pages import fitting
 from holdfast_server.storage.reads import PointReads
 from holdfast_server.storage.schema import sessions
 from holdfast_server.storage.signals import session_topic
@@ -123,14 +123,14 @@ class SqlSessions:
 
         async def work(connection: AsyncConnection) -> Page[Session]:
             found = (await connection.execute(query)).all()
-            fitting = _fitting(found[: page.size])
+            shown = fitting(found[: page.size], rows.session_size)
             total = None
             if page.with_total:
                 count = sa.select(sa.func.count()).select_from(sessions).where(*matching)
                 total = await connection.scalar(count)
-            last = fitting[-1] if len(fitting) < len(found) else None
+            last = shown[-1] if len(shown) < len(found) else None
             return Page(
-                [rows.session_of(row) for row in fitting],
+                [rows.session_of(row) for row in shown],
                 None if last is None else (to_micros(last.create_time), last.key),
                 total,
             )
@@ -331,16 +331,6 @@ def _content(change: SessionChange) -> tuple[object, ...]:
             fields.metadata,
         ],
     )
-
-
-def _fitting(found: Any) -> Any:
-    """Return the rows that a page has room for, at least one."""
-    size = 0
-    for index, row in enumerate(found):
-        size += 2_000 + len(str(row.metadata)) + len(str(row.labels))
-        if size > limits.PAGE_BYTES and index:
-            return found[:index]
-    return found
 
 
 def _time(micros: int | str) -> datetime:

@@ -19,7 +19,7 @@ from holdfast_server.storage.batch import Batch
 from holdfast_server.storage.database import Database
 from holdfast_server.storage.filters import has_prefix
 from holdfast_server.storage.journal import Journal, Save
-from holdfast_server.storage.pages import PageQueries, PageQuery
+from holdfast_server.storage.pages import PageQueries, PageQuery, fitting
 from holdfast_server.storage.reads import Load, PointReads
 from holdfast_server.storage.schema import state_versions, states
 from holdfast_server.storage.sessions import require
@@ -113,13 +113,16 @@ class SqlStates:
             query = self._queries.get(shape, lambda: self._page_query(where, page))
             params = {"session_key": session.key}
             found, more = await query.read(connection, page.size, params | _position(page))
+            # The database has counted the payloads too.
+            shown = fitting(found, rows.state_head_size) if where.omit_payload else found
+            more = more or len(shown) < len(found)
             total = None
             if page.with_total:
                 count = sa.select(sa.func.count()).select_from(self._matching(where).subquery())
                 total = await connection.scalar(count, params)
             return Page(
-                [rows.state_of(row, omit_payload=where.omit_payload) for row in found],
-                (found[-1].key, found[-1].version) if more else None,
+                [rows.state_of(row, omit_payload=where.omit_payload) for row in shown],
+                (shown[-1].key, shown[-1].version) if more else None,
                 total,
             )
 
