@@ -73,6 +73,11 @@ class PostgresCluster:
         return f"postgresql://postgres:{self._password}@127.0.0.1:{self.port}/postgres"
 
     @property
+    def programs(self) -> Path:
+        """The directory with its programs, `pgbench` among them."""
+        return self._programs
+
+    @property
     def log(self) -> str:
         """What the server wrote."""
         path = self._directory / "log"

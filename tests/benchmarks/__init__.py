@@ -1,0 +1,1 @@
+"""Benchmarks: each measures Holdfast and its reference in turn, in one run. Run `make bench`."""

@@ -1,0 +1,114 @@
+"""The references: servers that do less, each in a process of its own.
+
+`python -m tests.benchmarks.references bare PORT`: answers each message at once and does nothing.
+`python -m tests.benchmarks.references per_request PORT URL`: commits each append by itself, with
+SQLAlchemy, as a service without a journal would.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+import grpc
+import sqlalchemy as sa
+import uvloop
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from holdfast.v1 import history_service_pb2 as history
+from holdfast.v1 import session_service_pb2 as sessions
+from holdfast.v1.history_service_pb2_grpc import HistoryServiceServicer, add_HistoryServiceServicer_to_server
+from holdfast.v1.session_service_pb2_grpc import SessionServiceServicer, add_SessionServiceServicer_to_server
+from holdfast_server.storage.engines import parse_url
+
+SESSION = sa.Table(
+    "bench_sessions", sa.MetaData(), sa.Column("id", sa.Text), sa.Column("last", sa.BigInteger)
+)
+EVENT = sa.Table(
+    "bench_events",
+    SESSION.metadata,
+    sa.Column("session_id", sa.Text, primary_key=True),
+    sa.Column("sequence", sa.BigInteger, primary_key=True),
+    sa.Column("body", sa.Text),
+    sa.Column("create_time", sa.DateTime(timezone=True)),
+)
+
+
+class BareHistory(HistoryServiceServicer):
+    """Answers and does nothing."""
+
+    async def AppendEvents(self, request: Any, context: Any) -> history.AppendEventsResponse:
+        receipts = [
+            history.EventReceipt(event_id="019ab000-0000-7000-8000-000000000000", sequence=1)
+            for _ in request.events
+        ]
+        return history.AppendEventsResponse(receipts=receipts, last_sequence=1)
+
+
+class BareSessions(SessionServiceServicer):
+    """Answers what it was started with."""
+
+    def __init__(self) -> None:
+        self._session = sessions.GetSessionResponse()
+        self._session.session.session_id = "bench-0"
+        self._session.session.create_time.GetCurrentTime()
+        self._state = sessions.LoadStateResponse()
+        self._state.state.payload.json = '"' + "x" * 1_000 + '"'
+
+    async def GetSession(self, request: Any, context: Any) -> sessions.GetSessionResponse:
+        return self._session
+
+    async def LoadState(self, request: Any, context: Any) -> sessions.LoadStateResponse:
+        return self._state
+
+
+class PerRequest(HistoryServiceServicer):
+    """Commits each append by itself."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = create_async_engine(parse_url(url), pool_size=20)
+
+    async def prepare(self) -> None:
+        """Make the tables and one session."""
+        async with self._engine.begin() as connection:
+            await connection.run_sync(SESSION.metadata.create_all)
+            await connection.execute(SESSION.insert().values(id="bench-0", last=0))
+
+    async def AppendEvents(self, request: Any, context: Any) -> history.AppendEventsResponse:
+        async with self._engine.begin() as connection:
+            update = SESSION.update().where(SESSION.c.id == request.session_id)
+            taken = update.values(last=SESSION.c.last + len(request.events)).returning(SESSION.c.last)
+            last = (await connection.execute(taken)).scalar_one()
+            rows = [
+                {
+                    "session_id": request.session_id,
+                    "sequence": last - place,
+                    "body": event.payload.json,
+                    "create_time": datetime.now(UTC),
+                }
+                for place, event in enumerate(request.events)
+            ]
+            await connection.execute(EVENT.insert(), rows)
+        return history.AppendEventsResponse(last_sequence=last)
+
+
+async def serve(kind: str, port: str, url: str = "") -> None:
+    """Serve until killed."""
+    server = grpc.aio.server()
+    if kind == "bare":
+        add_HistoryServiceServicer_to_server(BareHistory(), server)
+        add_SessionServiceServicer_to_server(BareSessions(), server)
+    else:
+        history_service = PerRequest(url)
+        await history_service.prepare()
+        add_HistoryServiceServicer_to_server(history_service, server)
+    server.add_insecure_port(f"127.0.0.1:{port}")
+    await server.start()
+    await server.wait_for_termination()
+
+
+if __name__ == "__main__":
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(*sys.argv[1:]))

@@ -1,0 +1,95 @@
+"""The stage: a PostgreSQL that syncs as in production, the server under test, and the references."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import grpc
+
+import holdfast
+from tests.support.postgres import PostgresCluster
+from tests.support.processes import free_port
+from tests.support.servers import ServerProcess
+
+_SETTINGS = {
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "full_page_writes": "on",
+    "shared_buffers": "1GB",
+    "max_wal_size": "4GB",
+    "max_connections": "200",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What the measures find running."""
+
+    directory: Path
+    cluster: PostgresCluster
+    database_url: str
+    server: ServerProcess
+    second_server: ServerProcess
+    client: holdfast.AsyncClient
+    bare: str
+    """The target of the bare server."""
+    per_request: str
+    """The target of the server that commits each request."""
+
+    async def count(self, table: str) -> int:
+        """Return the number of rows of a table."""
+        connection = await asyncpg.connect(self.database_url)
+        try:
+            rows: int = await connection.fetchval(f"SELECT count(*) FROM {table}")
+            return rows
+        finally:
+            await connection.close()
+
+
+@contextlib.asynccontextmanager
+async def set_up(directory: Path) -> AsyncIterator[Stage]:
+    """Start everything, and end it afterwards."""
+    async with contextlib.AsyncExitStack() as stack:
+        cluster = PostgresCluster(settings=_SETTINGS)
+        stack.callback(cluster.remove)
+        await asyncio.to_thread(cluster.start)
+        connection = await asyncpg.connect(cluster.url)
+        await connection.execute("CREATE DATABASE bench")
+        await connection.close()
+        url = cluster.url.rsplit("/", 1)[0] + "/bench"
+        servers = [ServerProcess(directory, url, arguments=["--migrate"]) for _ in range(2)]
+        for server in servers:
+            stack.push_async_callback(server.stop)
+            await server.start()
+        bare = await _reference(stack, "bare")
+        per_request = await _reference(stack, "per_request", url)
+        client = await stack.enter_async_context(holdfast.connect(servers[0].target))
+        yield Stage(directory, cluster, url, *servers, client, bare, per_request)
+
+
+async def _reference(stack: contextlib.AsyncExitStack, kind: str, *arguments: str) -> str:
+    port = free_port()
+    command = [sys.executable, "-m", "tests.benchmarks.references", kind, str(port), *arguments]
+    process = await asyncio.create_subprocess_exec(*command)
+    stack.push_async_callback(_end, process)
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        await asyncio.wait_for(_ready(channel), 30)
+    return f"127.0.0.1:{port}"
+
+
+async def _ready(channel: grpc.aio.Channel) -> None:
+    state = channel.get_state(try_to_connect=True)
+    while state is not grpc.ChannelConnectivity.READY:
+        await channel.wait_for_state_change(state)
+        state = channel.get_state(try_to_connect=True)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    process.kill()
+    await process.wait()
