@@ -69,9 +69,7 @@ class Token(BaseModel):
 class Settings(BaseSettings):
     """All settings of a server. Use `load`, which knows where they come from."""
 
-    model_config = SettingsConfigDict(
-        extra="forbid", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True
-    )
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     host: str = "127.0.0.1"
     """The address to listen on; any but loopback needs TLS and tokens, or `insecure`. Default: 127.0.0.1."""

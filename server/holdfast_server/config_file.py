@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import yaml
+if TYPE_CHECKING:
+    import yaml
 
 _PROFILES = "profiles"
 
 
 def read_config_file(path: Path, profile: str) -> dict[str, Any]:
     """Return the settings in the file, those of the profile over the others. Raises ValueError."""
+    import yaml  # takes 20 ms, which a start without a file need not spend
+
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:

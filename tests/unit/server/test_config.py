@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import os
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from holdfast_server import config
 from holdfast_server.config import Settings, SettingsRefused, is_loopback, load
 from holdfast_server.database_url import mask_password
 
@@ -223,8 +227,17 @@ def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:
 
 
 def test_each_setting_says_what_it_is_and_its_default() -> None:
-    for name, field in Settings.model_fields.items():
-        assert field.description, name
+    [settings] = [
+        node for node in ast.parse(inspect.getsource(config)).body if getattr(node, "name", "") == "Settings"
+    ]
+    assert isinstance(settings, ast.ClassDef)
+    documented = {
+        field.target.id
+        for field, text in pairwise(settings.body)
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+        if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
+    }
+    assert documented == set(Settings.model_fields)
 
 
 def _refusal(**said: object) -> str:
