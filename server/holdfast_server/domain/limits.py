@@ -23,6 +23,9 @@ EVENTS_PER_REQUEST = 1_000
 STATES_PER_REQUEST = 100
 SUMMARY_GROUPS = 10_000
 FILTER_VALUES = 100
+WORD_LENGTH = 255
+QUERY_LENGTH = 4_000
+QUERY_WORDS = 64
 RETENTION_MIN = timedelta(seconds=1)
 RETENTION_MAX = timedelta(days=36_500)
 # A page may hold one item more than fits, and gRPC clients refuse messages over 4 MiB by default.

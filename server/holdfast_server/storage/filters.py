@@ -38,11 +38,11 @@ def has_prefix(column: sa.ColumnElement[str], prefix: str) -> sa.ColumnElement[b
 
     LIKE would not do: it ignores case on SQLite.
     """
-    after = _after_prefix(prefix)
+    after = after_prefix(prefix)
     return column >= prefix if after is None else sa.and_(column >= prefix, column < after)
 
 
-def _after_prefix(prefix: str) -> str | None:
+def after_prefix(prefix: str) -> str | None:
     """Return the least text greater than all with the prefix; None if there is none."""
     for index in range(len(prefix) - 1, -1, -1):
         point = ord(prefix[index])
