@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import IntEnum, StrEnum
 
 from holdfast_server.domain import limits
@@ -198,15 +198,6 @@ def check_events(events: Sequence[Event], at_least: int = 1) -> list[Event]:
                 )
             seen.add(event.event_id)
     return checked
-
-
-def check_bucket(bucket: timedelta | None, groups: Sequence[Grouping]) -> int:
-    """Return the length of a time bucket in seconds, 0 without one. Raises InvalidField."""
-    if Grouping.TIME not in groups:
-        return 0
-    if bucket is None or bucket < timedelta(seconds=1) or bucket.microseconds:
-        raise InvalidField("bucket", "must be a whole number of seconds, at least 1, to group by time")
-    return int(bucket.total_seconds())
 
 
 def server_event(name: str, actor: str = "", event_id: str = "", **details: object) -> Event:

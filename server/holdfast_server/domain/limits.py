@@ -12,7 +12,10 @@ TYPE_LENGTH = 255
 MEDIA_TYPE_LENGTH = 255
 TITLE_LENGTH = 1_000
 REASON_LENGTH = 4_000
+ERROR_LENGTH = 65_536
 STATE_KEY_BYTES = 1_024
+PHASE_LENGTH = 255
+DEDUPE_KEY_LENGTH = 1_000
 LABEL_COUNT = 64
 LABEL_VALUE_LENGTH = 1_000
 METADATA_BYTES = 64 * 1024
@@ -22,12 +25,20 @@ MESSAGE_PARTS = 1_000
 EVENTS_PER_REQUEST = 1_000
 STATES_PER_REQUEST = 100
 SUMMARY_GROUPS = 10_000
+# Of a run: millions of runs can be summed up without an overflow.
+RUN_TOKENS = 10**12
 FILTER_VALUES = 100
 WORD_LENGTH = 255
 QUERY_LENGTH = 4_000
 QUERY_WORDS = 64
 RETENTION_MIN = timedelta(seconds=1)
 RETENTION_MAX = timedelta(days=36_500)
+APPROVAL_WAIT = timedelta(seconds=60)
+WAIT_MAX = timedelta(minutes=5)
+TASK_ATTEMPTS = 10
+LEASE_DURATION = timedelta(seconds=60)
+LEASE_MIN = timedelta(seconds=1)
+LEASE_MAX = timedelta(hours=24)
 # A page may hold one item more than fits, and gRPC clients refuse messages over 4 MiB by default.
 PAGE_BYTES = 3 * MEBIBYTE
 
@@ -45,3 +56,5 @@ class Policy:
     """How long a session without a retention of its own may rest before it expires."""
     state_versions_kept: int = 100
     """How many versions of a state are kept, the newest among them; at least 1."""
+    idempotency_ttl: timedelta = timedelta(hours=24)
+    """How long the idempotency key of a task holds; then it may be used again."""

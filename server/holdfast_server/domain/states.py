@@ -17,6 +17,7 @@ from holdfast_server.domain.values import (
     check_metadata,
     check_payload,
     check_size,
+    payload_content,
     utf8_size,
 )
 
@@ -46,9 +47,7 @@ class StateWrite:
 
     def content(self) -> tuple[object, ...]:
         """Return what two writes with the same content have in common, as plain JSON."""
-        data = None if self.payload.data is None else self.payload.data.hex()
-        payload = (self.payload.json, data, self.payload.media_type)
-        return (self.key, payload, self.metadata, self.run_id, self.expected_version)
+        return (self.key, payload_content(self.payload), self.metadata, self.run_id, self.expected_version)
 
     def checked(self, path: str) -> StateWrite:
         """Return the write within all bounds, with its default key. Raises InvalidField."""

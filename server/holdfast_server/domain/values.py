@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import accumulate
 from typing import TypeAlias
 
@@ -83,10 +84,33 @@ def check_payload(field: str, payload: Payload) -> Payload:
     return payload
 
 
+def payload_bytes(payload: Payload | None) -> int:
+    """Return the number of bytes of a payload's body; none has none."""
+    if payload is None:
+        return 0
+    return utf8_size(payload.json) if payload.json is not None else len(payload.data or b"")
+
+
+def payload_content(payload: Payload | None) -> tuple[object, ...] | None:
+    """Return what two payloads with the same content have in common, as plain JSON."""
+    if payload is None:
+        return None
+    return (payload.json, None if payload.data is None else payload.data.hex(), payload.media_type)
+
+
 def check_count(field: str, values: Sequence[object], maximum: int) -> None:
     """Raise InvalidField when there are more values than `maximum`."""
     if len(values) > maximum:
         raise InvalidField(field, f"has {len(values)} entries; at most {maximum} are allowed")
+
+
+def check_bucket(bucket: timedelta | None, is_wanted: bool) -> int:
+    """Return the length of the time buckets to group by in seconds, 0 if not by time. Raises InvalidField."""
+    if not is_wanted:
+        return 0
+    if bucket is None or bucket < timedelta(seconds=1) or bucket.microseconds:
+        raise InvalidField("bucket", "must be a whole number of seconds, at least 1, to group by time")
+    return int(bucket.total_seconds())
 
 
 def check_size(field: str, size: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
 
 from holdfast.v1 import history_service_pb2 as pb
 from holdfast_server.domain.errors import InvalidField
@@ -18,13 +17,13 @@ from holdfast_server.domain.events import (
     Grouping,
     Replaced,
     Replacement,
-    check_bucket,
     check_events,
 )
+from holdfast_server.domain.values import check_bucket
 from holdfast_server.rpc.messages import read_body, write_body
 from holdfast_server.rpc.values import (
     read_choice,
-    read_duration,
+    read_optional_duration,
     read_optional_time,
     read_time,
     write_time,
@@ -75,10 +74,7 @@ def read_groups(request: pb.SummarizeEventsRequest) -> tuple[list[Grouping], int
         read_choice(f"group_by[{index}]", number, _GROUPINGS) for index, number in enumerate(request.group_by)
     )
     wanted = list(dict.fromkeys(groups))
-    bucket: timedelta | None = None
-    if request.HasField("bucket"):
-        bucket = read_duration("bucket", request.bucket)
-    return wanted, check_bucket(bucket, wanted)
+    return wanted, check_bucket(read_optional_duration(request, "bucket"), Grouping.TIME in wanted)
 
 
 def write_listed(events: Sequence[Event]) -> pb.ListEventsResponse:

@@ -57,6 +57,11 @@ def read_duration(field: str, value: Duration) -> timedelta:
     return timedelta(seconds=seconds, microseconds=int(nanos / 1000))
 
 
+def read_optional_duration(message: Message, name: str, path: str = "") -> timedelta | None:
+    """Return a duration, None where it is absent."""
+    return read_duration(path + name, getattr(message, name)) if message.HasField(name) else None
+
+
 def write_duration(target: Duration, value: timedelta) -> None:
     """Fill in a duration that is not negative."""
     target.seconds = value.days * 86_400 + value.seconds

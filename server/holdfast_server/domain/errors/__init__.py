@@ -5,10 +5,12 @@ A class stands for one fact. Its docstring is its meaning, `reason` is its name 
 
     HoldfastError
     ├── InvalidArgument            InvalidField, InvalidPageToken, MalformedRequest
-    ├── NotFound                   SessionNotFound, StateNotFound
-    ├── AlreadyExists              IdTaken, EventIdTaken, RequestIdTaken
+    ├── NotFound                   SessionNotFound, StateNotFound, RunNotFound, ApprovalNotFound
+    ├── AlreadyExists              IdTaken, EventIdTaken, RequestIdTaken, IdempotencyKeyTaken,
+    │                              OpenTaskExists
     ├── Aborted                    VersionMismatch, SequenceMismatch
-    ├── FailedPrecondition         TransitionNotAllowed, SessionEnded, StateNotPatchable
+    ├── FailedPrecondition         TransitionNotAllowed, SessionEnded, StateNotPatchable, RunEnded,
+    │                              ApprovalAlreadyDecided
     ├── ResourceExhausted          LimitExceeded, Overloaded
     ├── Unavailable                DatabaseUnavailable, ServerDraining, SchemaMismatch
     ├── Unauthenticated            TokenInvalid
@@ -17,6 +19,7 @@ A class stands for one fact. Its docstring is its meaning, `reason` is its name 
 
 from __future__ import annotations
 
+from holdfast_server.domain.errors.approvals import ApprovalAlreadyDecided, ApprovalNotFound
 from holdfast_server.domain.errors.common import (
     DatabaseUnavailable,
     IdTaken,
@@ -45,6 +48,7 @@ from holdfast_server.domain.errors.families import (
     Unauthenticated,
     Unavailable,
 )
+from holdfast_server.domain.errors.runs import RunEnded, RunNotFound
 from holdfast_server.domain.errors.sessions import (
     EventIdTaken,
     SequenceMismatch,
@@ -57,6 +61,8 @@ from holdfast_server.domain.errors.sessions import (
 __all__ = [
     "Aborted",
     "AlreadyExists",
+    "ApprovalAlreadyDecided",
+    "ApprovalNotFound",
     "DatabaseUnavailable",
     "EventIdTaken",
     "FailedPrecondition",
@@ -73,6 +79,8 @@ __all__ = [
     "PermissionDenied",
     "RequestIdTaken",
     "ResourceExhausted",
+    "RunEnded",
+    "RunNotFound",
     "SchemaMismatch",
     "SequenceMismatch",
     "ServerDraining",

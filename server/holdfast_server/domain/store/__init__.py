@@ -13,7 +13,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from holdfast_server.domain.store.approvals import ApprovalStore
 from holdfast_server.domain.store.events import EventStore
+from holdfast_server.domain.store.runs import RunStore
 from holdfast_server.domain.store.sessions import SessionStore
 from holdfast_server.domain.store.states import StateStore
 
@@ -37,6 +39,16 @@ class Store(Protocol):
         ...
 
     @property
+    def runs(self) -> RunStore:
+        """Runs and how well they do."""
+        ...
+
+    @property
+    def approvals(self) -> ApprovalStore:
+        """Approvals and their decisions."""
+        ...
+
+    @property
     def is_available(self) -> bool:
         """Whether the database could be reached, with our schema, when last looked at."""
         ...
@@ -46,4 +58,4 @@ class Store(Protocol):
         ...
 
 
-__all__ = ["EventStore", "SessionStore", "StateStore", "Store"]
+__all__ = ["ApprovalStore", "EventStore", "RunStore", "SessionStore", "StateStore", "Store"]
