@@ -131,9 +131,9 @@ async def test_a_large_transcript_is_appended_in_pieces(
 async def test_an_import_goes_on_after_the_server_was_killed(
     holdfast_command: CommandLine, server: ServerProcess, tmp_path: Path
 ) -> None:
-    lines = [{"id": f"s-{n}", "messages": [{"role": "user", "content": str(n)}] * 20} for n in range(400)]
+    lines = [{"id": f"s-{n}", "messages": [{"role": "user", "content": str(n)}] * 3} for n in range(80)]
     file = write_lines(tmp_path / "file.jsonl", list(lines))
-    importing = holdfast_command.start(["import", str(file)], tmp_path)
+    importing = holdfast_command.start(["import", str(file), "--in-flight", "1"], tmp_path)
     async with holdfast.connect(server.target) as client:
 
         async def has_begun() -> bool:
