@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 from holdfast_server.domain.errors import Overloaded
 from holdfast_server.storage.observer import StorageObserver
@@ -72,9 +72,7 @@ class Gatherer(Generic[Q, A]):
         waiting: Waiting[Q, A] = Waiting(request, weight, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
         if len(self._under_way) < self._parallel:
-            task = asyncio.create_task(self._work_off())
-            self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
+            self._under_way.add(asyncio.create_task(self._work_off()))
         return await waiting.answer
 
     async def _work_off(self) -> None:
@@ -86,6 +84,9 @@ class Gatherer(Generic[Q, A]):
                 for waiting in batch:
                     waiting.fail(error)
             self._observer.batch_written(self._kind, len(batch), time.perf_counter() - began)
+        # Here and not when the task is done: a caller whom the last batch woke may ask again before that,
+        # and would wait for a task that has seen the queue empty.
+        self._under_way.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
     def _take(self) -> list[Waiting[Q, A]]:
         batch: list[Waiting[Q, A]] = []

@@ -1,0 +1,82 @@
+"""Gathering: every request is answered, whenever it comes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from holdfast_server.domain.errors import Overloaded
+from holdfast_server.storage.gather import Gatherer, Waiting
+from holdfast_server.storage.observer import NoObserver
+
+
+class Doubler:
+    """Doubles numbers, and remembers in which batches they came."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+        self.may_go_on = asyncio.Event()
+        self.may_go_on.set()
+
+    async def run(self, waiting: Sequence[Waiting[int, int]]) -> None:
+        """Answer a batch."""
+        self.batches.append([one.request for one in waiting])
+        await self.may_go_on.wait()
+        if any(one.request < 0 for one in waiting):
+            raise ValueError("negative")
+        for one in waiting:
+            one.succeed(one.request * 2)
+
+
+def gatherer(doubler: Doubler, parallel: int = 1, max_waiting: int = 10) -> Gatherer[int, int]:
+    return Gatherer("test", doubler.run, NoObserver(), parallel=parallel, max_waiting=max_waiting)
+
+
+@pytest.mark.parametrize("parallel", [1, 2])
+async def test_a_caller_may_ask_again_the_moment_it_is_answered(parallel: int) -> None:
+    doubling = gatherer(Doubler(), parallel)
+
+    async def ask_often(start: int) -> list[int]:
+        return [await doubling.ask(start + number) for number in range(5)]
+
+    async with asyncio.timeout(5):
+        answers = await asyncio.gather(ask_often(0), ask_often(10))
+    assert answers == [[0, 2, 4, 6, 8], [20, 22, 24, 26, 28]]
+
+
+async def test_requests_gather_while_a_batch_is_under_way() -> None:
+    doubler = Doubler()
+    doubling = gatherer(doubler)
+    doubler.may_go_on.clear()
+    calls = [asyncio.create_task(doubling.ask(0))]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    calls += [asyncio.create_task(doubling.ask(number)) for number in (1, 2, 3)]
+    await asyncio.sleep(0)
+    doubler.may_go_on.set()
+    assert await asyncio.gather(*calls) == [0, 2, 4, 6]
+    assert doubler.batches == [[0], [1, 2, 3]]
+
+
+async def test_a_failed_batch_fails_its_callers_and_nobody_else() -> None:
+    doubling = gatherer(Doubler())
+    with pytest.raises(ValueError, match="negative"):
+        await doubling.ask(-1)
+    assert await doubling.ask(1) == 2
+
+
+async def test_too_many_waiting_requests_are_refused() -> None:
+    doubler = Doubler()
+    doubling = gatherer(doubler, max_waiting=1)
+    doubler.may_go_on.clear()
+    calls = [asyncio.create_task(doubling.ask(0))]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    calls.append(asyncio.create_task(doubling.ask(1)))
+    await asyncio.sleep(0)
+    with pytest.raises(Overloaded):
+        await doubling.ask(2)
+    doubler.may_go_on.set()
+    assert await asyncio.gather(*calls) == [0, 2]
