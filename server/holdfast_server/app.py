@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import gc
 import logging
 import signal
 import socket
@@ -156,6 +157,9 @@ async def serve(settings: Settings, *, ready: Callable[[Started], None] | None =
         logger.info("serving", extra={"address": started.address, "database": started.database})
         if ready is not None:
             ready(started)
+        # What the start has made stays for good: a full collection that looked at it would take 50 ms.
+        gc.collect()
+        gc.freeze()
         await stop.wait()
         logger.info("stopping", extra={"drain_seconds": settings.drain_seconds})
         ways = [asyncio.create_task(server.drain()), asyncio.create_task(hurry.wait())]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
+from shutil import which
 from typing import Any
 from urllib.request import urlopen
 
@@ -185,6 +187,26 @@ async def test_an_address_of_another_machine_is_refused(start: Start) -> None:
         await start(host="no-such-host.invalid", insecure=True)
 
 
+@pytest.mark.skipif(not which("openssl"), reason="makes a certificate with openssl")
+async def test_it_speaks_tls_and_asks_for_a_clients_certificate(start: Start, tmp_path: Path) -> None:
+    key, certificate = await asyncio.to_thread(_make_certificate, tmp_path)
+    files = {"tls_cert_file": certificate, "tls_key_file": key, "tls_client_ca_file": certificate}
+    server = await start(host="localhost", **files)
+    assert server.started.has_tls
+    roots, chain, secret = certificate.read_bytes(), certificate.read_bytes(), key.read_bytes()
+    known = grpc.ssl_channel_credentials(roots, secret, chain)
+    async with grpc.aio.secure_channel(server.started.address, known) as channel:
+        health: Any = HealthStub(channel)
+        assert (await health.Check(HealthCheckRequest(), timeout=10)).status == SERVING
+    async with grpc.aio.secure_channel(
+        server.started.address, grpc.ssl_channel_credentials(roots)
+    ) as channel:
+        health = HealthStub(channel)
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            await health.Check(HealthCheckRequest(), timeout=10)
+        assert failure.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
 async def test_a_certificate_that_cannot_be_read_is_refused_by_its_variable(start: Start) -> None:
     with pytest.raises(StartupRefused, match=r"HOLDFAST_TLS_CERT_FILE: /no/cert\.pem cannot be read"):
         await start(tls_cert_file="/no/cert.pem", tls_key_file="/no/key.pem")
@@ -199,6 +221,15 @@ def test_a_server_that_cannot_start_says_why_and_exits_with_1(
         url = SecretStr(f"sqlite:///{tmp_path}/test.db")
         assert run(Settings(port=port, database_url=url)) == 1
     assert capfd.readouterr().err.startswith(f"holdfast: 127.0.0.1:{port} is in use")
+
+
+def _make_certificate(directory: Path) -> tuple[Path, Path]:
+    key, certificate = directory / "key.pem", directory / "cert.pem"
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj"
+    files = ["-keyout", str(key), "-out", str(certificate)]
+    names = ["/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    subprocess.run([*command.split(), *names, *files], check=True, capture_output=True)
+    return key, certificate
 
 
 def _read(url: str) -> str:
