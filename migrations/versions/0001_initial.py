@@ -33,6 +33,26 @@ def session_key() -> sa.Column[Any]:
     )
 
 
+def surrogate_key() -> sa.Column[Any]:
+    number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    return sa.Column("key", number, sa.Identity(always=True), primary_key=True)
+
+
+def owner() -> list[sa.Column[Any]]:
+    return [
+        sa.Column("session_key", sa.BigInteger, sa.ForeignKey("sessions.key", ondelete="CASCADE")),
+        sa.Column("session_id", KEY),
+    ]
+
+
+def payload(name: str) -> list[sa.Column[Any]]:
+    return [
+        sa.Column(f"{name}_json", JSON),
+        sa.Column(f"{name}_data", sa.LargeBinary),
+        sa.Column(f"{name}_media_type", sa.Text),
+    ]
+
+
 def partial_index(name: str, table: str, columns: list[str], present: str) -> None:
     """Index only the rows in which the column `present` is."""
     condition = sa.text(f"{present} IS NOT NULL")
@@ -44,6 +64,9 @@ def upgrade() -> None:
     events()
     states()
     requests()
+    runs()
+    approvals()
+    tasks()
 
 
 def sessions() -> None:
@@ -173,6 +196,190 @@ def requests() -> None:
         sa.PrimaryKeyConstraint("namespace", "request_id", name="requests_pkey"),
     )
     op.create_index("requests_create_time_idx", "requests", ["create_time"])
+
+
+def runs() -> None:
+    op.create_table(
+        "runs",
+        surrogate_key(),
+        sa.Column("namespace", KEY, nullable=False),
+        sa.Column("id", KEY, nullable=False),
+        *owner(),
+        sa.Column("parent_id", KEY),
+        sa.Column("task_id", KEY),
+        sa.Column("agent_id", KEY),
+        sa.Column("kind", KEY, nullable=False),
+        sa.Column("trace_id", KEY),
+        sa.Column("start_fingerprint", sa.LargeBinary, nullable=False),
+        sa.Column("status", sa.Text, nullable=False),
+        *payload("input"),
+        *payload("output"),
+        sa.Column("error", sa.Text, nullable=False),
+        sa.Column("input_tokens", sa.BigInteger, nullable=False),
+        sa.Column("output_tokens", sa.BigInteger, nullable=False),
+        sa.Column("cache_read_input_tokens", sa.BigInteger, nullable=False),
+        sa.Column("cache_creation_input_tokens", sa.BigInteger, nullable=False),
+        sa.Column("reasoning_output_tokens", sa.BigInteger, nullable=False),
+        sa.Column("labels", JSONB, nullable=False),
+        sa.Column("metadata", JSONB, nullable=False),
+        sa.Column("size", sa.Integer, nullable=False),
+        sa.Column("version", sa.BigInteger, nullable=False),
+        sa.Column("start_time", TIME, nullable=False),
+        sa.Column("end_time", TIME),
+        sa.Column("create_time", TIME, nullable=False),
+        sa.Column("update_time", TIME, nullable=False),
+        sa.PrimaryKeyConstraint("key", name="runs_pkey"),
+        sa.UniqueConstraint("namespace", "id", name="runs_namespace_id_key"),
+        sqlite_autoincrement=True,
+        postgresql_with={"fillfactor": 70},
+    )
+    op.create_index("runs_namespace_start_time_key_idx", "runs", ["namespace", "start_time", "key"])
+    for column in ("status", "kind"):
+        op.create_index(
+            f"runs_namespace_{column}_start_time_key_idx", "runs", ["namespace", column, "start_time", "key"]
+        )
+    for column in ("agent_id", "task_id", "parent_id", "trace_id"):
+        partial_index(f"runs_{column}_idx", "runs", ["namespace", column, "start_time", "key"], column)
+    partial_index("runs_session_key_idx", "runs", ["session_key", "start_time", "key"], "session_key")
+    search("runs", "run", ("labels", "metadata"))
+
+
+def approvals() -> None:
+    op.create_table(
+        "approvals",
+        surrogate_key(),
+        sa.Column("namespace", KEY, nullable=False),
+        sa.Column("id", KEY, nullable=False),
+        *owner(),
+        sa.Column("task_id", KEY),
+        sa.Column("run_id", KEY),
+        sa.Column("requested_by", KEY),
+        sa.Column("approver", KEY),
+        sa.Column("trace_id", KEY),
+        sa.Column("request_fingerprint", sa.LargeBinary, nullable=False),
+        sa.Column("status", sa.Text, nullable=False),
+        sa.Column("title", sa.Text, nullable=False),
+        *payload("payload"),
+        sa.Column("labels", JSONB, nullable=False),
+        sa.Column("ttl", sa.BigInteger),
+        sa.Column("decided_by", KEY),
+        sa.Column("reason", sa.Text, nullable=False),
+        *payload("response"),
+        sa.Column("size", sa.Integer, nullable=False),
+        sa.Column("create_time", TIME, nullable=False),
+        sa.Column("expire_time", TIME),
+        sa.Column("end_time", TIME),
+        sa.PrimaryKeyConstraint("key", name="approvals_pkey"),
+        sa.UniqueConstraint("namespace", "id", name="approvals_namespace_id_key"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(
+        "approvals_namespace_create_time_key_idx", "approvals", ["namespace", "create_time", "key"]
+    )
+    op.create_index(
+        "approvals_namespace_status_create_time_key_idx",
+        "approvals",
+        ["namespace", "status", "create_time", "key"],
+    )
+    for column in ("task_id", "run_id", "requested_by", "approver", "decided_by", "trace_id"):
+        partial_index(
+            f"approvals_{column}_idx", "approvals", ["namespace", column, "create_time", "key"], column
+        )
+    partial_index(
+        "approvals_session_key_idx", "approvals", ["session_key", "create_time", "key"], "session_key"
+    )
+    pending = sa.text("end_time IS NULL AND expire_time IS NOT NULL")
+    op.create_index(
+        "approvals_expire_time_idx",
+        "approvals",
+        ["expire_time"],
+        postgresql_where=pending,
+        sqlite_where=pending,
+    )
+    search("approvals", "approval", ("labels",))
+    if op.get_context().dialect.name == "postgresql":
+        # For people with psql; the server does not look at it.
+        op.execute(
+            "CREATE VIEW pending_approvals AS"
+            " SELECT namespace, id, session_id, task_id, run_id, title, requested_by, approver, labels,"
+            " create_time, expire_time FROM approvals"
+            " WHERE end_time IS NULL AND (expire_time IS NULL OR expire_time > now())"
+        )
+
+
+def tasks() -> None:
+    op.create_table(
+        "tasks",
+        surrogate_key(),
+        sa.Column("namespace", KEY, nullable=False),
+        sa.Column("id", KEY, nullable=False),
+        *owner(),
+        sa.Column("create_fingerprint", sa.LargeBinary, nullable=False),
+        sa.Column("kind", KEY, nullable=False),
+        sa.Column("status", sa.Text, nullable=False),
+        sa.Column("phase", KEY),
+        sa.Column("from_role", KEY),
+        sa.Column("to_role", KEY),
+        *payload("payload"),
+        *payload("result"),
+        sa.Column("error", sa.Text, nullable=False),
+        sa.Column("idempotency_key", KEY),
+        sa.Column("held_key", KEY),
+        sa.Column("dedupe_key", sa.Text),
+        sa.Column("dedupe_digest", sa.LargeBinary),
+        sa.Column("priority", sa.Integer, nullable=False),
+        sa.Column("run_after_time", TIME),
+        sa.Column("max_attempts", sa.Integer, nullable=False),
+        sa.Column("labels", JSONB, nullable=False),
+        sa.Column("metadata", JSONB, nullable=False),
+        sa.Column("trace_id", KEY),
+        sa.Column("version", sa.BigInteger, nullable=False),
+        sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("worker_id", KEY),
+        sa.Column("lease_token", sa.Text),
+        sa.Column("lease_expire_time", TIME),
+        sa.Column("claim_time", TIME),
+        sa.Column("size", sa.Integer, nullable=False),
+        sa.Column("create_time", TIME, nullable=False),
+        sa.Column("update_time", TIME, nullable=False),
+        sa.Column("start_time", TIME),
+        sa.Column("end_time", TIME),
+        sa.PrimaryKeyConstraint("key", name="tasks_pkey"),
+        sa.UniqueConstraint("namespace", "id", name="tasks_namespace_id_key"),
+        sqlite_autoincrement=True,
+        postgresql_with={"fillfactor": 70},
+    )
+    op.create_index("tasks_namespace_create_time_key_idx", "tasks", ["namespace", "create_time", "key"])
+    for column in ("status", "kind"):
+        op.create_index(
+            f"tasks_namespace_{column}_create_time_key_idx",
+            "tasks",
+            ["namespace", column, "create_time", "key"],
+        )
+    for column in ("phase", "from_role", "to_role", "worker_id", "dedupe_digest", "trace_id"):
+        partial_index(f"tasks_{column}_idx", "tasks", ["namespace", column, "create_time", "key"], column)
+    partial_index("tasks_session_key_idx", "tasks", ["session_key", "create_time", "key"], "session_key")
+    for name, columns, where in (
+        ("tasks_held_key_idx", ["namespace", "held_key"], "held_key IS NOT NULL"),
+        (
+            "tasks_open_idx",
+            ["namespace", "kind", "dedupe_digest"],
+            "dedupe_digest IS NOT NULL AND end_time IS NULL",
+        ),
+    ):
+        condition = sa.text(where)
+        op.create_index(
+            name, "tasks", columns, unique=True, postgresql_where=condition, sqlite_where=condition
+        )
+    order = [sa.text("priority DESC"), "create_time", "key", "claim_time"]
+    for name, columns, where in (
+        ("tasks_claim_idx", ["namespace", *order], "claim_time IS NOT NULL"),
+        ("tasks_claim_kind_idx", ["namespace", "kind", *order], "claim_time IS NOT NULL"),
+        ("tasks_lapse_idx", ["claim_time"], "claim_time IS NOT NULL AND lease_token IS NOT NULL"),
+    ):
+        condition = sa.text(where)
+        op.create_index(name, "tasks", columns, postgresql_where=condition, sqlite_where=condition)
+    search("tasks", "task", ("labels", "metadata"))
 
 
 def search(table: str, noun: str, fields: tuple[str, ...]) -> None:

@@ -85,6 +85,13 @@ class Batch:
                 key, namespace, session_id, SessionStatus(status), last_sequence
             )
 
+    async def lock_owner(self, namespace: str, session_id: str) -> LockedSession | None:
+        """Lock the session that something belongs to; an empty id is none. Raises SessionNotFound."""
+        if not session_id:
+            return None
+        await self.lock([(namespace, session_id)])
+        return self.session(namespace, session_id)
+
     def find(self, namespace: str, session_id: str) -> LockedSession | None:
         """Return a locked session, or None."""
         return self._sessions.get((namespace, session_id))

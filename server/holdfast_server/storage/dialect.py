@@ -77,6 +77,10 @@ class Dialect(Protocol):
         """Return the start of the time bucket that a time falls into."""
         ...
 
+    def microseconds(self, start: sa.Column[Any], end: sa.Column[Any]) -> sa.ColumnElement[int]:
+        """Return how long it is from one time to another."""
+        ...
+
     def is_unavailable(self, error: BaseException | None) -> bool:
         """Whether an error of the driver means that the database cannot be used now."""
         ...
@@ -159,6 +163,10 @@ class PostgresDialect:
         width = sa.func.make_interval(0, 0, 0, 0, 0, 0, seconds)
         epoch = sa.text("TIMESTAMPTZ '1970-01-01 00:00:00+00'")
         return sa.type_coerce(sa.func.date_bin(width, column, epoch), Micros)
+
+    def microseconds(self, start: sa.Column[Any], end: sa.Column[Any]) -> sa.ColumnElement[int]:
+        """EXTRACT gives an exact numeric."""
+        return sa.cast(sa.extract("epoch", end - start) * 1_000_000, sa.BigInteger)
 
     def is_unavailable(self, error: BaseException | None) -> bool:
         """Lost or refused connections, a server that starts, stops, is full or only reads."""
@@ -268,6 +276,10 @@ class SqliteDialect:
         width = seconds * 1_000_000
         micros = sa.type_coerce(column, sa.BigInteger)
         return sa.type_coerce(micros - (micros % width + width) % width, Micros)
+
+    def microseconds(self, start: sa.Column[Any], end: sa.Column[Any]) -> sa.ColumnElement[int]:
+        """Times are microseconds."""
+        return sa.type_coerce(end, sa.BigInteger) - sa.type_coerce(start, sa.BigInteger)
 
     def is_unavailable(self, error: BaseException | None) -> bool:
         """A full or failing disk, a lock that another process holds, or a file that cannot be opened."""

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from holdfast_server.domain.events import EventFilter
 from holdfast_server.storage.dialect import Dialect
-from holdfast_server.storage.schema import events
+from holdfast_server.storage.schema import events, sessions
 
 
 def event_conditions(dialect: Dialect, where: EventFilter) -> list[sa.ColumnElement[bool]]:
@@ -31,6 +31,12 @@ def event_conditions(dialect: Dialect, where: EventFilter) -> list[sa.ColumnElem
     if where.happened_until is not None:
         conditions.append(events.c.event_time < where.happened_until)
     return conditions
+
+
+def owned_by(table: sa.Table, namespace: str, session_id: str) -> sa.ColumnElement[bool]:
+    """Whether a row belongs to the session: by its key, which is indexed."""
+    owner = sa.select(sessions.c.key).where(sessions.c.namespace == namespace, sessions.c.id == session_id)
+    return table.c.session_key == owner.scalar_subquery()
 
 
 def has_prefix(column: sa.ColumnElement[str], prefix: str) -> sa.ColumnElement[bool]:

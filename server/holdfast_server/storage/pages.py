@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from holdfast_server.domain.errors import InvalidPageToken
 from holdfast_server.domain.limits import PAGE_BYTES
+from holdfast_server.domain.paging import PageRequest
+from holdfast_server.storage.columns import Micros, from_micros
 
 Order = Sequence[tuple[sa.Column[Any], bool]]
-"""Columns of the primary key to order by, and whether each descends."""
+"""Columns to order by, unique together, and whether each descends."""
 
 _CACHED = 512
 
@@ -19,8 +23,9 @@ _CACHED = 512
 class PageQuery:
     """A page of a table's rows.
 
-    `picked` selects the primary keys of the rows and their `size`, unbounded and unordered. Bodies are
-    read only of the rows that the page has room for: a thousand events of 3 MiB would fill the memory.
+    `picked` selects the primary keys of the rows, what they are ordered by, and their `size`, unbounded
+    and unordered. Bodies are read only of the rows that the page has room for: a thousand events of 3 MiB
+    would fill the memory.
     """
 
     def __init__(
@@ -79,6 +84,31 @@ def fitting(found: Sequence[Any], size: Callable[[Any], int]) -> Sequence[Any]:
         if total > PAGE_BYTES and index:
             return found[:index]
     return found
+
+
+def time_position(page: PageRequest) -> dict[str, Any]:
+    """Return the parameters of `after_time`."""
+    if page.after is None:
+        return {}
+    micros, key = page.after
+    return {"after_time": cursor_time(micros), "after_key": key}
+
+
+def after_time(time: sa.Column[Any], key: sa.Column[Any], descending: bool) -> sa.ColumnElement[bool]:
+    """Whether a row comes after a cursor of (time in microseconds, key)."""
+    position = sa.tuple_(time, key)
+    cursor = sa.tuple_(
+        sa.bindparam("after_time", type_=Micros), sa.bindparam("after_key", type_=sa.BigInteger)
+    )
+    return position < cursor if descending else position > cursor
+
+
+def cursor_time(micros: int | str) -> datetime:
+    """Return the time in a cursor. Raises InvalidPageToken when it was forged."""
+    try:
+        return from_micros(int(micros))
+    except OverflowError:
+        raise InvalidPageToken from None
 
 
 def _directed(order: Order, columns: Any) -> list[Any]:

@@ -24,8 +24,8 @@ from holdfast_server.storage import bodies
 
 NEVER = -1
 _MICROSECOND = timedelta(microseconds=1)
-# About what short ids, times and tags take.
-_OVERHEAD = 200
+OVERHEAD = 200
+"""About how many bytes short ids, times and tags take on the wire."""
 
 
 def retention_column(retention: Retention) -> int | None:
@@ -92,12 +92,12 @@ def searchable_size(value: Mapping[str, Any]) -> int:
 def session_size(row: Any) -> int:
     """Return about how many bytes the session in a row has on the wire."""
     texts = utf8_size(row.title) + utf8_size(row.status_reason)
-    return _OVERHEAD + texts + searchable_size(row.labels) + searchable_size(row.metadata)
+    return OVERHEAD + texts + searchable_size(row.labels) + searchable_size(row.metadata)
 
 
 def state_head_size(row: Any) -> int:
     """Return about how many bytes the state in a row has on the wire without its payload."""
-    return _OVERHEAD + utf8_size(row.key) + searchable_size(row.metadata)
+    return OVERHEAD + utf8_size(row.key) + searchable_size(row.metadata)
 
 
 def body_size(body: Body) -> int:
@@ -131,7 +131,7 @@ def event_row(key: int, namespace: str, sequence: int, event: Event, now: dateti
     """Return an event as a row: the columns of `events`, in order."""
     body, data, media_type = bodies.encode(event.body)
     ids = (event.event_id, event.type, event.actor, event.run_id, event.task_id, event.trace_id)
-    size = _OVERHEAD + sum(map(utf8_size, ids)) + searchable_size(event.labels)
+    size = OVERHEAD + sum(map(utf8_size, ids)) + searchable_size(event.labels)
     size += (utf8_size(body) if body else 0) + (len(data) if data else 0)
     return (
         key,
@@ -183,7 +183,7 @@ def version_row(
 ) -> tuple[Any, ...]:
     """Return a version of a state as a row: the columns of `state_versions`, in order."""
     payload = write.payload
-    size = _OVERHEAD + utf8_size(write.key) + searchable_size(write.metadata)
+    size = OVERHEAD + utf8_size(write.key) + searchable_size(write.metadata)
     size += utf8_size(payload.json) if payload.json is not None else len(payload.data or b"")
     return (
         key,

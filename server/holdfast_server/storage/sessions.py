@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from holdfast_server.domain.errors import IdTaken, InvalidPageToken, SessionNotFound, VersionMismatch
+from holdfast_server.domain.errors import IdTaken, SessionNotFound, VersionMismatch
 from holdfast_server.domain.events import server_event
 from holdfast_server.domain.limits import Policy
 from holdfast_server.domain.paging import Page, PageRequest
@@ -27,9 +27,9 @@ from holdfast_server.domain.sessions import (
 )
 from holdfast_server.storage import forks, results, rows
 from holdfast_server.storage.batch import Batch
-from holdfast_server.storage.columns import from_micros, to_micros
+from holdfast_server.storage.columns import to_micros
 from holdfast_server.storage.database import Database
-from holdfast_server.storage.pages import fitting
+from holdfast_server.storage.pages import cursor_time, fitting
 from holdfast_server.storage.reads import PointReads
 from holdfast_server.storage.schema import sessions
 from holdfast_server.storage.signals import session_topic
@@ -117,7 +117,7 @@ class SqlSessions:
         if page.after is not None:
             micros, key = page.after
             after = sa.tuple_(
-                sa.literal(_time(micros), sessions.c.create_time.type), sa.literal(key, sa.BigInteger)
+                sa.literal(cursor_time(micros), sessions.c.create_time.type), sa.literal(key, sa.BigInteger)
             )
             query = query.where(position < after if page.descending else position > after)
 
@@ -331,10 +331,3 @@ def _content(change: SessionChange) -> tuple[object, ...]:
             fields.metadata,
         ],
     )
-
-
-def _time(micros: int | str) -> datetime:
-    try:
-        return from_micros(int(micros))
-    except OverflowError:
-        raise InvalidPageToken from None

@@ -21,6 +21,11 @@ def session_topic(session_key: int) -> str:
     return f"s{session_key}"
 
 
+def approval_topic(approval_key: int) -> str:
+    """The topic of an approval's decision."""
+    return f"a{approval_key}"
+
+
 class Watch:
     """One waiter's place at a topic."""
 

@@ -22,6 +22,8 @@ from holdfast_server.storage.notifications import Announcer, Listener
 from holdfast_server.storage.observer import NoObserver, StorageObserver
 from holdfast_server.storage.options import StartupRefused, StorageOptions
 from holdfast_server.storage.reads import PointReads
+from holdfast_server.storage.requests import Requests
+from holdfast_server.storage.runs import SqlRuns
 from holdfast_server.storage.sessions import SqlSessions
 from holdfast_server.storage.signals import Signals
 from holdfast_server.storage.statements import Statements
@@ -62,6 +64,7 @@ class SqlStore:
         self.events = SqlEvents(
             self._database, statements, self._journal, pages, self._tails, kept, self._published
         )
+        self.runs = SqlRuns(self._database, statements, Requests(dialect), kept, self._published)
         self._tasks: list[asyncio.Task[None]] = []
         self._listeners: list[Callable[[bool], None]] = []
         self.is_available = False

@@ -6,10 +6,23 @@ partitioned or distributed by it. Optional ids are NULL when empty: their indexe
 
 from __future__ import annotations
 
+from holdfast_server.storage.schema.approvals import approvals
 from holdfast_server.storage.schema.base import metadata
 from holdfast_server.storage.schema.events import events
 from holdfast_server.storage.schema.requests import requests
+from holdfast_server.storage.schema.runs import runs
 from holdfast_server.storage.schema.sessions import session_requests, sessions
 from holdfast_server.storage.schema.states import state_versions, states
+from holdfast_server.storage.schema.tasks import tasks
 
-__all__ = ["events", "metadata", "requests", "session_requests", "sessions", "state_versions", "states"]
+__all__ = [
+    "approvals",
+    "events",
+    "metadata",
+    "requests",
+    "runs",
+    "session_requests",
+    "sessions",
+    "state_versions",
+    "states",
+]

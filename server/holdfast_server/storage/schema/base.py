@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from holdfast_server.storage.columns import JsonText, text_key
+
 metadata = sa.MetaData(
     naming_convention={
         "pk": "%(table_name)s_pkey",
@@ -25,4 +27,19 @@ def session_key(*, primary: bool = True) -> sa.Column[int]:
         primary_key=primary,
         nullable=False,
         autoincrement=False,
+    )
+
+
+def owner_columns() -> tuple[sa.Column[int], sa.Column[str]]:
+    """The session that a row belongs to, if any, and with which it is deleted."""
+    owner = sa.ForeignKey("sessions.key", ondelete="CASCADE")
+    return sa.Column("session_key", sa.BigInteger, owner), text_key("session_id")
+
+
+def payload_columns(name: str) -> tuple[sa.Column[str], sa.Column[bytes], sa.Column[str]]:
+    """A payload, if any: its media type is NULL where there is none. See storage/payloads.py."""
+    return (
+        sa.Column(f"{name}_json", JsonText),
+        sa.Column(f"{name}_data", sa.LargeBinary),
+        sa.Column(f"{name}_media_type", sa.Text),
     )
