@@ -119,6 +119,8 @@ class Settings(BaseSettings):
     """How long a session may rest before it expires, unless it has a retention of its own. Default: 7."""
     state_versions_kept: Annotated[int, Field(ge=1, le=1_000_000)] = 100
     """How many versions of each state are kept. Default: 100."""
+    idempotency_ttl_seconds: Annotated[float, Field(gt=0, le=RETENTION_MAX.total_seconds())] = 86_400.0
+    """How long a task's idempotency key holds; then it may be used again. Default: 86400, a day."""
     max_request_bytes: Annotated[int, Field(ge=4 * MEBIBYTE, le=512 * MEBIBYTE)] = 16 * MEBIBYTE
     """The largest request taken; a larger one is RESOURCE_EXHAUSTED. Default: 16 MiB (16777216)."""
     max_waiting: Annotated[int, Field(ge=1)] = 10_000
@@ -201,6 +203,7 @@ class Settings(BaseSettings):
         return Policy(
             session_retention=timedelta(days=self.session_retention_days),
             state_versions_kept=self.state_versions_kept,
+            idempotency_ttl=timedelta(seconds=self.idempotency_ttl_seconds),
         )
 
     def describe(self) -> dict[str, str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfast_server.domain.errors import (
@@ -77,9 +78,14 @@ class Batch:
 
     async def lock(self, ids: Iterable[tuple[str, str]]) -> None:
         """Lock the sessions with these (namespace, id), in the order of their keys."""
-        found = await self._connection.execute(
-            self._sql.lock_sessions, self._sql.names.params(sorted(set(ids)))
-        )
+        await self._lock(self._sql.lock_sessions, ids)
+
+    async def try_lock(self, ids: Iterable[tuple[str, str]]) -> None:
+        """Lock those of the sessions that nobody has locked: `find` tells which. It never waits."""
+        await self._lock(self._sql.try_lock_sessions, ids)
+
+    async def _lock(self, statement: sa.Select[Any], ids: Iterable[tuple[str, str]]) -> None:
+        found = await self._connection.execute(statement, self._sql.names.params(sorted(set(ids))))
         for key, namespace, session_id, status, last_sequence in found:
             self._sessions[namespace, session_id] = LockedSession(
                 key, namespace, session_id, SessionStatus(status), last_sequence

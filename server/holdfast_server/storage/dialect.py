@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, ClassVar, Protocol
 
 import asyncpg
@@ -79,6 +80,10 @@ class Dialect(Protocol):
 
     def microseconds(self, start: sa.Column[Any], end: sa.Column[Any]) -> sa.ColumnElement[int]:
         """Return how long it is from one time to another."""
+        ...
+
+    def clock(self) -> sa.ColumnElement[datetime]:
+        """Return the time now, by a clock that all servers of a database share."""
         ...
 
     def is_unavailable(self, error: BaseException | None) -> bool:
@@ -167,6 +172,10 @@ class PostgresDialect:
     def microseconds(self, start: sa.Column[Any], end: sa.Column[Any]) -> sa.ColumnElement[int]:
         """EXTRACT gives an exact numeric."""
         return sa.cast(sa.extract("epoch", end - start) * 1_000_000, sa.BigInteger)
+
+    def clock(self) -> sa.ColumnElement[datetime]:
+        """Not now(), which stands still during a transaction, also while that waits for a lock."""
+        return sa.func.clock_timestamp(type_=Micros)
 
     def is_unavailable(self, error: BaseException | None) -> bool:
         """Lost or refused connections, a server that starts, stops, is full or only reads."""
@@ -280,6 +289,10 @@ class SqliteDialect:
     def microseconds(self, start: sa.Column[Any], end: sa.Column[Any]) -> sa.ColumnElement[int]:
         """Times are microseconds."""
         return sa.type_coerce(end, sa.BigInteger) - sa.type_coerce(start, sa.BigInteger)
+
+    def clock(self) -> sa.ColumnElement[datetime]:
+        """The clock of this process: no other has the file."""
+        return sa.bindparam(None, callable_=lambda: datetime.now(UTC), type_=Micros)
 
     def is_unavailable(self, error: BaseException | None) -> bool:
         """A full or failing disk, a lock that another process holds, or a file that cannot be opened."""

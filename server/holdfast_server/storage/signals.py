@@ -26,8 +26,13 @@ def approval_topic(approval_key: int) -> str:
     return f"a{approval_key}"
 
 
+def task_topic(namespace: str, kind: str = "") -> str:
+    """The topic of tasks of a kind that may be claimed; without a kind, of those of any."""
+    return f"t{namespace}/{kind}"
+
+
 class Watch:
-    """One waiter's place at a topic."""
+    """One waiter's place, at a topic or several."""
 
     def __init__(self) -> None:
         self._changed = asyncio.Event()
@@ -54,17 +59,19 @@ class Signals:
         self.is_draining = False
 
     @contextlib.contextmanager
-    def watch(self, topic: str) -> Iterator[Watch]:
-        """Wait at a topic for the duration of the block. Raises ServerDraining when the server stops."""
+    def watch(self, *topics: str) -> Iterator[Watch]:
+        """Wait at these topics for the duration of the block. Raises ServerDraining when the server stops."""
         self.check_open()
         watch = Watch()
-        self._watches[topic].add(watch)
+        for topic in topics:
+            self._watches[topic].add(watch)
         try:
             yield watch
         finally:
-            self._watches[topic].discard(watch)
-            if not self._watches[topic]:
-                del self._watches[topic]
+            for topic in topics:
+                self._watches[topic].discard(watch)
+                if not self._watches[topic]:
+                    del self._watches[topic]
 
     def check_open(self) -> None:
         """Raise ServerDraining when the server stops: waiters look at it whenever they are woken."""

@@ -22,7 +22,7 @@ class Statements:
         self.names = InlineRows(dialect, "n", {"namespace": sa.Text(), "id": sa.Text()})
         named = sa.and_(sessions.c.namespace == self.names.c.namespace, sessions.c.id == self.names.c.id)
         self.sessions_by_name = sa.select(sessions).join(self.names.table, named)
-        self.lock_sessions = (
+        locking = (
             sa.select(
                 sessions.c.key,
                 sessions.c.namespace,
@@ -33,8 +33,9 @@ class Statements:
             .join(self.names.table, named)
             # One order for all who lock, or they would deadlock.
             .order_by(sessions.c.key)
-            .with_for_update(key_share=True, of=sessions)
         )
+        self.lock_sessions = locking.with_for_update(key_share=True, of=sessions)
+        self.try_lock_sessions = locking.with_for_update(key_share=True, of=sessions, skip_locked=True)
 
         self.keyed = InlineRows(dialect, "k", {"session_key": sa.BigInteger(), "name": sa.Text()})
         keyed = self.keyed

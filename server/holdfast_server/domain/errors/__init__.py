@@ -5,12 +5,14 @@ A class stands for one fact. Its docstring is its meaning, `reason` is its name 
 
     HoldfastError
     ├── InvalidArgument            InvalidField, InvalidPageToken, MalformedRequest
-    ├── NotFound                   SessionNotFound, StateNotFound, RunNotFound, ApprovalNotFound
+    ├── NotFound                   SessionNotFound, StateNotFound, RunNotFound, ApprovalNotFound,
+    │                              TaskNotFound, PlanNotFound, PlanItemNotFound, MemoryNotFound
     ├── AlreadyExists              IdTaken, EventIdTaken, RequestIdTaken, IdempotencyKeyTaken,
     │                              OpenTaskExists
     ├── Aborted                    VersionMismatch, SequenceMismatch
     ├── FailedPrecondition         TransitionNotAllowed, SessionEnded, StateNotPatchable, RunEnded,
-    │                              ApprovalAlreadyDecided
+    │                              ApprovalAlreadyDecided, LeaseNotHeld, TaskEnded,
+    │                              DependencyCycle
     ├── ResourceExhausted          LimitExceeded, Overloaded
     ├── Unavailable                DatabaseUnavailable, ServerDraining, SchemaMismatch
     ├── Unauthenticated            TokenInvalid
@@ -22,6 +24,7 @@ from __future__ import annotations
 from holdfast_server.domain.errors.approvals import ApprovalAlreadyDecided, ApprovalNotFound
 from holdfast_server.domain.errors.common import (
     DatabaseUnavailable,
+    DependencyCycle,
     IdTaken,
     InvalidField,
     InvalidPageToken,
@@ -48,6 +51,8 @@ from holdfast_server.domain.errors.families import (
     Unauthenticated,
     Unavailable,
 )
+from holdfast_server.domain.errors.memories import MemoryNotFound
+from holdfast_server.domain.errors.plans import PlanItemNotFound, PlanNotFound
 from holdfast_server.domain.errors.runs import RunEnded, RunNotFound
 from holdfast_server.domain.errors.sessions import (
     EventIdTaken,
@@ -57,6 +62,13 @@ from holdfast_server.domain.errors.sessions import (
     StateNotFound,
     StateNotPatchable,
 )
+from holdfast_server.domain.errors.tasks import (
+    IdempotencyKeyTaken,
+    LeaseNotHeld,
+    OpenTaskExists,
+    TaskEnded,
+    TaskNotFound,
+)
 
 __all__ = [
     "Aborted",
@@ -64,19 +76,26 @@ __all__ = [
     "ApprovalAlreadyDecided",
     "ApprovalNotFound",
     "DatabaseUnavailable",
+    "DependencyCycle",
     "EventIdTaken",
     "FailedPrecondition",
     "HoldfastError",
     "IdTaken",
+    "IdempotencyKeyTaken",
     "InvalidArgument",
     "InvalidField",
     "InvalidPageToken",
+    "LeaseNotHeld",
     "LimitExceeded",
     "MalformedRequest",
+    "MemoryNotFound",
     "NamespaceNotAllowed",
     "NotFound",
+    "OpenTaskExists",
     "Overloaded",
     "PermissionDenied",
+    "PlanItemNotFound",
+    "PlanNotFound",
     "RequestIdTaken",
     "ResourceExhausted",
     "RunEnded",
@@ -88,6 +107,8 @@ __all__ = [
     "SessionNotFound",
     "StateNotFound",
     "StateNotPatchable",
+    "TaskEnded",
+    "TaskNotFound",
     "TokenInvalid",
     "TransitionNotAllowed",
     "Unauthenticated",

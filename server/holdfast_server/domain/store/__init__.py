@@ -18,6 +18,7 @@ from holdfast_server.domain.store.events import EventStore
 from holdfast_server.domain.store.runs import RunStore
 from holdfast_server.domain.store.sessions import SessionStore
 from holdfast_server.domain.store.states import StateStore
+from holdfast_server.domain.store.tasks import TaskStore
 
 
 class Store(Protocol):
@@ -49,6 +50,11 @@ class Store(Protocol):
         ...
 
     @property
+    def tasks(self) -> TaskStore:
+        """Tasks and their leases."""
+        ...
+
+    @property
     def is_available(self) -> bool:
         """Whether the database could be reached, with our schema, when last looked at."""
         ...
@@ -58,4 +64,4 @@ class Store(Protocol):
         ...
 
 
-__all__ = ["ApprovalStore", "EventStore", "RunStore", "SessionStore", "StateStore", "Store"]
+__all__ = ["ApprovalStore", "EventStore", "RunStore", "SessionStore", "StateStore", "Store", "TaskStore"]

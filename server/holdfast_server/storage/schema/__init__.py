@@ -25,4 +25,5 @@ __all__ = [
     "sessions",
     "state_versions",
     "states",
+    "tasks",
 ]

@@ -1,0 +1,184 @@
+"""Moves of tasks: the claim that leases one, and what ends a lease. What a status allows is in `tasks`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from holdfast_server.domain import limits
+from holdfast_server.domain.errors import InvalidField, TransitionNotAllowed
+from holdfast_server.domain.ids import check_optional_id
+from holdfast_server.domain.tasks import (
+    TRANSITIONS,
+    Task,
+    TaskStatus,
+    check_kinds,
+    check_payloads,
+)
+from holdfast_server.domain.values import (
+    Payload,
+    check_labels,
+    check_payload,
+    check_text,
+    payload_content,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskTransition:
+    """A move along the life cycle, and what is said with it."""
+
+    status: TaskStatus
+    lease_token: str = field(default="", repr=False)
+    result: Payload | None = None
+    error: str = ""
+    phase: str = ""
+    actor: str = ""
+
+    def checked(self) -> TaskTransition:
+        """Return the move within all bounds. Raises InvalidField."""
+        check_text("lease_token", self.lease_token, limits.ID_LENGTH)
+        if self.result is not None:
+            check_payload("result", self.result)
+        check_text("error", self.error, limits.ERROR_LENGTH)
+        check_text("phase", self.phase, limits.PHASE_LENGTH)
+        check_optional_id("actor", self.actor)
+        return self
+
+    def content(self) -> tuple[object, ...]:
+        """Return what two moves with the same content have in common, as plain JSON."""
+        said = (payload_content(self.result), self.error, self.phase, self.actor)
+        return (self.status, self.lease_token, *said)
+
+    def apply(self, task: Task, now: datetime) -> Task:
+        """Return the task after the move. Raises LeaseNotHeld, TransitionNotAllowed, LimitExceeded."""
+        if self.lease_token:
+            task.check_lease(self.lease_token)
+        if self.status not in TRANSITIONS[task.status]:
+            raise TransitionNotAllowed("task", task.task_id, task.status.name, self.status.name)
+        if task.is_leased and self.status is not TaskStatus.CANCELLED:
+            task.check_lease(self.lease_token)
+        fields = replace(
+            task.fields,
+            phase=self.phase or task.fields.phase,
+            result=self.result or task.fields.result,
+            error=self.error or task.fields.error,
+        )
+        check_payloads(fields.payload, fields.result)
+        return replace(
+            task,
+            fields=fields,
+            status=self.status,
+            lease_token="",
+            lease_expire_time=None,
+            start_time=now if self.status is TaskStatus.RUNNING else task.start_time,
+            end_time=now if self.status.is_final else None,
+        )
+
+    def actor_for(self, task: Task) -> str:
+        """Return who makes the move: if nobody is named, the worker whose token it comes with."""
+        return self.actor or (task.worker_id if self.lease_token else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Giving a leased task back: unused, or after a failed attempt."""
+
+    lease_token: str = field(repr=False)
+    attempt_failed: bool = False
+    error: str = ""
+    run_after_time: datetime | None = None
+
+    def checked(self) -> Release:
+        """Return the release within all bounds. Raises InvalidField."""
+        check_token(self.lease_token)
+        check_text("error", self.error, limits.ERROR_LENGTH)
+        return self
+
+    def content(self) -> tuple[object, ...]:
+        """Return what two releases with the same content have in common, as plain JSON."""
+        return (self.lease_token, self.attempt_failed, self.error, str(self.run_after_time))
+
+    def apply(self, task: Task, now: datetime) -> Task:
+        """Return the task after the release: FAILED after its last attempt. Raises LeaseNotHeld."""
+        task.check_lease(self.lease_token)
+        fails = self.attempt_failed and task.attempts >= task.fields.max_attempts
+        return replace(
+            task,
+            fields=replace(
+                task.fields, error=self.error or task.fields.error, run_after_time=self.run_after_time
+            ),
+            status=TaskStatus.FAILED if fails else TaskStatus.PENDING,
+            attempts=task.attempts if self.attempt_failed else task.attempts - 1,
+            lease_token="",
+            lease_expire_time=None,
+            end_time=now if fails else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Which task is wanted, by whom and for how long. All that is given must hold."""
+
+    worker_id: str = ""
+    kinds: Sequence[str] = ()
+    role: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    session_id: str = ""
+    task_id: str = ""
+    lease_duration: timedelta = limits.LEASE_DURATION
+
+    def checked(self) -> Claim:
+        """Return the claim within all bounds. Raises InvalidField."""
+        check_kinds(self.kinds)
+        for name in ("worker_id", "role", "session_id", "task_id"):
+            check_optional_id(name, getattr(self, name))
+        check_lease_duration(self.lease_duration)
+        return replace(self, labels=check_labels("labels", self.labels))
+
+    def content(self) -> tuple[object, ...]:
+        """Return what two claims with the same content have in common, as plain JSON."""
+        ids = (self.worker_id, self.role, self.session_id, self.task_id)
+        return (*ids, sorted(self.kinds), dict(self.labels), self.lease_duration.total_seconds())
+
+    def apply(self, task: Task, token: str, now: datetime) -> Task:
+        """Return the pending task as it is leased with the token."""
+        return replace(
+            task,
+            status=TaskStatus.RUNNING,
+            attempts=task.attempts + 1,
+            worker_id=self.worker_id,
+            lease_token=token,
+            lease_expire_time=now + self.lease_duration,
+            start_time=now,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A claimed task, and the token that proves the lease."""
+
+    task: Task
+    token: str = field(repr=False)
+
+
+def check_token(token: str) -> str:
+    """Return a required lease token. Raises InvalidField."""
+    if not token:
+        raise InvalidField("lease_token", "is required")
+    return check_text("lease_token", token, limits.ID_LENGTH)
+
+
+def check_lease_duration(duration: timedelta) -> timedelta:
+    """Return how long a lease is wanted for. Raises InvalidField."""
+    if not limits.LEASE_MIN <= duration <= limits.LEASE_MAX:
+        raise InvalidField("lease_duration", "must be between 1 second and 24 hours")
+    return duration
+
+
+def check_wait(wait: timedelta) -> timedelta:
+    """Return how long to wait for a task, never more than the maximum. Raises InvalidField."""
+    if wait < timedelta():
+        raise InvalidField("wait", "must not be negative")
+    return min(wait, limits.WAIT_MAX)
