@@ -14,7 +14,7 @@ from holdfast_server.domain.limits import PAGE_BYTES
 from holdfast_server.domain.paging import PageRequest
 from holdfast_server.storage.columns import Micros, from_micros
 
-Order = Sequence[tuple[sa.Column[Any], bool]]
+Order = Sequence[tuple[Any, bool]]
 """Columns to order by, unique together, and whether each descends."""
 
 _CACHED = 512
@@ -25,26 +25,30 @@ class PageQuery:
 
     `picked` selects the primary keys of the rows, what they are ordered by, and their `size`, unbounded
     and unordered. Bodies are read only of the rows that the page has room for: a thousand events of 3 MiB
-    would fill the memory.
+    would fill the memory. What is ordered by and is no column of the table, a rank, is in the rows too.
     """
 
     def __init__(
         self, table: sa.Table, picked: sa.Select[Any], order: Order, omit: Sequence[str] = ()
     ) -> None:
         keys = table.primary_key.columns
-        limited = picked.order_by(*_directed(order, table.c)).limit(sa.bindparam("limit", type_=sa.Integer))
-        inner = limited.subquery("picked")
+        limited = picked.order_by(*_directed(order)).limit(sa.bindparam("limit", type_=sa.Integer))
+        inner = limited.subquery("picked").c
+        ranks = [column.name for column, _ in order if column.table is not table]
         running = sa.select(
-            *(inner.c[column.name] for column in keys),
-            inner.c.size,
-            sa.func.sum(inner.c.size).over(order_by=_directed(order, inner.c)).label("total"),
+            *(inner[name] for name in (*keys.keys(), *ranks)),
+            inner.size,
+            sa.func.sum(inner.size)
+            .over(order_by=_directed([(inner[column.name], descends) for column, descends in order]))
+            .label("total"),
             sa.func.count().over().label("found"),
         ).subquery("running")
         columns = [sa.null().label(c.name) if c.name in omit else c for c in table.columns]
+        outer = [(running.c[c.name] if c.name in ranks else c, descends) for c, descends in order]
         query = (
-            sa.select(*columns, running.c.found)
-            .join(running, sa.and_(*(table.c[column.name] == running.c[column.name] for column in keys)))
-            .order_by(*_directed(order, table.c))
+            sa.select(*columns, *(running.c[name] for name in ranks), running.c.found)
+            .join(running, sa.and_(*(table.c[name] == running.c[name] for name in keys.keys())))
+            .order_by(*_directed(outer))
         )
         if not omit:
             is_first = running.c.total == running.c.size
@@ -111,5 +115,5 @@ def cursor_time(micros: int | str) -> datetime:
         raise InvalidPageToken from None
 
 
-def _directed(order: Order, columns: Any) -> list[Any]:
-    return [columns[c.name].desc() if descends else columns[c.name].asc() for c, descends in order]
+def _directed(order: Order) -> list[Any]:
+    return [column.desc() if descends else column.asc() for column, descends in order]
