@@ -30,6 +30,7 @@ class Database:
         self._readers = readers
         self._writer = writer
         self.dialect = dialect
+        self._writes: set[asyncio.Future[Any]] = set()
         self.lost = asyncio.Event()
         """Set when some work found the database away; whoever watches over it clears it."""
 
@@ -40,9 +41,15 @@ class Database:
     async def write(self, work: Work[T]) -> T:
         """Run work in a transaction, and commit it. A cancelled caller does not cancel it half-way."""
         task = asyncio.ensure_future(self._run(self._writer, work, begin=True))
-        # Nobody may be left to see the error; asyncio would log it as never retrieved.
-        task.add_done_callback(lambda done: None if done.cancelled() else done.exception())
+        self._writes.add(task)
+        task.add_done_callback(self._wrote)
         return await asyncio.shield(task)
+
+    def _wrote(self, task: asyncio.Future[Any]) -> None:
+        self._writes.discard(task)
+        if not task.cancelled():
+            # Nobody may be left to see the error; asyncio would log it as never retrieved.
+            task.exception()
 
     async def _run(self, engine: AsyncEngine, work: Work[T], *, begin: bool) -> T:
         for attempt in range(1, _ATTEMPTS + 1):
@@ -82,7 +89,8 @@ class Database:
         return {"size": pool.checkedin() + pool.checkedout(), "in_use": pool.checkedout()}
 
     async def close(self) -> None:
-        """Close all connections."""
+        """Finish the writes that are under way, their callers gone or not, and close all connections."""
+        await asyncio.gather(*self._writes, return_exceptions=True)
         await self._readers.dispose()
         if self._writer is not self._readers:
             await self._writer.dispose()
