@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from holdfast_server.domain.errors.families import (
     Aborted,
     AlreadyExists,
@@ -92,6 +94,17 @@ class TransitionNotAllowed(FailedPrecondition):
             id=name,
             **{"from": current, "to": wanted},
         )
+
+
+class DependencyCycle(FailedPrecondition):
+    """The plan's dependencies, or the document's parents, form a cycle."""
+
+    reason = "DEPENDENCY_CYCLE"
+
+    def __init__(self, cycle: Sequence[str], **metadata: object) -> None:
+        """`cycle` names those that depend on each other, each on the next and the last on the first."""
+        way = " -> ".join(f"'{name}'" for name in (*cycle, cycle[0]))
+        super().__init__(f"these would depend on themselves: {way}", **metadata)
 
 
 class LimitExceeded(ResourceExhausted):

@@ -15,6 +15,8 @@ from typing import Protocol
 
 from holdfast_server.domain.store.approvals import ApprovalStore
 from holdfast_server.domain.store.events import EventStore
+from holdfast_server.domain.store.memories import MemoryStore
+from holdfast_server.domain.store.plans import PlanStore
 from holdfast_server.domain.store.runs import RunStore
 from holdfast_server.domain.store.sessions import SessionStore
 from holdfast_server.domain.store.states import StateStore
@@ -55,6 +57,16 @@ class Store(Protocol):
         ...
 
     @property
+    def plans(self) -> PlanStore:
+        """Plans and their items."""
+        ...
+
+    @property
+    def memories(self) -> MemoryStore:
+        """Memories, and the search for them."""
+        ...
+
+    @property
     def is_available(self) -> bool:
         """Whether the database could be reached, with our schema, when last looked at."""
         ...
@@ -64,4 +76,14 @@ class Store(Protocol):
         ...
 
 
-__all__ = ["ApprovalStore", "EventStore", "RunStore", "SessionStore", "StateStore", "Store", "TaskStore"]
+__all__ = [
+    "ApprovalStore",
+    "EventStore",
+    "MemoryStore",
+    "PlanStore",
+    "RunStore",
+    "SessionStore",
+    "StateStore",
+    "Store",
+    "TaskStore",
+]
