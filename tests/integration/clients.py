@@ -1,0 +1,51 @@
+"""Clients for servers that come and go, and raw calls with their errors."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import grpc
+import pytest
+
+import holdfast
+from holdfast.errors import from_rpc_error
+from tests.support.servers import ServerProcess
+
+# A server that a test starts again must be found at once.
+_OPTIONS = (
+    ("grpc.initial_reconnect_backoff_ms", 20),
+    ("grpc.min_reconnect_backoff_ms", 500),
+    ("grpc.max_reconnect_backoff_ms", 100),
+    # Channels of one process share their connections otherwise.
+    ("grpc.use_local_subchannel_pool", 1),
+)
+_NO_RETRIES = (("grpc.enable_retries", 0),)
+
+
+@asynccontextmanager
+async def connected(
+    server: ServerProcess, *, retries: bool = True, **options: Any
+) -> AsyncIterator[holdfast.AsyncClient]:
+    """Give a client of the server. `options` are those of `holdfast.connect`."""
+    chosen = _OPTIONS if retries else _OPTIONS + _NO_RETRIES
+    async with holdfast.connect(server.target, options=chosen, **options) as client:
+        yield client
+
+
+async def failure(call: Awaitable[object]) -> holdfast.HoldfastError:
+    """Return how a raw call fails, as the client would raise it."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call
+    return from_rpc_error(caught.value)
+
+
+async def history(client: holdfast.AsyncClient, session_id: str) -> list[holdfast.Event]:
+    """Return all events of a session."""
+    return [event async for event in client.history.list(session_id, page_size=1_000)]
+
+
+async def take(events: AsyncIterator[holdfast.Event], count: int) -> list[holdfast.Event]:
+    """Return the next events of a tail."""
+    return [await anext(events) for _ in range(count)]
