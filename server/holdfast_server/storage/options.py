@@ -32,6 +32,6 @@ class StorageOptions:
     poll_interval: float = 1.0
     """How often tails look for what a lost notification missed, and how often a lost database is tried."""
     max_tails: int = 10_000
-    """Open tails at most, each of which holds a page at a time."""
+    """Open tails at most, each of which holds a page at a time; and as many who wait for an approval."""
     max_waiting: int = 10_000
     """Requests that may wait for their batch before further ones are OVERLOADED."""

@@ -12,6 +12,9 @@ import structlog
 from holdfast_server.domain.errors import DatabaseUnavailable
 from holdfast_server.domain.limits import Policy
 from holdfast_server.storage import migrations
+from holdfast_server.storage.approval_waits import ApprovalWaits
+from holdfast_server.storage.approvals import SqlApprovals
+from holdfast_server.storage.claims import Claims
 from holdfast_server.storage.dialect import PostgresDialect
 from holdfast_server.storage.engines import listen_url, open_database, parse_url
 from holdfast_server.storage.event_pages import EventPages
@@ -29,6 +32,7 @@ from holdfast_server.storage.signals import Signals
 from holdfast_server.storage.statements import Statements
 from holdfast_server.storage.states import SqlStates
 from holdfast_server.storage.tails import Tails
+from holdfast_server.storage.tasks import SqlTasks
 
 log = structlog.get_logger("holdfast.storage")
 
@@ -64,7 +68,16 @@ class SqlStore:
         self.events = SqlEvents(
             self._database, statements, self._journal, pages, self._tails, kept, self._published
         )
-        self.runs = SqlRuns(self._database, statements, Requests(dialect), kept, self._published)
+        requests = Requests(dialect)
+        self.runs = SqlRuns(self._database, statements, requests, kept, self._published)
+        self._waits = ApprovalWaits(self._database, self._signals, options.max_tails)
+        self.approvals = SqlApprovals(
+            self._database, statements, requests, self._waits, self._signals, kept, self._published
+        )
+        claims = Claims(
+            self._database, statements, requests, kept, self._signals, self._published, options
+        )
+        self.tasks = SqlTasks(self._database, statements, requests, claims, policy, self._published)
         self._tasks: list[asyncio.Task[None]] = []
         self._listeners: list[Callable[[bool], None]] = []
         self.is_available = False
@@ -112,7 +125,7 @@ class SqlStore:
         self._set_available(state.is_current)
 
     async def _monitor(self) -> None:
-        """Notice when the database goes and comes back, and wake tails that missed something."""
+        """Notice when the database goes and comes back, and wake who missed something."""
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._database.lost.wait(), self._options.poll_interval)
@@ -122,6 +135,7 @@ class SqlStore:
                     await self._check_schema(refuse=False)
                 else:
                     await self._tails.poll()
+                    await self._waits.poll()
             except DatabaseUnavailable:
                 self._set_available(False)
                 await asyncio.sleep(self._options.poll_interval)
