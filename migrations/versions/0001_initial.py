@@ -67,6 +67,9 @@ def upgrade() -> None:
     runs()
     approvals()
     tasks()
+    plans()
+    memories()
+    documents()
 
 
 def sessions() -> None:
@@ -382,6 +385,152 @@ def tasks() -> None:
     search("tasks", "task", ("labels", "metadata"))
 
 
+def plans() -> None:
+    op.create_table(
+        "plans",
+        surrogate_key(),
+        sa.Column("namespace", KEY, nullable=False),
+        sa.Column("id", KEY, nullable=False),
+        *owner(),
+        sa.Column("create_fingerprint", sa.LargeBinary, nullable=False),
+        sa.Column("title", sa.Text, nullable=False),
+        sa.Column("status", sa.Text, nullable=False),
+        sa.Column("labels", JSONB, nullable=False),
+        sa.Column("metadata", JSONB, nullable=False),
+        sa.Column("pending_count", sa.Integer, nullable=False),
+        sa.Column("in_progress_count", sa.Integer, nullable=False),
+        sa.Column("completed_count", sa.Integer, nullable=False),
+        sa.Column("failed_count", sa.Integer, nullable=False),
+        sa.Column("skipped_count", sa.Integer, nullable=False),
+        sa.Column("ready_count", sa.Integer, nullable=False),
+        sa.Column("size", sa.Integer, nullable=False),
+        sa.Column("version", sa.BigInteger, nullable=False),
+        sa.Column("create_time", TIME, nullable=False),
+        sa.Column("update_time", TIME, nullable=False),
+        sa.PrimaryKeyConstraint("key", name="plans_pkey"),
+        sa.UniqueConstraint("namespace", "id", name="plans_namespace_id_key"),
+        sqlite_autoincrement=True,
+        postgresql_with={"fillfactor": 70},
+    )
+    op.create_index("plans_namespace_create_time_key_idx", "plans", ["namespace", "create_time", "key"])
+    op.create_index(
+        "plans_namespace_status_create_time_key_idx", "plans", ["namespace", "status", "create_time", "key"]
+    )
+    partial_index("plans_session_key_idx", "plans", ["session_key", "create_time", "key"], "session_key")
+    search("plans", "plan", ("labels", "metadata"))
+    op.create_table(
+        "plan_items",
+        sa.Column(
+            "plan_key",
+            sa.BigInteger,
+            sa.ForeignKey("plans.key", ondelete="CASCADE"),
+            primary_key=True,
+            autoincrement=False,
+        ),
+        sa.Column("id", KEY, primary_key=True),
+        sa.Column("namespace", KEY, nullable=False),
+        sa.Column("position", sa.Integer, nullable=False),
+        sa.Column("description", sa.Text, nullable=False),
+        sa.Column("acceptance_criteria", JSON, nullable=False),
+        sa.Column("depends_on", JSON, nullable=False),
+        sa.Column("status", sa.Text, nullable=False),
+        *payload("result"),
+        sa.Column("metadata", JSON, nullable=False),
+        sa.Column("version", sa.BigInteger, nullable=False),
+        sa.Column("update_time", TIME, nullable=False),
+        sa.PrimaryKeyConstraint("plan_key", "id", name="plan_items_pkey"),
+    )
+
+
+def memories() -> None:
+    op.create_table(
+        "memories",
+        surrogate_key(),
+        sa.Column("namespace", KEY, nullable=False),
+        sa.Column("id", KEY, nullable=False),
+        sa.Column("create_fingerprint", sa.LargeBinary, nullable=False),
+        sa.Column("context", sa.Text, nullable=False),
+        sa.Column("lesson", sa.Text, nullable=False),
+        sa.Column("tool_name", KEY),
+        sa.Column("agent_id", KEY),
+        sa.Column("user_id", KEY),
+        sa.Column("session_id", KEY),
+        sa.Column("confidence", sa.Double, nullable=False),
+        sa.Column("labels", JSONB, nullable=False),
+        sa.Column("metadata", JSONB, nullable=False),
+        sa.Column("size", sa.Integer, nullable=False),
+        sa.Column("version", sa.BigInteger, nullable=False),
+        sa.Column("use_count", sa.BigInteger, nullable=False),
+        sa.Column("last_use_time", TIME),
+        sa.Column("create_time", TIME, nullable=False),
+        sa.Column("update_time", TIME, nullable=False),
+        sa.PrimaryKeyConstraint("key", name="memories_pkey"),
+        sa.UniqueConstraint("namespace", "id", name="memories_namespace_id_key"),
+        sqlite_autoincrement=True,
+        postgresql_with={"fillfactor": 70},
+    )
+    op.create_index("memories_namespace_create_time_key_idx", "memories", ["namespace", "create_time", "key"])
+    op.create_index(
+        "memories_namespace_confidence_create_time_key_idx",
+        "memories",
+        ["namespace", "confidence", "create_time", "key"],
+    )
+    for column in ("tool_name", "agent_id", "user_id", "session_id"):
+        partial_index(
+            f"memories_{column}_idx", "memories", ["namespace", column, "create_time", "key"], column
+        )
+    search("memories", "memory", ("labels", "metadata"))
+    words("memories", "memory")
+
+
+def documents() -> None:
+    op.create_table(
+        "documents",
+        surrogate_key(),
+        sa.Column("namespace", KEY, nullable=False),
+        sa.Column("collection", KEY, nullable=False),
+        sa.Column("id", KEY, nullable=False),
+        sa.Column("parent_key", sa.BigInteger, sa.ForeignKey("documents.key")),
+        sa.Column("parent_collection", KEY),
+        sa.Column("parent_id", KEY),
+        *payload("content"),
+        sa.Column("labels", JSONB, nullable=False),
+        sa.Column("metadata", JSONB, nullable=False),
+        sa.Column("ttl", sa.BigInteger),
+        sa.Column("fingerprint", sa.LargeBinary, nullable=False),
+        sa.Column("version", sa.BigInteger, nullable=False),
+        sa.Column("size", sa.Integer, nullable=False),
+        sa.Column("create_time", TIME, nullable=False),
+        sa.Column("update_time", TIME, nullable=False),
+        sa.Column("expire_time", TIME),
+        sa.Column("gone_time", TIME),
+        sa.Column("expiry_check_time", TIME),
+        sa.PrimaryKeyConstraint("key", name="documents_pkey"),
+        sa.UniqueConstraint("namespace", "collection", "id", name="documents_namespace_collection_id_key"),
+        sqlite_autoincrement=True,
+        postgresql_with={"fillfactor": 70},
+    )
+    op.create_index(
+        "documents_namespace_update_time_key_idx", "documents", ["namespace", "update_time", "key"]
+    )
+    partial_index("documents_parent_key_idx", "documents", ["parent_key", "collection", "id"], "parent_key")
+    partial_index("documents_expiry_check_time_idx", "documents", ["expiry_check_time"], "expiry_check_time")
+    search("documents", "document", ("labels", "metadata"))
+    op.create_table(
+        "document_members",
+        sa.Column(
+            "row_key",
+            sa.BigInteger,
+            sa.ForeignKey("documents.key", ondelete="CASCADE"),
+            primary_key=True,
+            autoincrement=False,
+        ),
+        sa.Column("members", JSONB, nullable=False),
+        sa.PrimaryKeyConstraint("row_key", name="document_members_pkey"),
+    )
+    words("documents", "document")
+
+
 def search(table: str, noun: str, fields: tuple[str, ...]) -> None:
     """Make JSON objects searchable by their members."""
     if op.get_context().dialect.name != "postgresql":
@@ -395,6 +544,29 @@ def search(table: str, noun: str, fields: tuple[str, ...]) -> None:
             postgresql_using="gin",
             postgresql_ops={field: "jsonb_path_ops"},
         )
+
+
+def words(table: str, noun: str) -> None:
+    """Make a table of the words that texts are searched by."""
+    op.create_table(
+        f"{noun}_words",
+        sa.Column(
+            "row_key",
+            sa.BigInteger,
+            sa.ForeignKey(f"{table}.key", ondelete="CASCADE"),
+            primary_key=True,
+            autoincrement=False,
+        ),
+        sa.Column("word", KEY, primary_key=True),
+        sa.Column("namespace", KEY, nullable=False),
+        sa.Column("weight", sa.SmallInteger, nullable=False),
+        sa.PrimaryKeyConstraint("row_key", "word", name=f"{noun}_words_pkey"),
+    )
+    op.create_index(
+        f"{noun}_words_namespace_word_row_key_weight_idx",
+        f"{noun}_words",
+        ["namespace", "word", "row_key", "weight"],
+    )
 
 
 def mark(table: str, noun: str, fields: tuple[str, ...]) -> None:

@@ -6,13 +6,14 @@ A class stands for one fact. Its docstring is its meaning, `reason` is its name 
     HoldfastError
     ├── InvalidArgument            InvalidField, InvalidPageToken, MalformedRequest
     ├── NotFound                   SessionNotFound, StateNotFound, RunNotFound, ApprovalNotFound,
-    │                              TaskNotFound, PlanNotFound, PlanItemNotFound, MemoryNotFound
+    │                              TaskNotFound, PlanNotFound, PlanItemNotFound, MemoryNotFound,
+    │                              DocumentNotFound
     ├── AlreadyExists              IdTaken, EventIdTaken, RequestIdTaken, IdempotencyKeyTaken,
     │                              OpenTaskExists
     ├── Aborted                    VersionMismatch, SequenceMismatch
     ├── FailedPrecondition         TransitionNotAllowed, SessionEnded, StateNotPatchable, RunEnded,
     │                              ApprovalAlreadyDecided, LeaseNotHeld, TaskEnded,
-    │                              DependencyCycle
+    │                              DependencyCycle, ParentNotFound, DocumentHasChildren
     ├── ResourceExhausted          LimitExceeded, Overloaded
     ├── Unavailable                DatabaseUnavailable, ServerDraining, SchemaMismatch
     ├── Unauthenticated            TokenInvalid
@@ -38,6 +39,11 @@ from holdfast_server.domain.errors.common import (
     TokenInvalid,
     TransitionNotAllowed,
     VersionMismatch,
+)
+from holdfast_server.domain.errors.documents import (
+    DocumentHasChildren,
+    DocumentNotFound,
+    ParentNotFound,
 )
 from holdfast_server.domain.errors.families import (
     Aborted,
@@ -77,6 +83,8 @@ __all__ = [
     "ApprovalNotFound",
     "DatabaseUnavailable",
     "DependencyCycle",
+    "DocumentHasChildren",
+    "DocumentNotFound",
     "EventIdTaken",
     "FailedPrecondition",
     "HoldfastError",
@@ -93,6 +101,7 @@ __all__ = [
     "NotFound",
     "OpenTaskExists",
     "Overloaded",
+    "ParentNotFound",
     "PermissionDenied",
     "PlanItemNotFound",
     "PlanNotFound",

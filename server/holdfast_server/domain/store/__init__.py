@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from holdfast_server.domain.store.approvals import ApprovalStore
+from holdfast_server.domain.store.documents import DocumentStore
 from holdfast_server.domain.store.events import EventStore
 from holdfast_server.domain.store.memories import MemoryStore
 from holdfast_server.domain.store.plans import PlanStore
@@ -67,6 +68,11 @@ class Store(Protocol):
         ...
 
     @property
+    def documents(self) -> DocumentStore:
+        """Documents and their collections."""
+        ...
+
+    @property
     def is_available(self) -> bool:
         """Whether the database could be reached, with our schema, when last looked at."""
         ...
@@ -78,6 +84,7 @@ class Store(Protocol):
 
 __all__ = [
     "ApprovalStore",
+    "DocumentStore",
     "EventStore",
     "MemoryStore",
     "PlanStore",

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from holdfast_server.storage.schema.approvals import approvals
 from holdfast_server.storage.schema.base import metadata
+from holdfast_server.storage.schema.documents import document_members, document_words, documents
 from holdfast_server.storage.schema.events import events
+from holdfast_server.storage.schema.memories import memories, memory_words
+from holdfast_server.storage.schema.plans import plan_items, plans
 from holdfast_server.storage.schema.requests import requests
 from holdfast_server.storage.schema.runs import runs
 from holdfast_server.storage.schema.sessions import session_requests, sessions
@@ -17,8 +20,15 @@ from holdfast_server.storage.schema.tasks import tasks
 
 __all__ = [
     "approvals",
+    "document_members",
+    "document_words",
+    "documents",
     "events",
+    "memories",
+    "memory_words",
     "metadata",
+    "plan_items",
+    "plans",
     "requests",
     "runs",
     "session_requests",
