@@ -1,17 +1,20 @@
-"""Moves of tasks: the claim that leases one, and what ends a lease. What a status allows is in `tasks`."""
+"""What is done to tasks: changes of their fields, moves along the life cycle, claims and releases."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from holdfast_server.domain import limits
-from holdfast_server.domain.errors import InvalidField, TransitionNotAllowed
+from holdfast_server.domain.errors import InvalidField, TaskEnded, TransitionNotAllowed, VersionMismatch
 from holdfast_server.domain.ids import check_optional_id
+from holdfast_server.domain.merge_patch import merge
 from holdfast_server.domain.tasks import (
     TRANSITIONS,
     Task,
+    TaskFields,
     TaskStatus,
     check_kinds,
     check_payloads,
@@ -23,6 +26,107 @@ from holdfast_server.domain.values import (
     check_text,
     payload_content,
 )
+
+
+class TaskMove(Protocol):
+    """Something done to a task, by whoever holds its lease if it comes with the token."""
+
+    @property
+    def lease_token(self) -> str:
+        """The token; may be empty."""
+        ...
+
+    def content(self) -> tuple[object, ...]:
+        """Return what two moves with the same content have in common, as plain JSON."""
+        ...
+
+    def apply(self, task: Task, now: datetime) -> Task:
+        """Return the task afterwards. Raises what forbids it."""
+        ...
+
+    def actor_for(self, task: Task) -> str:
+        """Return who does it."""
+        ...
+
+
+def make(move: TaskMove, task: Task, expected_version: int | None, now: datetime) -> Task:
+    """Return the task after a move. Raises LeaseNotHeld, VersionMismatch, and what forbids the move.
+
+    The lease comes first: to a worker that has lost it, all else is of no use.
+    """
+    if move.lease_token:
+        task.check_lease(move.lease_token)
+    check_version(task, expected_version)
+    return move.apply(task, now)
+
+
+def check_version(task: Task, expected: int | None) -> None:
+    """Raise VersionMismatch when a task is not at the version that the caller has seen."""
+    if expected is not None and expected != task.version:
+        raise VersionMismatch("task", task.task_id, expected, task.version)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskChange:
+    """A change of a task's fields.
+
+    `replaced` names the fields to take from `fields` whole. None merges: what is not empty is set,
+    labels are added to, metadata is merged by RFC 7396.
+    """
+
+    fields: TaskFields
+    replaced: frozenset[str] | None = None
+    lease_token: str = field(default="", repr=False)
+
+    def checked(self) -> TaskChange:
+        """Return the change within all bounds. Raises InvalidField."""
+        check_text("lease_token", self.lease_token, limits.ID_LENGTH)
+        checked = self.fields.checked("task.")
+        # Where it merges, 0 says nothing; where it replaces, it says the default.
+        kept = self.fields.max_attempts if self.replaced is None else checked.max_attempts
+        return replace(self, fields=replace(checked, max_attempts=kept))
+
+    def content(self) -> tuple[object, ...]:
+        """Return what two changes with the same content have in common, as plain JSON."""
+        replaced = None if self.replaced is None else sorted(self.replaced)
+        return (*self.fields.content(), replaced, self.lease_token)
+
+    def apply(self, task: Task, now: datetime) -> Task:
+        """Return the task after the change. Raises LeaseNotHeld, TaskEnded, InvalidField, LimitExceeded."""
+        current, changed = task.fields, self._changed(task.fields)
+        if task.status.is_final and changed != replace(
+            current, labels=changed.labels, metadata=changed.metadata
+        ):
+            raise TaskEnded(task.task_id, task.status.name)
+        workers = (changed.phase, changed.result, changed.error)
+        if task.is_leased and workers != (current.phase, current.result, current.error):
+            task.check_lease(self.lease_token)
+        return replace(task, fields=changed)
+
+    def actor_for(self, task: Task) -> str:
+        """Return nobody: it changes no status."""
+        return ""
+
+    def _changed(self, current: TaskFields) -> TaskFields:
+        new = self.fields
+        if self.replaced is not None:
+            changed = replace(current, **{name: getattr(new, name) for name in self.replaced})
+        else:
+            changed = TaskFields(
+                phase=new.phase or current.phase,
+                from_role=new.from_role or current.from_role,
+                to_role=new.to_role or current.to_role,
+                payload=new.payload or current.payload,
+                result=new.result or current.result,
+                error=new.error or current.error,
+                priority=new.priority or current.priority,
+                run_after_time=new.run_after_time or current.run_after_time,
+                max_attempts=new.max_attempts or current.max_attempts,
+                labels={**current.labels, **new.labels},
+                metadata=merge(current.metadata, new.metadata),
+            )
+        check_payloads(changed.payload, changed.result)
+        return changed.checked("task.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +157,6 @@ class TaskTransition:
 
     def apply(self, task: Task, now: datetime) -> Task:
         """Return the task after the move. Raises LeaseNotHeld, TransitionNotAllowed, LimitExceeded."""
-        if self.lease_token:
-            task.check_lease(self.lease_token)
         if self.status not in TRANSITIONS[task.status]:
             raise TransitionNotAllowed("task", task.task_id, task.status.name, self.status.name)
         if task.is_leased and self.status is not TaskStatus.CANCELLED:
@@ -100,9 +202,12 @@ class Release:
         """Return what two releases with the same content have in common, as plain JSON."""
         return (self.lease_token, self.attempt_failed, self.error, str(self.run_after_time))
 
+    def actor_for(self, task: Task) -> str:
+        """Return the worker."""
+        return task.worker_id
+
     def apply(self, task: Task, now: datetime) -> Task:
-        """Return the task after the release: FAILED after its last attempt. Raises LeaseNotHeld."""
-        task.check_lease(self.lease_token)
+        """Return the task after the release: FAILED after its last attempt."""
         fails = self.attempt_failed and task.attempts >= task.fields.max_attempts
         return replace(
             task,

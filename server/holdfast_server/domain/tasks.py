@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from holdfast_server.domain import limits
-from holdfast_server.domain.errors import InvalidField, LeaseNotHeld, LimitExceeded, TaskEnded
+from holdfast_server.domain.errors import InvalidField, LeaseNotHeld, LimitExceeded
 from holdfast_server.domain.events import Event, server_event
 from holdfast_server.domain.ids import check_id, check_optional_id
-from holdfast_server.domain.merge_patch import merge
 from holdfast_server.domain.sessions import fingerprint
 from holdfast_server.domain.values import (
     JsonObject,
@@ -156,12 +156,15 @@ class Task:
         if not token or token != self.lease_token:
             raise LeaseNotHeld(self.task_id)
 
-    def event(self, before: TaskStatus | None, actor: str, error: str = "") -> Event:
+    def event(self, before: Task | None, actor: str) -> Event:
         """Return the event of the status that it has taken. `before` is None for its first one."""
-        details: dict[str, object] = {"kind": self.kind, "to": self.status.name, "attempts": self.attempts}
+        details: dict[str, Any] = {"kind": self.kind}
         if before is not None:
-            details["from"] = before.name
-        if error:
+            details["from"] = before.status.name
+        details |= {"to": self.status.name, "attempts": self.attempts}
+        was = "" if before is None else before.fields.error
+        error = self.fields.error
+        if error and (error != was or self.status in (TaskStatus.FAILED, TaskStatus.CANCELLED)):
             details["error"] = error
         return replace(
             server_event(f"task.{self.status}", actor, **details),
@@ -200,7 +203,9 @@ class TaskDraft:
         fields = self.fields.checked("task.")
         size = payload_bytes(fields.payload) + payload_bytes(fields.result)
         if size > limits.PAYLOAD_BYTES:
-            problem = f"has {size} bytes together with the payload; at most {limits.PAYLOAD_BYTES} are allowed"
+            problem = (
+                f"has {size} bytes together with the payload; at most {limits.PAYLOAD_BYTES} are allowed"
+            )
             raise InvalidField("task.result", problem)
         return replace(self, fields=fields)
 
@@ -208,67 +213,6 @@ class TaskDraft:
         """Return what two drafts with the same content have in common, whatever their ids."""
         keys = (self.kind, self.session_id, self.idempotency_key, self.dedupe_key, self.trace_id)
         return fingerprint(*keys, *self.fields.content())
-
-
-@dataclass(frozen=True, slots=True)
-class TaskChange:
-    """A change of a task's fields.
-
-    `replaced` names the fields to take from `fields` whole. None merges: what is not empty is set,
-    labels are added to, metadata is merged by RFC 7396.
-    """
-
-    fields: TaskFields
-    replaced: frozenset[str] | None = None
-    lease_token: str = field(default="", repr=False)
-
-    def checked(self) -> TaskChange:
-        """Return the change within all bounds. Raises InvalidField."""
-        check_text("lease_token", self.lease_token, limits.ID_LENGTH)
-        checked = self.fields.checked("task.")
-        # Where it merges, 0 says nothing; where it replaces, it says the default.
-        kept = self.fields.max_attempts if self.replaced is None else checked.max_attempts
-        return replace(self, fields=replace(checked, max_attempts=kept))
-
-    def content(self) -> tuple[object, ...]:
-        """Return what two changes with the same content have in common, as plain JSON."""
-        replaced = None if self.replaced is None else sorted(self.replaced)
-        return (*self.fields.content(), replaced, self.lease_token)
-
-    def apply(self, task: Task) -> Task:
-        """Return the task after the change. Raises LeaseNotHeld, TaskEnded, InvalidField, LimitExceeded."""
-        if self.lease_token:
-            task.check_lease(self.lease_token)
-        current, changed = task.fields, self._changed(task.fields)
-        if task.status.is_final and changed != replace(
-            current, labels=changed.labels, metadata=changed.metadata
-        ):
-            raise TaskEnded(task.task_id, task.status.name)
-        workers = (changed.phase, changed.result, changed.error)
-        if task.is_leased and workers != (current.phase, current.result, current.error):
-            task.check_lease(self.lease_token)
-        return replace(task, fields=changed)
-
-    def _changed(self, current: TaskFields) -> TaskFields:
-        new = self.fields
-        if self.replaced is not None:
-            changed = replace(current, **{name: getattr(new, name) for name in self.replaced})
-        else:
-            changed = TaskFields(
-                phase=new.phase or current.phase,
-                from_role=new.from_role or current.from_role,
-                to_role=new.to_role or current.to_role,
-                payload=new.payload or current.payload,
-                result=new.result or current.result,
-                error=new.error or current.error,
-                priority=new.priority or current.priority,
-                run_after_time=new.run_after_time or current.run_after_time,
-                max_attempts=new.max_attempts or current.max_attempts,
-                labels={**current.labels, **new.labels},
-                metadata=merge(current.metadata, new.metadata),
-            )
-        check_payloads(changed.payload, changed.result)
-        return changed.checked("task.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,9 +155,7 @@ def _size(task: Task) -> int:
     return OVERHEAD + sum(map(utf8_size, texts)) + searched
 
 
-def task_conditions(
-    dialect: Dialect, namespace: str, where: TaskFilter
-) -> Sequence[sa.ColumnElement[bool]]:
+def task_conditions(dialect: Dialect, namespace: str, where: TaskFilter) -> Sequence[sa.ColumnElement[bool]]:
     """Return the conditions that a task must meet, all of them, as of NOW."""
     conditions = [tasks.c.namespace == namespace]
     if where.statuses:

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from holdfast_server.domain.paging import Page, PageRequest
-from holdfast_server.domain.task_moves import Claim, Lease, Release, TaskTransition
-from holdfast_server.domain.tasks import Task, TaskChange, TaskDraft, TaskFilter
+from holdfast_server.domain.task_moves import Claim, Lease, Release, TaskChange, TaskTransition
+from holdfast_server.domain.tasks import Task, TaskDraft, TaskFilter
 
 
 class TaskStore(Protocol):
@@ -81,15 +81,11 @@ class TaskStore(Protocol):
         """
         ...
 
-    async def extend(
-        self, namespace: str, task_id: str, token: str, lease_duration: timedelta
-    ) -> datetime:
+    async def extend(self, namespace: str, task_id: str, token: str, lease_duration: timedelta) -> datetime:
         """Let the lease lapse so long from now, and return when. Raises TaskNotFound and LeaseNotHeld."""
         ...
 
-    async def release(
-        self, namespace: str, task_id: str, release: Release, request_id: str = ""
-    ) -> Task:
+    async def release(self, namespace: str, task_id: str, release: Release, request_id: str = "") -> Task:
         """Give the task back and return it: pending, or failed after its last attempt if that failed.
 
         An attempt that did not fail does not count. Raises TaskNotFound and LeaseNotHeld.

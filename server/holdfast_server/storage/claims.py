@@ -1,0 +1,234 @@
+"""Claims: who gets which task, and waiting for one."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import secrets
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from holdfast_server.domain.errors import Overloaded
+from holdfast_server.domain.sessions import fingerprint
+from holdfast_server.domain.task_moves import Claim, Lease
+from holdfast_server.domain.tasks import TaskStatus
+from holdfast_server.domain.values import dump_json
+from holdfast_server.storage.batch import Batch
+from holdfast_server.storage.database import Database
+from holdfast_server.storage.dialect import Dialect
+from holdfast_server.storage.filters import owned_by
+from holdfast_server.storage.options import StorageOptions
+from holdfast_server.storage.requests import Requests
+from holdfast_server.storage.schema import tasks
+from holdfast_server.storage.signals import Signals, task_topic
+from holdfast_server.storage.statements import Statements
+from holdfast_server.storage.task_changes import TaskChanges, read_clock, require
+from holdfast_server.storage.task_rows import HAS_LAPSED, IS_SPENT, NOW, task_of
+
+# Many wait for one task, and all wake when it comes: most of them need a look only, a few at a time.
+_PARALLEL = 4
+
+
+class _NothingThere(Exception):
+    """There is no task to claim: undo the transaction, and with it the request's id."""
+
+
+class _SessionBusy(Exception):
+    """Another transaction has the session of the task that was picked: wait for it, without the task."""
+
+    def __init__(self, session_id: str) -> None:
+        super().__init__(session_id)
+        self.session_id = session_id
+
+
+class Claims:
+    """Leases tasks: those that are pending, and those whose lease has lapsed."""
+
+    def __init__(
+        self,
+        database: Database,
+        statements: Statements,
+        requests: Requests,
+        versions_kept: int,
+        signals: Signals,
+        published: Callable[[set[str]], None],
+        options: StorageOptions,
+    ) -> None:
+        self._database = database
+        self._sql = statements
+        self._requests = requests
+        self._versions_kept = versions_kept
+        self._signals = signals
+        self._published = published
+        self._poll_interval = options.poll_interval
+        self._max_waiting = options.max_waiting
+        self._waiting = 0
+        self._room = asyncio.Semaphore(_PARALLEL)
+
+    async def claim(self, namespace: str, wanted: Claim, wait: timedelta, request_id: str) -> Lease | None:
+        """See TaskStore."""
+        lease = await self._claim_now(namespace, wanted, request_id)
+        if lease is not None or not wait:
+            return lease
+        topics = [task_topic(namespace, kind) for kind in wanted.kinds or ("",)]
+        clock = asyncio.get_running_loop().time
+        until = clock() + wait.total_seconds()
+        with self._counted(), self._signals.watch(*topics) as watch:
+            while True:
+                watch.clear()
+                self._signals.check_open()
+                # Only who sees a task writes, for to find none takes a transaction that is undone.
+                if await self._is_there(namespace, wanted):
+                    lease = await self._claim_now(namespace, wanted, request_id)
+                left = until - clock()
+                if lease is not None or left <= 0:
+                    return lease
+                await watch.wait(min(left, self._poll_interval))
+
+    @contextlib.contextmanager
+    def _counted(self) -> Iterator[None]:
+        if self._waiting >= self._max_waiting:
+            raise Overloaded(f"{self._waiting} claims are waiting, and no more are taken; retry later")
+        self._waiting += 1
+        try:
+            yield
+        finally:
+            self._waiting -= 1
+
+    async def _is_there(self, namespace: str, wanted: Claim) -> bool:
+        async with self._room:
+
+            async def work(connection: AsyncConnection) -> bool:
+                now = await read_clock(connection, self._sql.dialect)
+                query = claimable(self._sql.dialect, namespace, wanted).with_only_columns(tasks.c.key)
+                return (await connection.execute(query, {"now": now})).first() is not None
+
+            return await self._database.read(work)
+
+    async def _claim_now(self, namespace: str, wanted: Claim, request_id: str) -> Lease | None:
+        """Claim a task that is there, or return None. Raises TaskNotFound."""
+        session_id = ""
+        async with self._room:
+            while True:
+                try:
+                    return await self._attempt(namespace, wanted, request_id, session_id)
+                except _SessionBusy as busy:
+                    session_id = busy.session_id
+                except _NothingThere:
+                    if not session_id:
+                        return None
+                    session_id = ""
+
+    async def _attempt(self, namespace: str, wanted: Claim, request_id: str, session_id: str) -> Lease:
+        """Claim a task in one transaction. With `session_id`, one of that session, which is waited for.
+
+        Elsewhere sessions are locked before their tasks. Here the task comes first, for only with it is its
+        session known; so its session must not be waited for, or the two orders would deadlock.
+        """
+        mark = fingerprint("claim", *wanted.content())
+        topics: set[str] = set()
+
+        async def work(connection: AsyncConnection) -> Lease:
+            known = await self._requests.claim(connection, namespace, request_id, mark)
+            if known is not None:
+                return await self._repeated(connection, namespace, known)
+            batch = Batch(connection, self._sql, self._versions_kept)
+            if session_id:
+                await batch.lock([(namespace, session_id)])
+            now = await read_clock(connection, self._sql.dialect)
+            query = claimable(self._sql.dialect, namespace, wanted).with_for_update(
+                key_share=True, skip_locked=True
+            )
+            if session_id:
+                query = query.where(tasks.c.session_id == session_id)
+            row = (await connection.execute(query, {"now": now})).first()
+            if row is None:
+                if wanted.task_id:
+                    await require(connection, namespace, wanted.task_id)
+                raise _NothingThere
+            if row.session_id and not session_id:
+                await batch.try_lock([(namespace, row.session_id)])
+                if batch.find(namespace, row.session_id) is None:
+                    raise _SessionBusy(row.session_id)
+            changes = TaskChanges(connection, batch, namespace, self._sql.dialect)
+            token = secrets.token_urlsafe(24)
+            task = await changes.change(
+                row, now, lambda task: wanted.apply(task, token, now), wanted.worker_id
+            )
+            await changes.write()
+            kept = dump_json({"task_id": task.task_id, "token": token})
+            await self._requests.finish(connection, namespace, request_id, kept)
+            topics.update(changes.topics)
+            return Lease(task, token)
+
+        lease = await self._database.write(work)
+        self._published(topics)
+        return lease
+
+    async def _repeated(self, connection: AsyncConnection, namespace: str, known: str) -> Lease:
+        kept = json.loads(known)
+        row = await require(connection, namespace, kept["task_id"])
+        return Lease(task_of(row).at(await read_clock(connection, self._sql.dialect)), kept["token"])
+
+    async def requeue(self, limit: int, *conditions: sa.ColumnElement[bool]) -> int:
+        """See TaskStore.requeue_lapsed. `conditions` choose among the leases whose first end has passed."""
+        topics: set[str] = set()
+        due = sa.and_(tasks.c.lease_token.is_not(None), tasks.c.claim_time <= NOW, *conditions)
+        chosen = sa.select(tasks.c.key, tasks.c.namespace, tasks.c.session_id).where(due)
+
+        async def work(connection: AsyncConnection) -> int:
+            now = await read_clock(connection, self._sql.dialect)
+            found = (
+                await connection.execute(chosen.order_by(tasks.c.claim_time).limit(limit), {"now": now})
+            ).all()
+            batch = Batch(connection, self._sql, self._versions_kept)
+            sessions = [(row.namespace, row.session_id) for row in found if row.session_id]
+            if sessions:
+                await batch.lock(sessions)
+            locked = (
+                sa.select(tasks)
+                .where(tasks.c.key.in_([row.key for row in found]), due)
+                .order_by(tasks.c.key)
+                .with_for_update(skip_locked=True)
+            )
+            for row in (await connection.execute(locked, {"now": now})).all():
+                changes = TaskChanges(connection, batch, row.namespace, self._sql.dialect)
+                # One that was extended stays as it is, and is looked at again when it may lapse then.
+                await changes.change(row, now, lambda task: task)
+                topics.update(changes.topics)
+            await batch.write()
+            topics.update(batch.topics)
+            return len(found)
+
+        looked_at = await self._database.write(work)
+        self._published(topics)
+        return looked_at
+
+    async def settle(self, namespace: str, task_id: str) -> None:
+        """Write down what a lapsed lease has made of one task."""
+        await self.requeue(1, tasks.c.namespace == namespace, tasks.c.id == task_id)
+
+
+def claimable(dialect: Dialect, namespace: str, wanted: Claim) -> sa.Select[tuple[object, ...]]:
+    """Select the task to claim as of NOW. One whose last attempt has lapsed has failed, and is none."""
+    conditions = [
+        tasks.c.namespace == namespace,
+        tasks.c.claim_time <= NOW,
+        sa.or_(tasks.c.status == TaskStatus.PENDING, sa.and_(HAS_LAPSED, ~IS_SPENT)),
+    ]
+    if wanted.kinds:
+        conditions.append(tasks.c.kind.in_(sorted(set(wanted.kinds))))
+    if wanted.role:
+        conditions.append(sa.or_(tasks.c.to_role.is_(None), tasks.c.to_role == wanted.role))
+    if wanted.labels:
+        conditions.append(dialect.holds(tasks.c.labels, wanted.labels))
+    if wanted.session_id:
+        conditions.append(owned_by(tasks, namespace, wanted.session_id))
+    if wanted.task_id:
+        conditions.append(tasks.c.id == wanted.task_id)
+    order = (tasks.c.priority.desc(), tasks.c.create_time, tasks.c.key)
+    return sa.select(tasks).where(*conditions).order_by(*order).limit(1)

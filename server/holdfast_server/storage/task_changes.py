@@ -1,0 +1,93 @@
+"""Tasks in a transaction: found, locked, and changed together with the history of their session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from holdfast_server.domain.errors import TaskNotFound
+from holdfast_server.domain.tasks import Task, TaskStatus
+from holdfast_server.storage.batch import Batch
+from holdfast_server.storage.dialect import Dialect
+from holdfast_server.storage.schema import tasks
+from holdfast_server.storage.signals import task_topic
+from holdfast_server.storage.task_rows import changing_values, task_of
+
+
+class TaskChanges:
+    """The changes of one transaction to its tasks.
+
+    A session's task is changed under the session's lock, which is taken first. Times are the database's
+    and read once the locks are held: a lease counts from when it was given, not from when it was asked for.
+    """
+
+    def __init__(self, connection: AsyncConnection, batch: Batch, namespace: str, dialect: Dialect) -> None:
+        self._connection = connection
+        self._dialect = dialect
+        self.batch = batch
+        self.namespace = namespace
+        self.topics: set[str] = set()
+        """What to signal once the transaction is committed."""
+
+    async def lock(self, task_id: str) -> tuple[Any, datetime]:
+        """Lock a task, and its session before, and return the row and the time. Raises TaskNotFound."""
+        row = await require(self._connection, self.namespace, task_id)
+        if row.session_id:
+            await self.batch.lock([(self.namespace, row.session_id)])
+        row = await require(self._connection, self.namespace, task_id, for_update=True)
+        return row, await read_clock(self._connection, self._dialect)
+
+    async def change(self, row: Any, now: datetime, plan: Callable[[Task], Task], actor: str = "") -> Task:
+        """Write what `plan` makes of a locked task, after what its lapsed lease has made of it."""
+        before = task_of(row)
+        settled = before.at(now)
+        after = plan(settled)
+        if after != settled:
+            after = replace(after, version=settled.version + 1, update_time=now)
+        values = changing_values(after)
+        changed = {name: value for name, value in values.items() if value != getattr(row, name)}
+        if changed:
+            await self._connection.execute(tasks.update().where(tasks.c.key == row.key).values(changed))
+        self.tell(before, settled)
+        self.tell(settled, after, actor)
+        if after.status is TaskStatus.PENDING and changed:
+            self.topics |= {task_topic(self.namespace), task_topic(self.namespace, after.kind)}
+        return after
+
+    def tell(self, before: Task | None, after: Task, actor: str = "") -> None:
+        """Append the event of a new status to the session's history, if there is one."""
+        if after.session_id and (before is None or before.status is not after.status):
+            session = self.batch.session(self.namespace, after.session_id)
+            self.batch.append(session, [after.event(before, actor)])
+
+    async def write(self) -> None:
+        """Write the events."""
+        await self.batch.write()
+        self.topics |= self.batch.topics
+
+
+async def read_clock(connection: AsyncConnection, dialect: Dialect) -> datetime:
+    """Return the database's time."""
+    now: datetime = (await connection.execute(sa.select(dialect.clock()))).scalar_one()
+    return now
+
+
+async def find(connection: AsyncConnection, *conditions: sa.ColumnElement[bool]) -> Any:
+    """Return the row of a task, or None."""
+    return (await connection.execute(sa.select(tasks).where(*conditions))).first()
+
+
+async def require(
+    connection: AsyncConnection, namespace: str, task_id: str, *, for_update: bool = False
+) -> Any:
+    """Return the row of a task. Raises TaskNotFound."""
+    query = sa.select(tasks).where(tasks.c.namespace == namespace, tasks.c.id == task_id)
+    row = (await connection.execute(query.with_for_update() if for_update else query)).first()
+    if row is None:
+        raise TaskNotFound(task_id)
+    return row
