@@ -25,6 +25,7 @@ JsonObject: TypeAlias = dict[str, object]
 
 _syntax = msgspec.json.Decoder(msgspec.Raw)  # checks the grammar without building the value
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _BRACKET = {"[": 1, "{": 1, "]": -1, "}": -1}
 _NOT_BRACKETS = re.compile(r"[^\[\]{}]+")
 _SAFE_INTEGER = 2**53
@@ -37,8 +38,15 @@ def check_json(field: str, text: str) -> str:
             _check_depth(field, text)
         _syntax.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidField(field, f"is not valid JSON: {error}") from None
+        raise InvalidField(field, _syntax_problem(text, error)) from None
     return text
+
+
+def _syntax_problem(text: str, error: Exception) -> str:
+    # The parser calls half of a surrogate pair truncated input.
+    if _SURROGATE.search(text):
+        return f"is not valid JSON, or has half of a surrogate pair, which is no character: {error}"
+    return f"is not valid JSON: {error}"
 
 
 def _check_depth(field: str, text: str) -> None:
