@@ -88,6 +88,10 @@ async def _answer() -> str:
     return "s"
 
 
+async def _fail() -> str:
+    raise SessionNotFound("s-1")
+
+
 class Rig:
     """A server with the interceptor, and a channel to it."""
 
@@ -157,21 +161,18 @@ async def test_the_callers_request_id_is_sent_back(rig: Rig) -> None:
     assert dict(await call.trailing_metadata()) == {"x-request-id": "abc"}
 
 
-@pytest.mark.parametrize("sent", [(), (("x-request-id", "x" * 129),), (("x-request-id", "a b"),)])
-async def test_a_request_id_is_made_where_none_of_use_was_sent(
-    rig: Rig, sent: tuple[tuple[str, str], ...]
-) -> None:
-    calls = [rig.stub.GetSession(pb.GetSessionRequest(), metadata=sent) for _ in range(2)]
-    made = [dict(await call.trailing_metadata())["x-request-id"] for call in calls]
-    assert len(set(made)) == 2
-    assert not set(made) & {value for _, value in sent}
+@pytest.mark.parametrize("sent", ["", "x" * 129, "a b"])
+async def test_an_error_has_a_request_id_where_none_of_use_was_sent(rig: Rig, sent: str) -> None:
+    rig.answers.answer = _fail
+    headers = {"x_request_id": sent} if sent else {}
+    errors = [(await rig.failure(**headers))[0] for _ in range(2)]
+    made = {str(dict(error.trailing_metadata() or ())["x-request-id"]) for error in errors}
+    assert len(made) == 2
+    assert sent not in made
 
 
 async def test_an_error_of_the_domain_becomes_its_status(rig: Rig) -> None:
-    async def answer() -> str:
-        raise SessionNotFound("s-1")
-
-    rig.answers.answer = answer
+    rig.answers.answer = _fail
     error, info = await rig.failure(x_request_id="abc")
     assert (error.code(), error.details()) == (grpc.StatusCode.NOT_FOUND, "no session 's-1'")
     assert (info.reason, dict(info.metadata)) == ("SESSION_NOT_FOUND", {"session_id": "s-1"})
