@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 
 from holdfast_server.domain import limits
@@ -154,6 +154,12 @@ class MemorySearch:
     match_all: bool = False
     where: MemoryFilter = MemoryFilter()
     count_use: bool = False
+
+    def content(self) -> tuple[object, ...]:
+        """Return what equal searches have in common, as plain JSON."""
+        where = {name: str(value) for name, value in asdict(self.where).items()}
+        where |= {"labels": sorted(self.where.labels.items()), "metadata": self.where.metadata}
+        return (self.words, self.match_all, where, self.count_use)
 
 
 @dataclass(frozen=True, slots=True)

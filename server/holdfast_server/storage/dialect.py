@@ -19,6 +19,7 @@ from sqlalchemy.types import TypeEngine
 
 from holdfast_server.domain.values import JsonScalar, dump_json
 from holdfast_server.storage.columns import Micros
+from holdfast_server.storage.schema.base import singular
 
 _SQLITE_UNAVAILABLE = {
     sqlite3.SQLITE_BUSY,
@@ -254,7 +255,7 @@ class SqliteDialect:
         table = column.table
         assert isinstance(table, sa.Table)
         marks = sa.table(
-            f"{table.name.removesuffix('s')}_marks",
+            f"{singular(table)}_marks",
             *map(sa.column, ("row_key", "field", "name", "type", "value")),
         )
         return sa.and_(

@@ -21,9 +21,11 @@ from holdfast_server.storage.event_pages import EventPages
 from holdfast_server.storage.events import SqlEvents
 from holdfast_server.storage.filelock import FileLock
 from holdfast_server.storage.journal import Journal
+from holdfast_server.storage.memories import SqlMemories
 from holdfast_server.storage.notifications import Announcer, Listener
 from holdfast_server.storage.observer import NoObserver, StorageObserver
 from holdfast_server.storage.options import StartupRefused, StorageOptions
+from holdfast_server.storage.plans import SqlPlans
 from holdfast_server.storage.reads import PointReads
 from holdfast_server.storage.requests import Requests
 from holdfast_server.storage.runs import SqlRuns
@@ -78,6 +80,8 @@ class SqlStore:
             self._database, statements, requests, kept, self._signals, self._published, options
         )
         self.tasks = SqlTasks(self._database, statements, requests, claims, policy, self._published)
+        self.plans = SqlPlans(self._database, statements, requests, kept, self._published)
+        self.memories = SqlMemories(self._database, requests)
         self._tasks: list[asyncio.Task[None]] = []
         self._listeners: list[Callable[[bool], None]] = []
         self.is_available = False

@@ -5,13 +5,13 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from holdfast_server.storage.columns import text_key
-from holdfast_server.storage.schema.base import metadata
+from holdfast_server.storage.schema.base import metadata, singular
 
 
 def words_of(owner: sa.Table) -> sa.Table:
     """Return the table of the words of a table's rows: `document_words` of `documents`."""
     return sa.Table(
-        f"{owner.name.removesuffix('s')}_words",
+        f"{singular(owner)}_words",
         metadata,
         sa.Column(
             "row_key",
