@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 import grpc
 from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 
-from holdfast.v1 import history_service_pb2, session_service_pb2
+from holdfast.v1 import history_service_pb2, session_service_pb2, task_service_pb2
 from holdfast.v1.history_service_pb2_grpc import add_HistoryServiceServicer_to_server
 from holdfast.v1.session_service_pb2_grpc import add_SessionServiceServicer_to_server
+from holdfast.v1.task_service_pb2_grpc import add_TaskServiceServicer_to_server
 from holdfast_server.config import Settings
 from holdfast_server.logs import configure_logs
 from holdfast_server.rpc.access import Access
@@ -28,6 +29,7 @@ from holdfast_server.rpc.health import Health
 from holdfast_server.rpc.history_service import HistoryService
 from holdfast_server.rpc.interceptor import CallInterceptor
 from holdfast_server.rpc.session_service import SessionService
+from holdfast_server.rpc.task_service import TaskService
 from holdfast_server.storage.options import StartupRefused
 from holdfast_server.storage.store import SqlStore
 
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 SERVICES = (
     session_service_pb2.DESCRIPTOR.services_by_name["SessionService"].full_name,
     history_service_pb2.DESCRIPTOR.services_by_name["HistoryService"].full_name,
+    task_service_pb2.DESCRIPTOR.services_by_name["TaskService"].full_name,
 )
 
 logger = logging.getLogger("holdfast.app")
@@ -69,6 +72,7 @@ class Server:
         self._grpc = _make_grpc_server(settings, self._metrics)
         add_SessionServiceServicer_to_server(SessionService(self._store, settings.policy()), self._grpc)
         add_HistoryServiceServicer_to_server(HistoryService(self._store), self._grpc)
+        add_TaskServiceServicer_to_server(TaskService(self._store), self._grpc)
         add_HealthServicer_to_server(self._health, self._grpc)
         _add_reflection(self._grpc)
 

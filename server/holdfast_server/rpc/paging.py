@@ -9,16 +9,24 @@ from typing import Any, TypeAlias, TypeVar
 from holdfast.v1 import history_service_pb2 as history_pb
 from holdfast.v1 import payload_pb2
 from holdfast.v1 import session_service_pb2 as session_pb
+from holdfast.v1 import task_service_pb2 as task_pb
 from holdfast_server.domain import limits
 from holdfast_server.domain.paging import Page, PageRequest, check_page_size, read_token, write_token
 from holdfast_server.rpc.call import namespace
 from holdfast_server.rpc.values import read_choice
 
 ListRequest: TypeAlias = (
-    session_pb.ListSessionsRequest | session_pb.ListStatesRequest | history_pb.ListEventsRequest
+    session_pb.ListSessionsRequest
+    | session_pb.ListStatesRequest
+    | history_pb.ListEventsRequest
+    | task_pb.ListTasksRequest
 )
 ResponseT = TypeVar(
-    "ResponseT", session_pb.ListSessionsResponse, session_pb.ListStatesResponse, history_pb.ListEventsResponse
+    "ResponseT",
+    session_pb.ListSessionsResponse,
+    session_pb.ListStatesResponse,
+    history_pb.ListEventsResponse,
+    task_pb.ListTasksResponse,
 )
 
 
@@ -36,6 +44,7 @@ class Listing:
 SESSIONS = Listing("ListSessions", (int, int), descending=True)
 STATES = Listing("ListStates", (str, int))
 EVENTS = Listing("ListEvents", (int,), size=limits.EVENT_PAGE_SIZE, max_size=limits.EVENT_PAGE_SIZE_MAX)
+TASKS = Listing("ListTasks", (int, int), descending=True)
 TRACE = Listing("ListTrace", (int, int), size=limits.EVENT_PAGE_SIZE, max_size=limits.EVENT_PAGE_SIZE_MAX)
 
 _DESCENDING: dict[int, bool] = {

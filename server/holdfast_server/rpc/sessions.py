@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import TypeVar
 
 from holdfast.v1 import session_service_pb2 as pb
-from holdfast_server.domain.errors import InvalidField
 from holdfast_server.domain.ids import new_id
 from holdfast_server.domain.sessions import (
     ForkDraft,
@@ -24,6 +23,7 @@ from holdfast_server.domain.values import check_metadata_filter
 from holdfast_server.rpc.values import (
     read_choice,
     read_duration,
+    read_mask,
     read_optional_count,
     read_optional_time,
     read_struct,
@@ -68,15 +68,7 @@ def read_draft(request: pb.CreateSessionRequest) -> SessionDraft:
 
 def read_change(request: pb.UpdateSessionRequest) -> SessionChange:
     """Return the change, by mask or by merging."""
-    fields = _read_fields(request.session)
-    paths = request.update_mask.paths
-    if not paths:
-        return SessionChange(fields).checked()
-    unknown = sorted(set(paths) - _MASK_PATHS.keys())
-    if unknown:
-        allowed = ", ".join(_MASK_PATHS)
-        raise InvalidField("update_mask", f"has '{unknown[0][:100]}'; allowed are {allowed}")
-    return SessionChange(fields, frozenset(_MASK_PATHS[path] for path in paths)).checked()
+    return SessionChange(_read_fields(request.session), read_mask(request.update_mask, _MASK_PATHS)).checked()
 
 
 def read_transition(request: pb.TransitionSessionRequest) -> Transition:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import ListValue, Struct, Value
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -92,6 +93,14 @@ def read_choice(field: str, number: int, choices: Mapping[int, T]) -> T:
         raise InvalidField(field, problem) from None
 
 
+def read_mask(mask: FieldMask, allowed: Mapping[str, str]) -> frozenset[str] | None:
+    """Return the fields that an `update_mask` names, None where it is empty. `allowed` maps its paths."""
+    unknown = sorted(set(mask.paths) - allowed.keys())
+    if unknown:
+        raise InvalidField("update_mask", f"has '{unknown[0][:100]}'; allowed are {', '.join(allowed)}")
+    return frozenset(allowed[path] for path in mask.paths) or None
+
+
 def read_payload(value: payload_pb2.Payload) -> Payload:
     """Return the payload, without a body where none is set."""
     body = value.WhichOneof("body")
@@ -100,6 +109,11 @@ def read_payload(value: payload_pb2.Payload) -> Payload:
     if body == "data":
         return Payload(data=value.data, media_type=value.media_type)
     return Payload(media_type=value.media_type)
+
+
+def read_optional_payload(message: Message, name: str) -> Payload | None:
+    """Return a payload, None where it is absent."""
+    return read_payload(getattr(message, name)) if message.HasField(name) else None
 
 
 def write_payload(target: payload_pb2.Payload, payload: Payload) -> None:

@@ -125,7 +125,9 @@ class Task(google.protobuf.message.Message):
     to_role: builtins.str
     """Who is to do it. At most 255 characters. Empty: any role."""
     error: builtins.str
-    """What went wrong last, or why it was cancelled. It outlives a retry. At most 65,536 characters."""
+    """What went wrong last, a lapsed lease among that, or why it was cancelled. It outlives a retry. At most
+    65,536 characters.
+    """
     idempotency_key: builtins.str
     """Makes CreateTask safe to repeat. Unique in the namespace; lapses after 24 hours unless configured
     otherwise. At most 255 characters. May be empty. Fixed at creation.
@@ -137,7 +139,7 @@ class Task(google.protobuf.message.Message):
     priority: builtins.int
     """Greater is claimed earlier. 0 is the middle."""
     max_attempts: builtins.int
-    """How many attempts it gets: a lease that lapses in the last one fails the task. 0 means 10."""
+    """How many attempts it gets: a lease that lapses in the last one fails the task. 0 becomes 10."""
     trace_id: builtins.str
     """The distributed trace that it belongs to. At most 255 characters. Fixed at creation."""
     version: builtins.int
@@ -504,7 +506,9 @@ class TransitionTaskRequest(google.protobuf.message.Message):
     phase: builtins.str
     """Replaces the task's phase. Empty: it stays. At most 255 characters."""
     actor: builtins.str
-    """Who moves it; the event's `actor`. At most 255 characters. Empty: the lease's `worker_id`."""
+    """Who moves it; the event's `actor`. At most 255 characters. Empty: the lease's `worker_id`, if its token
+    is given.
+    """
     expected_version: builtins.int
     """The version that the caller has seen."""
     request_id: builtins.str
@@ -715,7 +719,7 @@ class ReleaseTaskRequest(google.protobuf.message.Message):
     """See SessionService."""
     @property
     def run_after_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """It cannot be claimed before this time. Absent: at once."""
+        """Replaces the task's `run_after_time`: it cannot be claimed before. Absent: at once."""
 
     def __init__(
         self,

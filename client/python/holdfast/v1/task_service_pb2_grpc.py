@@ -34,7 +34,9 @@ class TaskServiceStub(object):
 
     A worker claims a task and gets a lease: the right to be the only one at work on it, for a time that it
     can extend. A lease that is neither extended nor ended in time lapses: from that moment its token is
-    refused, and the task is PENDING again for another worker. All lease times go by the server's clock.
+    refused, and the task is PENDING again for another worker, or FAILED after its last attempt. Every call
+    sees that at once; the event of it follows in the session's history soon after. All times of tasks go by
+    the database's clock, the one that all servers share.
     """
 
     def __init__(self, channel):
@@ -99,7 +101,9 @@ class TaskServiceServicer(object):
 
     A worker claims a task and gets a lease: the right to be the only one at work on it, for a time that it
     can extend. A lease that is neither extended nor ended in time lapses: from that moment its token is
-    refused, and the task is PENDING again for another worker. All lease times go by the server's clock.
+    refused, and the task is PENDING again for another worker, or FAILED after its last attempt. Every call
+    sees that at once; the event of it follows in the session's history soon after. All times of tasks go by
+    the database's clock, the one that all servers share.
     """
 
     def CreateTask(self, request, context):
@@ -169,7 +173,7 @@ class TaskServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ExtendLease(self, request, context):
-        """Lets a lease end later: the given duration from now.
+        """Lets a lease end at another time: the given duration from now.
         NOT_FOUND (TASK_NOT_FOUND); FAILED_PRECONDITION (LEASE_NOT_HELD): it has lapsed, or the task was
         cancelled. Stop the work.
         """
@@ -259,7 +263,9 @@ class TaskService(object):
 
     A worker claims a task and gets a lease: the right to be the only one at work on it, for a time that it
     can extend. A lease that is neither extended nor ended in time lapses: from that moment its token is
-    refused, and the task is PENDING again for another worker. All lease times go by the server's clock.
+    refused, and the task is PENDING again for another worker, or FAILED after its last attempt. Every call
+    sees that at once; the event of it follows in the session's history soon after. All times of tasks go by
+    the database's clock, the one that all servers share.
     """
 
     @staticmethod

@@ -26,7 +26,9 @@ class TaskServiceStub:
 
     A worker claims a task and gets a lease: the right to be the only one at work on it, for a time that it
     can extend. A lease that is neither extended nor ended in time lapses: from that moment its token is
-    refused, and the task is PENDING again for another worker. All lease times go by the server's clock.
+    refused, and the task is PENDING again for another worker, or FAILED after its last attempt. Every call
+    sees that at once; the event of it follows in the session's history soon after. All times of tasks go by
+    the database's clock, the one that all servers share.
     """
 
     def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
@@ -99,7 +101,7 @@ class TaskServiceStub:
         holdfast.v1.task_service_pb2.ExtendLeaseRequest,
         holdfast.v1.task_service_pb2.ExtendLeaseResponse,
     ]
-    """Lets a lease end later: the given duration from now.
+    """Lets a lease end at another time: the given duration from now.
     NOT_FOUND (TASK_NOT_FOUND); FAILED_PRECONDITION (LEASE_NOT_HELD): it has lapsed, or the task was
     cancelled. Stop the work.
     """
@@ -130,7 +132,9 @@ class TaskServiceAsyncStub:
 
     A worker claims a task and gets a lease: the right to be the only one at work on it, for a time that it
     can extend. A lease that is neither extended nor ended in time lapses: from that moment its token is
-    refused, and the task is PENDING again for another worker. All lease times go by the server's clock.
+    refused, and the task is PENDING again for another worker, or FAILED after its last attempt. Every call
+    sees that at once; the event of it follows in the session's history soon after. All times of tasks go by
+    the database's clock, the one that all servers share.
     """
 
     CreateTask: grpc.aio.UnaryUnaryMultiCallable[
@@ -202,7 +206,7 @@ class TaskServiceAsyncStub:
         holdfast.v1.task_service_pb2.ExtendLeaseRequest,
         holdfast.v1.task_service_pb2.ExtendLeaseResponse,
     ]
-    """Lets a lease end later: the given duration from now.
+    """Lets a lease end at another time: the given duration from now.
     NOT_FOUND (TASK_NOT_FOUND); FAILED_PRECONDITION (LEASE_NOT_HELD): it has lapsed, or the task was
     cancelled. Stop the work.
     """
@@ -233,7 +237,9 @@ class TaskServiceServicer(metaclass=abc.ABCMeta):
 
     A worker claims a task and gets a lease: the right to be the only one at work on it, for a time that it
     can extend. A lease that is neither extended nor ended in time lapses: from that moment its token is
-    refused, and the task is PENDING again for another worker. All lease times go by the server's clock.
+    refused, and the task is PENDING again for another worker, or FAILED after its last attempt. Every call
+    sees that at once; the event of it follows in the session's history soon after. All times of tasks go by
+    the database's clock, the one that all servers share.
     """
 
     @abc.abstractmethod
@@ -319,7 +325,7 @@ class TaskServiceServicer(metaclass=abc.ABCMeta):
         request: holdfast.v1.task_service_pb2.ExtendLeaseRequest,
         context: _ServicerContext,
     ) -> typing.Union[holdfast.v1.task_service_pb2.ExtendLeaseResponse, collections.abc.Awaitable[holdfast.v1.task_service_pb2.ExtendLeaseResponse]]:
-        """Lets a lease end later: the given duration from now.
+        """Lets a lease end at another time: the given duration from now.
         NOT_FOUND (TASK_NOT_FOUND); FAILED_PRECONDITION (LEASE_NOT_HELD): it has lapsed, or the task was
         cancelled. Stop the work.
         """
