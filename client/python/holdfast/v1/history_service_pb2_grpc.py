@@ -110,8 +110,8 @@ class HistoryServiceServicer(object):
     def ReplaceEvents(self, request, context):
         """Removes the newest events, or all, and appends others in their place, at once: replace (`all` with
         events), clear (`all` without), pop (`newest`), rewind (`after_sequence`). Sequences are never used
-        again: the events appended follow the last one given. Events of the server's own types stay. The event
-        `holdfast.history.replaced` comes before the appended ones and tells what was removed.
+        again: the events appended follow the last one given. Events of the server's own types stay. Where
+        anything was removed, the event `holdfast.history.replaced` comes before the appended ones and tells what.
         NOT_FOUND (SESSION_NOT_FOUND); ABORTED (SEQUENCE_MISMATCH); ALREADY_EXISTS (EVENT_ID_TAKEN).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -120,7 +120,7 @@ class HistoryServiceServicer(object):
 
     def SummarizeEvents(self, request, context):
         """Counts a session's events by type, actor or time bucket, in any combination.
-        NOT_FOUND (SESSION_NOT_FOUND); INVALID_ARGUMENT: more than 10,000 groups.
+        NOT_FOUND (SESSION_NOT_FOUND); RESOURCE_EXHAUSTED (LIMIT_EXCEEDED): more than 10,000 groups.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

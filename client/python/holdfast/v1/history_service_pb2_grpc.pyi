@@ -65,8 +65,8 @@ class HistoryServiceStub:
     ]
     """Removes the newest events, or all, and appends others in their place, at once: replace (`all` with
     events), clear (`all` without), pop (`newest`), rewind (`after_sequence`). Sequences are never used
-    again: the events appended follow the last one given. Events of the server's own types stay. The event
-    `holdfast.history.replaced` comes before the appended ones and tells what was removed.
+    again: the events appended follow the last one given. Events of the server's own types stay. Where
+    anything was removed, the event `holdfast.history.replaced` comes before the appended ones and tells what.
     NOT_FOUND (SESSION_NOT_FOUND); ABORTED (SEQUENCE_MISMATCH); ALREADY_EXISTS (EVENT_ID_TAKEN).
     """
 
@@ -75,7 +75,7 @@ class HistoryServiceStub:
         holdfast.v1.history_service_pb2.SummarizeEventsResponse,
     ]
     """Counts a session's events by type, actor or time bucket, in any combination.
-    NOT_FOUND (SESSION_NOT_FOUND); INVALID_ARGUMENT: more than 10,000 groups.
+    NOT_FOUND (SESSION_NOT_FOUND); RESOURCE_EXHAUSTED (LIMIT_EXCEEDED): more than 10,000 groups.
     """
 
 class HistoryServiceAsyncStub:
@@ -125,8 +125,8 @@ class HistoryServiceAsyncStub:
     ]
     """Removes the newest events, or all, and appends others in their place, at once: replace (`all` with
     events), clear (`all` without), pop (`newest`), rewind (`after_sequence`). Sequences are never used
-    again: the events appended follow the last one given. Events of the server's own types stay. The event
-    `holdfast.history.replaced` comes before the appended ones and tells what was removed.
+    again: the events appended follow the last one given. Events of the server's own types stay. Where
+    anything was removed, the event `holdfast.history.replaced` comes before the appended ones and tells what.
     NOT_FOUND (SESSION_NOT_FOUND); ABORTED (SEQUENCE_MISMATCH); ALREADY_EXISTS (EVENT_ID_TAKEN).
     """
 
@@ -135,7 +135,7 @@ class HistoryServiceAsyncStub:
         holdfast.v1.history_service_pb2.SummarizeEventsResponse,
     ]
     """Counts a session's events by type, actor or time bucket, in any combination.
-    NOT_FOUND (SESSION_NOT_FOUND); INVALID_ARGUMENT: more than 10,000 groups.
+    NOT_FOUND (SESSION_NOT_FOUND); RESOURCE_EXHAUSTED (LIMIT_EXCEEDED): more than 10,000 groups.
     """
 
 class HistoryServiceServicer(metaclass=abc.ABCMeta):
@@ -193,8 +193,8 @@ class HistoryServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[holdfast.v1.history_service_pb2.ReplaceEventsResponse, collections.abc.Awaitable[holdfast.v1.history_service_pb2.ReplaceEventsResponse]]:
         """Removes the newest events, or all, and appends others in their place, at once: replace (`all` with
         events), clear (`all` without), pop (`newest`), rewind (`after_sequence`). Sequences are never used
-        again: the events appended follow the last one given. Events of the server's own types stay. The event
-        `holdfast.history.replaced` comes before the appended ones and tells what was removed.
+        again: the events appended follow the last one given. Events of the server's own types stay. Where
+        anything was removed, the event `holdfast.history.replaced` comes before the appended ones and tells what.
         NOT_FOUND (SESSION_NOT_FOUND); ABORTED (SEQUENCE_MISMATCH); ALREADY_EXISTS (EVENT_ID_TAKEN).
         """
 
@@ -205,7 +205,7 @@ class HistoryServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[holdfast.v1.history_service_pb2.SummarizeEventsResponse, collections.abc.Awaitable[holdfast.v1.history_service_pb2.SummarizeEventsResponse]]:
         """Counts a session's events by type, actor or time bucket, in any combination.
-        NOT_FOUND (SESSION_NOT_FOUND); INVALID_ARGUMENT: more than 10,000 groups.
+        NOT_FOUND (SESSION_NOT_FOUND); RESOURCE_EXHAUSTED (LIMIT_EXCEEDED): more than 10,000 groups.
         """
 
 def add_HistoryServiceServicer_to_server(servicer: HistoryServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -35,8 +35,8 @@ class SessionServiceStub(object):
 
     Ids are strings of 1 to 255 characters without control characters. Where a request has a
     `request_id`, repeating the same request with the same id changes nothing and gets the first
-    result; with another request it is ALREADY_EXISTS (REQUEST_ID_TAKEN). The server remembers it for
-    24 hours unless configured otherwise.
+    result (where that is a session: the session as it is now); with another request it is
+    ALREADY_EXISTS (REQUEST_ID_TAKEN). The server remembers it for 24 hours unless configured otherwise.
     """
 
     def __init__(self, channel):
@@ -117,8 +117,8 @@ class SessionServiceServicer(object):
 
     Ids are strings of 1 to 255 characters without control characters. Where a request has a
     `request_id`, repeating the same request with the same id changes nothing and gets the first
-    result; with another request it is ALREADY_EXISTS (REQUEST_ID_TAKEN). The server remembers it for
-    24 hours unless configured otherwise.
+    result (where that is a session: the session as it is now); with another request it is
+    ALREADY_EXISTS (REQUEST_ID_TAKEN). The server remembers it for 24 hours unless configured otherwise.
     """
 
     def CreateSession(self, request, context):
@@ -314,8 +314,8 @@ class SessionService(object):
 
     Ids are strings of 1 to 255 characters without control characters. Where a request has a
     `request_id`, repeating the same request with the same id changes nothing and gets the first
-    result; with another request it is ALREADY_EXISTS (REQUEST_ID_TAKEN). The server remembers it for
-    24 hours unless configured otherwise.
+    result (where that is a session: the session as it is now); with another request it is
+    ALREADY_EXISTS (REQUEST_ID_TAKEN). The server remembers it for 24 hours unless configured otherwise.
     """
 
     @staticmethod

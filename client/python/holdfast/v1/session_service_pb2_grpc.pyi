@@ -27,8 +27,8 @@ class SessionServiceStub:
 
     Ids are strings of 1 to 255 characters without control characters. Where a request has a
     `request_id`, repeating the same request with the same id changes nothing and gets the first
-    result; with another request it is ALREADY_EXISTS (REQUEST_ID_TAKEN). The server remembers it for
-    24 hours unless configured otherwise.
+    result (where that is a session: the session as it is now); with another request it is
+    ALREADY_EXISTS (REQUEST_ID_TAKEN). The server remembers it for 24 hours unless configured otherwise.
     """
 
     def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
@@ -153,8 +153,8 @@ class SessionServiceAsyncStub:
 
     Ids are strings of 1 to 255 characters without control characters. Where a request has a
     `request_id`, repeating the same request with the same id changes nothing and gets the first
-    result; with another request it is ALREADY_EXISTS (REQUEST_ID_TAKEN). The server remembers it for
-    24 hours unless configured otherwise.
+    result (where that is a session: the session as it is now); with another request it is
+    ALREADY_EXISTS (REQUEST_ID_TAKEN). The server remembers it for 24 hours unless configured otherwise.
     """
 
     CreateSession: grpc.aio.UnaryUnaryMultiCallable[
@@ -278,8 +278,8 @@ class SessionServiceServicer(metaclass=abc.ABCMeta):
 
     Ids are strings of 1 to 255 characters without control characters. Where a request has a
     `request_id`, repeating the same request with the same id changes nothing and gets the first
-    result; with another request it is ALREADY_EXISTS (REQUEST_ID_TAKEN). The server remembers it for
-    24 hours unless configured otherwise.
+    result (where that is a session: the session as it is now); with another request it is
+    ALREADY_EXISTS (REQUEST_ID_TAKEN). The server remembers it for 24 hours unless configured otherwise.
     """
 
     @abc.abstractmethod
