@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -72,7 +73,8 @@ class Gatherer(Generic[Q, A]):
         waiting: Waiting[Q, A] = Waiting(request, weight, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
         if len(self._under_way) < self._parallel:
-            self._under_way.add(asyncio.create_task(self._work_off()))
+            # A context of its own: its batches serve many callers, and its logs are none of them's.
+            self._under_way.add(asyncio.create_task(self._work_off(), context=contextvars.Context()))
         return await waiting.answer
 
     async def _work_off(self) -> None:
