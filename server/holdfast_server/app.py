@@ -18,8 +18,16 @@ from typing import TYPE_CHECKING
 import grpc
 from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 
-from holdfast.v1 import history_service_pb2, session_service_pb2, task_service_pb2
+from holdfast.v1 import (
+    history_service_pb2,
+    memory_service_pb2,
+    plan_service_pb2,
+    session_service_pb2,
+    task_service_pb2,
+)
 from holdfast.v1.history_service_pb2_grpc import add_HistoryServiceServicer_to_server
+from holdfast.v1.memory_service_pb2_grpc import add_MemoryServiceServicer_to_server
+from holdfast.v1.plan_service_pb2_grpc import add_PlanServiceServicer_to_server
 from holdfast.v1.session_service_pb2_grpc import add_SessionServiceServicer_to_server
 from holdfast.v1.task_service_pb2_grpc import add_TaskServiceServicer_to_server
 from holdfast_server.config import Settings
@@ -28,6 +36,8 @@ from holdfast_server.rpc.access import Access
 from holdfast_server.rpc.health import Health
 from holdfast_server.rpc.history_service import HistoryService
 from holdfast_server.rpc.interceptor import CallInterceptor
+from holdfast_server.rpc.memory_service import MemoryService
+from holdfast_server.rpc.plan_service import PlanService
 from holdfast_server.rpc.session_service import SessionService
 from holdfast_server.rpc.task_service import TaskService
 from holdfast_server.storage.options import StartupRefused
@@ -40,6 +50,8 @@ SERVICES = (
     session_service_pb2.DESCRIPTOR.services_by_name["SessionService"].full_name,
     history_service_pb2.DESCRIPTOR.services_by_name["HistoryService"].full_name,
     task_service_pb2.DESCRIPTOR.services_by_name["TaskService"].full_name,
+    plan_service_pb2.DESCRIPTOR.services_by_name["PlanService"].full_name,
+    memory_service_pb2.DESCRIPTOR.services_by_name["MemoryService"].full_name,
 )
 
 logger = logging.getLogger("holdfast.app")
@@ -73,6 +85,8 @@ class Server:
         add_SessionServiceServicer_to_server(SessionService(self._store, settings.policy()), self._grpc)
         add_HistoryServiceServicer_to_server(HistoryService(self._store), self._grpc)
         add_TaskServiceServicer_to_server(TaskService(self._store), self._grpc)
+        add_PlanServiceServicer_to_server(PlanService(self._store), self._grpc)
+        add_MemoryServiceServicer_to_server(MemoryService(self._store), self._grpc)
         add_HealthServicer_to_server(self._health, self._grpc)
         _add_reflection(self._grpc)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, TypeVar
 
 from holdfast.v1 import history_service_pb2 as history_pb
+from holdfast.v1 import memory_service_pb2 as memory_pb
 from holdfast.v1 import payload_pb2
+from holdfast.v1 import plan_service_pb2 as plan_pb
 from holdfast.v1 import session_service_pb2 as session_pb
 from holdfast.v1 import task_service_pb2 as task_pb
 from holdfast_server.domain import limits
@@ -20,6 +22,8 @@ ListRequest: TypeAlias = (
     | session_pb.ListStatesRequest
     | history_pb.ListEventsRequest
     | task_pb.ListTasksRequest
+    | plan_pb.ListPlansRequest
+    | memory_pb.ListMemoriesRequest
 )
 ResponseT = TypeVar(
     "ResponseT",
@@ -27,6 +31,8 @@ ResponseT = TypeVar(
     session_pb.ListStatesResponse,
     history_pb.ListEventsResponse,
     task_pb.ListTasksResponse,
+    plan_pb.ListPlansResponse,
+    memory_pb.ListMemoriesResponse,
 )
 
 
@@ -46,6 +52,9 @@ STATES = Listing("ListStates", (str, int))
 EVENTS = Listing("ListEvents", (int,), size=limits.EVENT_PAGE_SIZE, max_size=limits.EVENT_PAGE_SIZE_MAX)
 TASKS = Listing("ListTasks", (int, int), descending=True)
 TRACE = Listing("ListTrace", (int, int), size=limits.EVENT_PAGE_SIZE, max_size=limits.EVENT_PAGE_SIZE_MAX)
+PLANS = Listing("ListPlans", (int, int), descending=True)
+MEMORIES = Listing("ListMemories", (int, int), descending=True)
+MATCHES = Listing("SearchMemories", (int, str, int, int), descending=True)
 
 _DESCENDING: dict[int, bool] = {
     payload_pb2.SORT_ORDER_ASCENDING: False,
@@ -55,19 +64,26 @@ _DESCENDING: dict[int, bool] = {
 
 def read_page(listing: Listing, request: ListRequest) -> tuple[PageRequest, bytes]:
     """Return the wanted page, and what its tokens are bound to: the list, the namespace and the filter."""
-    size = check_page_size(request.page_size, listing.size, listing.max_size)
+    page, scope = _read_page(listing, request)
     descending = read_choice("order", request.order, _DESCENDING) if request.order else listing.descending
+    return replace(page, descending=descending, with_total=request.include_total_size), scope
+
+
+def read_ranked_page(listing: Listing, request: memory_pb.SearchMemoriesRequest) -> tuple[PageRequest, bytes]:
+    """The same for a list that is in the order of its ranking."""
+    return _read_page(listing, request, "request_id")
+
+
+def _read_page(
+    listing: Listing, request: ListRequest | memory_pb.SearchMemoriesRequest, *unbound: str
+) -> tuple[PageRequest, bytes]:
+    size = check_page_size(request.page_size, listing.size, listing.max_size)
     bare = deepcopy(request)
-    bare.ClearField("page_size")
-    bare.ClearField("page_token")
+    for field in ("page_size", "page_token", *unbound):
+        bare.ClearField(field)  # type: ignore[arg-type]  # each message's own names
     scope = f"{listing.name}\0{namespace()}\0".encode() + bare.SerializeToString(deterministic=True)
-    page = PageRequest(
-        size=size,
-        after=read_token(scope, request.page_token, listing.cursor),
-        descending=descending,
-        with_total=request.include_total_size,
-    )
-    return page, scope
+    after = read_token(scope, request.page_token, listing.cursor)
+    return PageRequest(size, after, listing.descending), scope
 
 
 def finish_page(response: ResponseT, scope: bytes, page: Page[Any]) -> ResponseT:
@@ -75,4 +91,12 @@ def finish_page(response: ResponseT, scope: bytes, page: Page[Any]) -> ResponseT
     response.next_page_token = write_token(scope, page.next)
     if page.total_size is not None:
         response.total_size = page.total_size
+    return response
+
+
+def finish_ranked_page(
+    response: memory_pb.SearchMemoriesResponse, scope: bytes, page: Page[Any]
+) -> memory_pb.SearchMemoriesResponse:
+    """The same for a list that is in the order of its ranking."""
+    response.next_page_token = write_token(scope, page.next)
     return response
