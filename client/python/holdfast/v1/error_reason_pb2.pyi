@@ -98,7 +98,8 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """
     ERROR_REASON_DEPENDENCY_CYCLE: _ErrorReason.ValueType  # 55
     """FAILED_PRECONDITION. The plan's dependencies, or the document's parents, form a cycle.
-    Metadata: `plan_id`, `item_ids`; or `collection`, `document_id`.
+    Metadata: `plan_id`, `item_ids` (a JSON array, each depends on the next and the last on the first); or
+    `collection`, `document_id`.
     """
     ERROR_REASON_PARENT_NOT_FOUND: _ErrorReason.ValueType  # 56
     """FAILED_PRECONDITION. The document's parent does not exist. Metadata: `collection`, `document_id`."""
@@ -228,7 +229,8 @@ Metadata: `approval_id`, `status`.
 """
 ERROR_REASON_DEPENDENCY_CYCLE: ErrorReason.ValueType  # 55
 """FAILED_PRECONDITION. The plan's dependencies, or the document's parents, form a cycle.
-Metadata: `plan_id`, `item_ids`; or `collection`, `document_id`.
+Metadata: `plan_id`, `item_ids` (a JSON array, each depends on the next and the last on the first); or
+`collection`, `document_id`.
 """
 ERROR_REASON_PARENT_NOT_FOUND: ErrorReason.ValueType  # 56
 """FAILED_PRECONDITION. The document's parent does not exist. Metadata: `collection`, `document_id`."""

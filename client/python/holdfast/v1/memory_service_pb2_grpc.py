@@ -104,8 +104,9 @@ class MemoryServiceServicer(object):
         """Finds the memories that hold at least one of the query's words, best first: by score, then by
         confidence, then the newer ones first.
 
-        A word is a run of letters and digits, in whatever script; case does not matter. It is found in the
-        context, the lesson and the tool name, at the beginning of a word there: `time` finds `timeout`. The
+        A word is a run of letters and digits, in whatever script, with the marks on them. Case, and how Unicode
+        composes a character, does not matter; of a longer word the first 255 characters count. It is found in
+        the context, the lesson and the tool name, at the beginning of a word there: `time` finds `timeout`. The
         score is the share of the query's different words that are found, from 0 to 1; one that is not found
         in the lesson itself counts half.
         INVALID_ARGUMENT (INVALID_PAGE_TOKEN).

@@ -483,8 +483,8 @@ class PlanEdit(google.protobuf.message.Message):
     move: builtins.str
     """Moves the item with this id to `position`."""
     position: builtins.int
-    """Where the item goes, from 1; those from there on move down. 0: a new one goes to the end, one that is
-    replaced stays where it is. Refused for `remove`, required for `move`.
+    """Where the item goes, from 1; those from there on move down. Beyond the end is the end. 0: a new one
+    goes to the end, one that is replaced stays where it is. Refused for `remove`, required for `move`.
     """
     @property
     def put(self) -> global___PlanItem:

@@ -31,7 +31,8 @@ class PlanServiceStub(object):
     What SessionService says of namespaces, ids, `request_id` and errors holds here too. Each status that a
     plan of a session takes, its first one too, is appended to that session's history as
     `holdfast.plan.<status>`, and each that one of its items changes to as `holdfast.plan_item.<status>`,
-    with labels `plan_id` and `item_id`, in the same transaction.
+    with labels `plan_id` and `item_id`, in the same transaction: the plan's own first, then the items' in
+    their order. The body is JSON: `{"from": "PENDING", "to": "ACTIVE"}`, without `from` for the first one.
 
     A plan has at most 1,000 items and is at most 3 MiB, all in all. Whoever changes it: its items' ids are
     unique, each dependency is one of its items, and the dependencies form no cycle.
@@ -81,7 +82,8 @@ class PlanServiceServicer(object):
     What SessionService says of namespaces, ids, `request_id` and errors holds here too. Each status that a
     plan of a session takes, its first one too, is appended to that session's history as
     `holdfast.plan.<status>`, and each that one of its items changes to as `holdfast.plan_item.<status>`,
-    with labels `plan_id` and `item_id`, in the same transaction.
+    with labels `plan_id` and `item_id`, in the same transaction: the plan's own first, then the items' in
+    their order. The body is JSON: `{"from": "PENDING", "to": "ACTIVE"}`, without `from` for the first one.
 
     A plan has at most 1,000 items and is at most 3 MiB, all in all. Whoever changes it: its items' ids are
     unique, each dependency is one of its items, and the dependencies form no cycle.
@@ -93,7 +95,7 @@ class PlanServiceServicer(object):
         Repeating a client-chosen `plan_id` with the same content returns the plan as it is now.
         ALREADY_EXISTS (ID_TAKEN): the id belongs to a plan that was created with other content. NOT_FOUND
         (SESSION_NOT_FOUND); NOT_FOUND (PLAN_ITEM_NOT_FOUND): an item depends on one that is not there;
-        FAILED_PRECONDITION (DEPENDENCY_CYCLE).
+        FAILED_PRECONDITION (DEPENDENCY_CYCLE); RESOURCE_EXHAUSTED (LIMIT_EXCEEDED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -193,7 +195,8 @@ class PlanService(object):
     What SessionService says of namespaces, ids, `request_id` and errors holds here too. Each status that a
     plan of a session takes, its first one too, is appended to that session's history as
     `holdfast.plan.<status>`, and each that one of its items changes to as `holdfast.plan_item.<status>`,
-    with labels `plan_id` and `item_id`, in the same transaction.
+    with labels `plan_id` and `item_id`, in the same transaction: the plan's own first, then the items' in
+    their order. The body is JSON: `{"from": "PENDING", "to": "ACTIVE"}`, without `from` for the first one.
 
     A plan has at most 1,000 items and is at most 3 MiB, all in all. Whoever changes it: its items' ids are
     unique, each dependency is one of its items, and the dependencies form no cycle.

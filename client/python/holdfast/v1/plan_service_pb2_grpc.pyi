@@ -23,7 +23,8 @@ class PlanServiceStub:
     What SessionService says of namespaces, ids, `request_id` and errors holds here too. Each status that a
     plan of a session takes, its first one too, is appended to that session's history as
     `holdfast.plan.<status>`, and each that one of its items changes to as `holdfast.plan_item.<status>`,
-    with labels `plan_id` and `item_id`, in the same transaction.
+    with labels `plan_id` and `item_id`, in the same transaction: the plan's own first, then the items' in
+    their order. The body is JSON: `{"from": "PENDING", "to": "ACTIVE"}`, without `from` for the first one.
 
     A plan has at most 1,000 items and is at most 3 MiB, all in all. Whoever changes it: its items' ids are
     unique, each dependency is one of its items, and the dependencies form no cycle.
@@ -39,7 +40,7 @@ class PlanServiceStub:
     Repeating a client-chosen `plan_id` with the same content returns the plan as it is now.
     ALREADY_EXISTS (ID_TAKEN): the id belongs to a plan that was created with other content. NOT_FOUND
     (SESSION_NOT_FOUND); NOT_FOUND (PLAN_ITEM_NOT_FOUND): an item depends on one that is not there;
-    FAILED_PRECONDITION (DEPENDENCY_CYCLE).
+    FAILED_PRECONDITION (DEPENDENCY_CYCLE); RESOURCE_EXHAUSTED (LIMIT_EXCEEDED).
     """
 
     GetPlan: grpc.UnaryUnaryMultiCallable[
@@ -94,7 +95,8 @@ class PlanServiceAsyncStub:
     What SessionService says of namespaces, ids, `request_id` and errors holds here too. Each status that a
     plan of a session takes, its first one too, is appended to that session's history as
     `holdfast.plan.<status>`, and each that one of its items changes to as `holdfast.plan_item.<status>`,
-    with labels `plan_id` and `item_id`, in the same transaction.
+    with labels `plan_id` and `item_id`, in the same transaction: the plan's own first, then the items' in
+    their order. The body is JSON: `{"from": "PENDING", "to": "ACTIVE"}`, without `from` for the first one.
 
     A plan has at most 1,000 items and is at most 3 MiB, all in all. Whoever changes it: its items' ids are
     unique, each dependency is one of its items, and the dependencies form no cycle.
@@ -109,7 +111,7 @@ class PlanServiceAsyncStub:
     Repeating a client-chosen `plan_id` with the same content returns the plan as it is now.
     ALREADY_EXISTS (ID_TAKEN): the id belongs to a plan that was created with other content. NOT_FOUND
     (SESSION_NOT_FOUND); NOT_FOUND (PLAN_ITEM_NOT_FOUND): an item depends on one that is not there;
-    FAILED_PRECONDITION (DEPENDENCY_CYCLE).
+    FAILED_PRECONDITION (DEPENDENCY_CYCLE); RESOURCE_EXHAUSTED (LIMIT_EXCEEDED).
     """
 
     GetPlan: grpc.aio.UnaryUnaryMultiCallable[
@@ -164,7 +166,8 @@ class PlanServiceServicer(metaclass=abc.ABCMeta):
     What SessionService says of namespaces, ids, `request_id` and errors holds here too. Each status that a
     plan of a session takes, its first one too, is appended to that session's history as
     `holdfast.plan.<status>`, and each that one of its items changes to as `holdfast.plan_item.<status>`,
-    with labels `plan_id` and `item_id`, in the same transaction.
+    with labels `plan_id` and `item_id`, in the same transaction: the plan's own first, then the items' in
+    their order. The body is JSON: `{"from": "PENDING", "to": "ACTIVE"}`, without `from` for the first one.
 
     A plan has at most 1,000 items and is at most 3 MiB, all in all. Whoever changes it: its items' ids are
     unique, each dependency is one of its items, and the dependencies form no cycle.
@@ -181,7 +184,7 @@ class PlanServiceServicer(metaclass=abc.ABCMeta):
         Repeating a client-chosen `plan_id` with the same content returns the plan as it is now.
         ALREADY_EXISTS (ID_TAKEN): the id belongs to a plan that was created with other content. NOT_FOUND
         (SESSION_NOT_FOUND); NOT_FOUND (PLAN_ITEM_NOT_FOUND): an item depends on one that is not there;
-        FAILED_PRECONDITION (DEPENDENCY_CYCLE).
+        FAILED_PRECONDITION (DEPENDENCY_CYCLE); RESOURCE_EXHAUSTED (LIMIT_EXCEEDED).
         """
 
     @abc.abstractmethod
