@@ -11,7 +11,6 @@ import pytest
 
 import holdfast
 from tests.integration.clients import connected
-from tests.support.processes import free_port
 from tests.support.servers import ServerProcess
 
 
@@ -21,7 +20,7 @@ def shared_server(
 ) -> Iterator[ServerProcess]:
     """A server for all tests of a file, on each engine in turn. At the end its log must show no bug.
 
-    Its metrics are on `metrics_port`. Tests keep apart by sessions of their own.
+    It has metrics. Tests keep apart by sessions of their own.
     """
     directory = tmp_path_factory.mktemp("server")
     with asyncio.Runner() as runner:
@@ -30,7 +29,7 @@ def shared_server(
             url = runner.run(request.getfixturevalue("sqlite").fresh(directory))
         else:
             url = runner.run(stack.enter_async_context(request.getfixturevalue("postgres").fresh()))
-        server = ServerProcess(directory, url, environment={"HOLDFAST_METRICS_PORT": str(free_port())})
+        server = ServerProcess(directory, url, environment={"HOLDFAST_METRICS_PORT": "0"})
         stack.push_async_callback(server.kill)
         try:
             runner.run(server.start())

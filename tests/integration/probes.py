@@ -1,0 +1,30 @@
+"""What a server process shows from outside: its memory and its metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+from urllib.request import urlopen
+
+from tests.support.servers import ServerProcess
+
+
+def resident_bytes(server: ServerProcess) -> int:
+    """Return how much memory the server holds (Linux)."""
+    status = Path(f"/proc/{server.pid}/status").read_text()
+    found = re.search(r"VmRSS:\s+(\d+) kB", status)
+    assert found is not None, status
+    return int(found[1]) * 1024
+
+
+async def metrics(server: ServerProcess) -> dict[str, float]:
+    """Return the metrics of a server, by name and labels as they are written. Its banner says where."""
+    text = await asyncio.to_thread(_fetch, re.findall(r"http://\S+/metrics", server.log)[-1])
+    lines = (line.rpartition(" ") for line in text.splitlines() if line and not line.startswith("#"))
+    return {name: float(value) for name, _, value in lines}
+
+
+def _fetch(url: str) -> str:
+    with urlopen(url, timeout=10) as answer:
+        return bytes(answer.read()).decode()
