@@ -83,6 +83,25 @@ class Dialect(Protocol):
         """Return how long it is from one time to another."""
         ...
 
+    def member(self, column: sa.ColumnElement[Any], path: Sequence[str]) -> sa.ColumnElement[str]:
+        """Return the member of an object of texts and objects at a path, as text that compares by bytes.
+
+        The names must need no escaping (domain/content.py); NULL if there is none.
+        """
+        ...
+
+    def member_text(self, text: str) -> sa.ColumnElement[str]:
+        """Return the text as which `member` returns a text, or an object that is given as JSON."""
+        ...
+
+    def first_segments(self, path: sa.ColumnElement[str], count: int) -> sa.ColumnElement[str]:
+        """Return the first segments of a path whose segments are joined by `/`."""
+        ...
+
+    async def lock_name(self, connection: AsyncConnection, name: str) -> None:
+        """Wait until no other transaction holds the name, and hold it until this one ends."""
+        ...
+
     def clock(self) -> sa.ColumnElement[datetime]:
         """Return the time now, by a clock that all servers of a database share."""
         ...
@@ -173,6 +192,25 @@ class PostgresDialect:
     def microseconds(self, start: sa.Column[Any], end: sa.Column[Any]) -> sa.ColumnElement[int]:
         """EXTRACT gives an exact numeric."""
         return sa.cast(sa.extract("epoch", end - start) * 1_000_000, sa.BigInteger)
+
+    def member(self, column: sa.ColumnElement[Any], path: Sequence[str]) -> sa.ColumnElement[str]:
+        """An operator of jsonb."""
+        way = sa.cast(list(path), postgresql.ARRAY(sa.Text))
+        return column.op("#>>", return_type=sa.Text())(way).collate("C")
+
+    def member_text(self, text: str) -> sa.ColumnElement[str]:
+        """jsonb writes objects in its own way."""
+        value = sa.literal(text, sa.Text)
+        return sa.cast(sa.cast(value, postgresql.JSONB), sa.Text) if text.startswith("{") else value
+
+    def first_segments(self, path: sa.ColumnElement[str], count: int) -> sa.ColumnElement[str]:
+        """A slice of an array."""
+        segments = sa.func.string_to_array(path, "/", type_=postgresql.ARRAY(sa.Text))
+        return sa.func.array_to_string(segments[1:count], "/", type_=sa.Text())
+
+    async def lock_name(self, connection: AsyncConnection, name: str) -> None:
+        """An advisory lock, on a number made of the name."""
+        await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(name, 0))))
 
     def clock(self) -> sa.ColumnElement[datetime]:
         """Not now(), which stands still during a transaction, also while that waits for a lock."""
@@ -290,6 +328,25 @@ class SqliteDialect:
     def microseconds(self, start: sa.Column[Any], end: sa.Column[Any]) -> sa.ColumnElement[int]:
         """Times are microseconds."""
         return sa.type_coerce(end, sa.BigInteger) - sa.type_coerce(start, sa.BigInteger)
+
+    def member(self, column: sa.ColumnElement[Any], path: Sequence[str]) -> sa.ColumnElement[str]:
+        """Names in a path are quoted."""
+        way = "$" + "".join(f'."{name}"' for name in path)
+        return sa.func.json_extract(column, way, type_=sa.Text())
+
+    def member_text(self, text: str) -> sa.ColumnElement[str]:
+        """Objects are written as they were stored."""
+        return sa.literal(text, sa.Text)
+
+    def first_segments(self, path: sa.ColumnElement[str], count: int) -> sa.ColumnElement[str]:
+        """There are no arrays but those of JSON."""
+        segments = sa.func.replace(sa.func.json_quote(path), "/", '","', type_=sa.Text())
+        each = sa.func.json_each("[" + segments + "]").table_valued("key", "value")
+        first = sa.select(each.c.value).where(each.c.key < count).order_by(each.c.key).subquery()
+        return sa.select(sa.func.group_concat(first.c.value, "/", type_=sa.Text())).scalar_subquery()
+
+    async def lock_name(self, connection: AsyncConnection, name: str) -> None:
+        """Nothing to do: there is one writer."""
 
     def clock(self) -> sa.ColumnElement[datetime]:
         """The clock of this process: no other has the file."""

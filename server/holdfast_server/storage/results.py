@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import astuple
 from datetime import datetime
 
+from holdfast_server.domain.documents import DocumentKey, Synced
 from holdfast_server.domain.events import EventReceipt, Replaced
 from holdfast_server.domain.values import dump_json
 from holdfast_server.storage.columns import from_micros, to_micros
@@ -23,6 +25,27 @@ def read_save(result: str) -> tuple[list[int], int, datetime]:
     """Return what `write_save` was given."""
     value = json.loads(result)
     return value["versions"], value["sequence"], from_micros(value["time"])
+
+
+def write_put(key: DocumentKey, *, is_created: bool, is_parent_created: bool) -> str:
+    """Return the result of a put of a document."""
+    return dump_json([key.collection, key.document_id, is_created, is_parent_created])
+
+
+def read_put(result: str) -> tuple[DocumentKey, bool, bool]:
+    """Return what `write_put` was given."""
+    collection, document_id, is_created, is_parent_created = json.loads(result)
+    return DocumentKey(collection, document_id), is_created, is_parent_created
+
+
+def write_synced(synced: Synced) -> str:
+    """Return the result of a sync."""
+    return dump_json(astuple(synced))
+
+
+def read_synced(result: str) -> Synced:
+    """Return what `write_synced` was given."""
+    return Synced(*json.loads(result))
 
 
 def write_replaced(replaced: Replaced) -> str:

@@ -17,10 +17,13 @@ from holdfast_server.storage.approvals import SqlApprovals
 from holdfast_server.storage.claims import Claims
 from holdfast_server.storage.dialect import PostgresDialect
 from holdfast_server.storage.engines import listen_url, open_database, parse_url
+from holdfast_server.storage.documents import SqlDocuments
 from holdfast_server.storage.event_pages import EventPages
 from holdfast_server.storage.events import SqlEvents
 from holdfast_server.storage.filelock import FileLock
+from holdfast_server.storage.janitor import SqlJanitor, chores_of
 from holdfast_server.storage.journal import Journal
+from holdfast_server.storage.leftovers import Leftovers
 from holdfast_server.storage.memories import SqlMemories
 from holdfast_server.storage.notifications import Announcer, Listener
 from holdfast_server.storage.observer import NoObserver, StorageObserver
@@ -29,6 +32,7 @@ from holdfast_server.storage.plans import SqlPlans
 from holdfast_server.storage.reads import PointReads
 from holdfast_server.storage.requests import Requests
 from holdfast_server.storage.runs import SqlRuns
+from holdfast_server.storage.session_chores import SessionChores
 from holdfast_server.storage.sessions import SqlSessions
 from holdfast_server.storage.signals import Signals
 from holdfast_server.storage.statements import Statements
@@ -82,6 +86,14 @@ class SqlStore:
         self.tasks = SqlTasks(self._database, statements, requests, claims, policy, self._published)
         self.plans = SqlPlans(self._database, statements, requests, kept, self._published)
         self.memories = SqlMemories(self._database, requests)
+        self.documents = SqlDocuments(self._database, requests)
+        chores = chores_of(
+            SessionChores(self._database, statements, policy, self._published),
+            self.approvals,
+            self.tasks,
+            Leftovers(self._database, policy),
+        )
+        self.janitor = SqlJanitor(self._database, chores, observer)
         self._tasks: list[asyncio.Task[None]] = []
         self._listeners: list[Callable[[bool], None]] = []
         self.is_available = False
@@ -112,6 +124,9 @@ class SqlStore:
                 self._options.poll_interval,
             )
             self._watch_over("listener", listener.run())
+        if self._options.janitor_interval:
+            sweeping = self.janitor.run(self._options.janitor_interval, lambda: self.is_available)
+            self._watch_over("janitor", sweeping)
 
     def _watch_over(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.append(asyncio.create_task(work, name=f"holdfast-{name}"))
