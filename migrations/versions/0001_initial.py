@@ -70,6 +70,8 @@ def upgrade() -> None:
     plans()
     memories()
     documents()
+    turns()
+    views()
 
 
 def sessions() -> None:
@@ -117,7 +119,16 @@ def sessions() -> None:
         partial_index(
             f"sessions_{column}_idx", "sessions", ["namespace", column, "create_time", "key"], column
         )
-    partial_index("sessions_expiry_check_time_idx", "sessions", ["expiry_check_time"], "expiry_check_time")
+    for name, condition in (("default", "retention IS NULL"), ("own", "retention IS NOT NULL")):
+        may_expire = sa.text(f"{condition} AND expiry_check_time IS NOT NULL")
+        op.create_index(
+            f"sessions_{name}_expiry_idx",
+            "sessions",
+            ["expiry_check_time"],
+            postgresql_where=may_expire,
+            sqlite_where=may_expire,
+        )
+    partial_index("sessions_end_time_idx", "sessions", ["end_time"], "end_time")
     search("sessions", "session", ("labels", "metadata"))
 
 
@@ -300,14 +311,6 @@ def approvals() -> None:
         sqlite_where=pending,
     )
     search("approvals", "approval", ("labels",))
-    if op.get_context().dialect.name == "postgresql":
-        # For people with psql; the server does not look at it.
-        op.execute(
-            "CREATE VIEW pending_approvals AS"
-            " SELECT namespace, id, session_id, task_id, run_id, title, requested_by, approver, labels,"
-            " create_time, expire_time FROM approvals"
-            " WHERE end_time IS NULL AND (expire_time IS NULL OR expire_time > now())"
-        )
 
 
 def tasks() -> None:
@@ -362,6 +365,7 @@ def tasks() -> None:
     for column in ("phase", "from_role", "to_role", "worker_id", "dedupe_digest", "trace_id"):
         partial_index(f"tasks_{column}_idx", "tasks", ["namespace", column, "create_time", "key"], column)
     partial_index("tasks_session_key_idx", "tasks", ["session_key", "create_time", "key"], "session_key")
+    partial_index("tasks_held_time_idx", "tasks", ["create_time"], "held_key")
     for name, columns, where in (
         ("tasks_held_key_idx", ["namespace", "held_key"], "held_key IS NOT NULL"),
         (
@@ -529,6 +533,53 @@ def documents() -> None:
         sa.PrimaryKeyConstraint("row_key", name="document_members_pkey"),
     )
     words("documents", "document")
+
+
+def turns() -> None:
+    op.create_table(
+        "turns",
+        sa.Column("name", KEY, primary_key=True),
+        sa.Column("holder", KEY, nullable=False),
+        sa.Column("expire_time", TIME, nullable=False),
+        sa.PrimaryKeyConstraint("name", name="turns_pkey"),
+    )
+
+
+def views() -> None:
+    """For people with psql or sqlite3: the server does not look at them."""
+    view(
+        "active_sessions",
+        "id AS session_id, user_id, agent_id, task_id, title, labels, metadata, last_sequence",
+        ("create_time", "last_activity_time"),
+        "sessions WHERE status = 'active'",
+    )
+    now = "now()"
+    if op.get_context().dialect.name != "postgresql":
+        now = "strftime('%s', 'now') * 1000000"
+    view(
+        "pending_approvals",
+        "id AS approval_id, session_id, task_id, run_id, title, requested_by, approver, labels",
+        ("create_time", "expire_time"),
+        f"approvals WHERE end_time IS NULL AND (expire_time IS NULL OR expire_time > {now})",
+    )
+    view(
+        "open_tasks",
+        "id AS task_id, session_id, kind, status, phase, priority, from_role, to_role, dedupe_key, attempts,"
+        " max_attempts, worker_id, labels, metadata",
+        ("create_time", "run_after_time", "start_time", "lease_expire_time"),
+        "tasks WHERE end_time IS NULL",
+    )
+
+
+def view(name: str, columns: str, times: tuple[str, ...], rows: str) -> None:
+    """Show rows with their namespace, and with times to read: SQLite has microseconds since 1970."""
+    if op.get_context().dialect.name != "postgresql":
+        times = tuple(
+            f"strftime('%Y-%m-%dT%H:%M:%S', {time} / 1000000, 'unixepoch')"
+            f" || printf('.%06dZ', {time} % 1000000) AS {time}"
+            for time in times
+        )
+    op.execute(f"CREATE VIEW {name} AS SELECT namespace, {columns}, {', '.join(times)} FROM {rows}")
 
 
 def search(table: str, noun: str, fields: tuple[str, ...]) -> None:

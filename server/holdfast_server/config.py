@@ -120,7 +120,12 @@ class Settings(BaseSettings):
     state_versions_kept: Annotated[int, Field(ge=1, le=1_000_000)] = 100
     """How many versions of each state are kept. Default: 100."""
     idempotency_ttl_seconds: Annotated[float, Field(gt=0, le=RETENTION_MAX.total_seconds())] = 86_400.0
-    """How long a task's idempotency key holds; then it may be used again. Default: 86400, a day."""
+    """How long a task's idempotency key or the id of a request holds; then it may be used again.
+    Default: 86400, a day."""
+    session_purge_days: Annotated[float, Field(ge=0, le=RETENTION_MAX.days)] | None = None
+    """How long after its end a session is deleted, with its history. Default: never."""
+    janitor_seconds: Annotated[float, Field(ge=0, le=86_400)] = 60.0
+    """How often to clear up what time has overtaken; 0 leaves it to `holdfast janitor`. Default: 60."""
     max_request_bytes: Annotated[int, Field(ge=4 * MEBIBYTE, le=512 * MEBIBYTE)] = 16 * MEBIBYTE
     """The largest request taken; a larger one is RESOURCE_EXHAUSTED. Default: 16 MiB (16777216)."""
     max_waiting: Annotated[int, Field(ge=1)] = 10_000
@@ -196,6 +201,7 @@ class Settings(BaseSettings):
             pgbouncer=self.pgbouncer,
             max_tails=self.max_tails,
             max_waiting=self.max_waiting,
+            janitor_interval=self.janitor_seconds,
         )
 
     def policy(self) -> Policy:
@@ -204,6 +210,9 @@ class Settings(BaseSettings):
             session_retention=timedelta(days=self.session_retention_days),
             state_versions_kept=self.state_versions_kept,
             idempotency_ttl=timedelta(seconds=self.idempotency_ttl_seconds),
+            session_purge=(
+                None if self.session_purge_days is None else timedelta(days=self.session_purge_days)
+            ),
         )
 
     def describe(self) -> dict[str, str]:

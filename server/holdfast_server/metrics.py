@@ -65,6 +65,12 @@ class Metrics:
             "holdfast_tail_events_total", "Events delivered in tails.", registry=self.registry
         )
         self._tails = Gauge("holdfast_tails_open", "Open tails.", registry=self.registry)
+        self._swept = Counter(
+            "holdfast_janitor_swept_total",
+            "What the janitor has dealt with.",
+            ("what",),
+            registry=self.registry,
+        )
 
     def method(self, kind: str, service: str, name: str) -> MethodMetrics:
         """Return what measures the method; its counters are there from then on."""
@@ -88,6 +94,10 @@ class Metrics:
     def tails_open(self, count: int) -> None:
         """See StorageObserver."""
         self._tails.set(count)
+
+    def swept(self, what: str, count: int) -> None:
+        """See StorageObserver."""
+        self._swept.labels(what).inc(count)
 
     def watch_pool(self, status: Callable[[], Mapping[str, int]]) -> None:
         """Ask for the state of the connection pool at each scrape."""

@@ -73,4 +73,6 @@ class Policy:
     state_versions_kept: int = 100
     """How many versions of a state are kept, the newest among them; at least 1."""
     idempotency_ttl: timedelta = timedelta(hours=24)
-    """How long the idempotency key of a task holds; then it may be used again."""
+    """How long the idempotency key of a task holds, and the id of a request; then it may be used again."""
+    session_purge: timedelta | None = None
+    """How long after its end a session is deleted; None: never."""

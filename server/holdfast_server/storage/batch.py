@@ -85,7 +85,10 @@ class Batch:
         await self._lock(self._sql.try_lock_sessions, ids)
 
     async def _lock(self, statement: sa.Select[Any], ids: Iterable[tuple[str, str]]) -> None:
-        found = await self._connection.execute(statement, self._sql.names.params(sorted(set(ids))))
+        wanted = sorted(set(ids))
+        if not wanted:
+            return
+        found = await self._connection.execute(statement, self._sql.names.params(wanted))
         for key, namespace, session_id, status, last_sequence in found:
             self._sessions[namespace, session_id] = LockedSession(
                 key, namespace, session_id, SessionStatus(status), last_sequence

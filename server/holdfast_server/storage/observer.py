@@ -17,6 +17,9 @@ class StorageObserver(Protocol):
     def tails_open(self, count: int) -> None:
         """So many tails are open now."""
 
+    def swept(self, what: str, count: int) -> None:
+        """The janitor has dealt with so many; `what` is the name of a field of Swept."""
+
 
 class NoObserver:
     """Measures nothing."""
@@ -28,4 +31,7 @@ class NoObserver:
         """See StorageObserver."""
 
     def tails_open(self, count: int) -> None:
+        """See StorageObserver."""
+
+    def swept(self, what: str, count: int) -> None:
         """See StorageObserver."""

@@ -26,7 +26,7 @@ from holdfast_server.domain.sessions import (
     fingerprint,
 )
 from holdfast_server.storage import forks, results, rows
-from holdfast_server.storage.batch import Batch
+from holdfast_server.storage.batch import Batch, LockedSession
 from holdfast_server.storage.columns import to_micros
 from holdfast_server.storage.database import Database
 from holdfast_server.storage.pages import cursor_time, fitting
@@ -194,17 +194,7 @@ class SqlSessions:
         """See SessionStore."""
 
         def plan(batch: Batch, session: Session) -> dict[str, Any]:
-            move.check_allowed(session_id, session.status)
-            event = server_event(
-                f"session.{move.status}",
-                move.actor,
-                **{"from": session.status.name, "to": move.status.name, "reason": move.reason},
-            )
-            batch.append(batch.session(namespace, session_id), [event])
-            columns: dict[str, Any] = {"status": move.status, "status_reason": move.reason}
-            if move.status.is_final:
-                columns |= {"end_time": batch.now, "expiry_check_time": None}
-            return columns
+            return plan_move(batch, batch.session(namespace, session_id), move)
 
         mark = fingerprint("transition", expected_version, move.status, move.reason, move.actor)
         return await self._change(namespace, session_id, plan, expected_version, request_id, mark)
@@ -312,6 +302,21 @@ async def require(
     if row is None:
         raise SessionNotFound(session_id)
     return row
+
+
+def plan_move(batch: Batch, session: LockedSession, move: Transition) -> dict[str, Any]:
+    """Plan the move of a locked session, its event with it, and return the columns that change."""
+    move.check_allowed(session.session_id, session.status)
+    event = server_event(
+        f"session.{move.status}",
+        move.actor,
+        **{"from": session.status.name, "to": move.status.name, "reason": move.reason},
+    )
+    batch.append(session, [event])
+    columns: dict[str, Any] = {"status": move.status, "status_reason": move.reason}
+    if move.status.is_final:
+        columns |= {"end_time": batch.now, "expiry_check_time": None}
+    return columns
 
 
 def check_version(row: Any, expected: int | None) -> None:

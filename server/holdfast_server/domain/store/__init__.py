@@ -16,6 +16,7 @@ from typing import Protocol
 from holdfast_server.domain.store.approvals import ApprovalStore
 from holdfast_server.domain.store.documents import DocumentStore
 from holdfast_server.domain.store.events import EventStore
+from holdfast_server.domain.store.janitor import Janitor, Swept
 from holdfast_server.domain.store.memories import MemoryStore
 from holdfast_server.domain.store.plans import PlanStore
 from holdfast_server.domain.store.runs import RunStore
@@ -73,6 +74,11 @@ class Store(Protocol):
         ...
 
     @property
+    def janitor(self) -> Janitor:
+        """What clears up."""
+        ...
+
+    @property
     def is_available(self) -> bool:
         """Whether the database could be reached, with our schema, when last looked at."""
         ...
@@ -86,11 +92,13 @@ __all__ = [
     "ApprovalStore",
     "DocumentStore",
     "EventStore",
+    "Janitor",
     "MemoryStore",
     "PlanStore",
     "RunStore",
     "SessionStore",
     "StateStore",
     "Store",
+    "Swept",
     "TaskStore",
 ]

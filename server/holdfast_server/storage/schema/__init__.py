@@ -17,6 +17,7 @@ from holdfast_server.storage.schema.runs import runs
 from holdfast_server.storage.schema.sessions import session_requests, sessions
 from holdfast_server.storage.schema.states import state_versions, states
 from holdfast_server.storage.schema.tasks import tasks
+from holdfast_server.storage.schema.turns import turns
 
 __all__ = [
     "approvals",
@@ -36,4 +37,5 @@ __all__ = [
     "state_versions",
     "states",
     "tasks",
+    "turns",
 ]

@@ -54,11 +54,21 @@ for _column in ("user_id", "agent_id", "parent_id", "task_id"):
         postgresql_where=_filled,
         sqlite_where=_filled,
     )
+# Two, for the times of the first follow from the server's default, which may be changed.
+_own = sessions.c.retention.is_not(None)
+for _name, _whose in (("default", ~_own), ("own", _own)):
+    _may_expire = sa.and_(_whose, sessions.c.expiry_check_time.is_not(None))
+    sa.Index(
+        f"sessions_{_name}_expiry_idx",
+        sessions.c.expiry_check_time,
+        postgresql_where=_may_expire,
+        sqlite_where=_may_expire,
+    )
 sa.Index(
-    "sessions_expiry_check_time_idx",
-    sessions.c.expiry_check_time,
-    postgresql_where=sessions.c.expiry_check_time.is_not(None),
-    sqlite_where=sessions.c.expiry_check_time.is_not(None),
+    "sessions_end_time_idx",
+    sessions.c.end_time,
+    postgresql_where=sessions.c.end_time.is_not(None),
+    sqlite_where=sessions.c.end_time.is_not(None),
 )
 
 # What a repeated request is answered from.

@@ -80,6 +80,7 @@ _partial_index(
     tasks.c.key,
     where=tasks.c.session_key.is_not(None),
 )
+_partial_index("tasks_held_time_idx", tasks.c.create_time, where=tasks.c.held_key.is_not(None))
 _partial_index("tasks_held_key_idx", tasks.c.namespace, tasks.c.held_key, where=tasks.c.held_key.is_not(None))
 # At most one open task of a kind has a dedupe key.
 _partial_index(

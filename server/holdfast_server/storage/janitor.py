@@ -1,0 +1,99 @@
+"""The janitor: what time has overtaken goes, a little at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import random
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from holdfast_server.domain.errors import DatabaseUnavailable
+from holdfast_server.domain.store.approvals import ApprovalStore
+from holdfast_server.domain.store.janitor import Swept
+from holdfast_server.domain.store.tasks import TaskStore
+from holdfast_server.storage.chores import Chore, counted
+from holdfast_server.storage.database import Database
+from holdfast_server.storage.leftovers import Leftovers
+from holdfast_server.storage.observer import StorageObserver
+from holdfast_server.storage.session_chores import SessionChores
+from holdfast_server.storage.turns import Turn
+
+_BATCH = 200
+_PATIENCE = 0.5
+
+log = structlog.get_logger("holdfast.janitor")
+
+
+def chores_of(
+    sessions: SessionChores, approvals: ApprovalStore, tasks: TaskStore, leftovers: Leftovers
+) -> list[Chore]:
+    """Return all chores, what somebody may wait for first."""
+    return [
+        Chore("leases_checked", counted(tasks.requeue_lapsed)),
+        Chore("approvals_expired", counted(approvals.expire)),
+        Chore("sessions_expired", sessions.expire_own),
+        Chore("sessions_expired", sessions.expire_default),
+        Chore("sessions_expired", sessions.expire_shortened),
+        Chore("keys_freed", leftovers.free_keys),
+        Chore("requests_forgotten", leftovers.forget_requests),
+        Chore("requests_forgotten", leftovers.forget_session_requests),
+        Chore("versions_deleted", leftovers.trim_versions),
+        Chore("sessions_deleted", sessions.purge),
+    ]
+
+
+class SqlJanitor:
+    """See Janitor."""
+
+    def __init__(self, database: Database, chores: Sequence[Chore], observer: StorageObserver) -> None:
+        self._chores = chores
+        self._turn = Turn(database, "janitor")
+        self._observer = observer
+
+    async def sweep(self, *, patient: bool = False) -> Swept:
+        """See Janitor."""
+        counts: Counter[str] = Counter()
+        waiting = deque(self._chores)
+        while waiting and await self._has_turn(patient):
+            chore = waiting[0]
+            started = time.monotonic()
+            done = await chore.do_batch(_BATCH)
+            if done.count:
+                counts[chore.counts] += done.count
+                self._observer.swept(chore.counts, done.count)
+            if done.may_be_more:
+                # At least half of the time is the writers'.
+                await asyncio.sleep(time.monotonic() - started)
+            else:
+                waiting.popleft()
+        await self._turn.give_back()
+        return Swept(**counts)
+
+    async def _has_turn(self, patient: bool) -> bool:
+        while not await self._turn.take():
+            if not patient:
+                return False
+            await asyncio.sleep(_PATIENCE)
+        return True
+
+    async def run(self, interval: float, is_available: Callable[[], bool]) -> None:
+        """Sweep every `interval` seconds, for ever."""
+        while True:
+            # Servers that were started together do not come together.
+            await asyncio.sleep(interval * random.uniform(0.5, 1))  # noqa: S311
+            if not is_available():
+                continue
+            try:
+                swept = await self.sweep()
+            except DatabaseUnavailable:
+                continue  # whoever watches over the database says so
+            except Exception:
+                log.exception("the janitor failed, and tries again later")
+                continue
+            counts = {name: count for name, count in dataclasses.asdict(swept).items() if count}
+            if counts:
+                log.info("swept", **counts)

@@ -1,0 +1,34 @@
+"""Making what is stored older than it is, so that no test waits."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from holdfast_server.storage.columns import Micros
+from holdfast_server.storage.schema import metadata
+from holdfast_server.storage.store import SqlStore
+
+
+async def age(store: SqlStore, by: timedelta) -> None:
+    """Put every time of every row so far into the past, as if all had been stored so much earlier."""
+
+    async def work(connection: AsyncConnection) -> None:
+        for table in metadata.sorted_tables:
+            times = [column for column in table.columns if isinstance(column.type, Micros)]
+            if times:
+                await _age_table(connection, table, times, by)
+
+    await store._database.write(work)
+
+
+async def _age_table(
+    connection: AsyncConnection, table: sa.Table, times: list[sa.Column[object]], by: timedelta
+) -> None:
+    key = list(table.primary_key.columns)
+    for row in (await connection.execute(sa.select(*key, *times))).mappings().all():
+        earlier = {time: None if row[time] is None else row[time] - by for time in times}
+        is_it = [column == row[column] for column in key]
+        await connection.execute(table.update().where(*is_it).values(earlier))
