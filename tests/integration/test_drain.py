@@ -1,0 +1,241 @@
+"""Guarantee 1 at a stop: what is under way ends well. And what a server does that may not start."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
+import holdfast
+from holdfast_server.storage import migrations
+from tests.integration.clients import connected, history
+from tests.integration.probes import metrics
+from tests.integration.writers import Writers
+from tests.support.databases import PostgresDatabases, sqlite_url
+from tests.support.postgres import PostgresCluster
+from tests.support.servers import ServerProcess
+from tests.support.waiting import eventually
+
+StartServer = Callable[..., ServerProcess]
+
+
+@pytest.fixture
+async def servers(tmp_path: Path) -> AsyncIterator[StartServer]:
+    """Makes servers of one directory, which are gone at the end; see ServerProcess."""
+    made: list[ServerProcess] = []
+
+    def make(url: str = "", *arguments: str, **environment: str) -> ServerProcess:
+        made.append(ServerProcess(tmp_path, url, arguments=arguments, environment=environment))
+        return made[-1]
+
+    yield make
+    for server in made:
+        await server.kill()
+
+
+@asynccontextmanager
+async def writes_held_up(url: str) -> AsyncIterator[None]:
+    """Let no write through for as long as the block lasts: each waits for a lock that we hold."""
+    if url.startswith("sqlite"):
+        connection = sqlite3.connect(urlsplit(url).path, isolation_level=None)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            yield
+        finally:
+            connection.close()
+        return
+    postgres = await asyncpg.connect(url)
+    try:
+        async with postgres.transaction():
+            await postgres.execute("LOCK TABLE sessions IN EXCLUSIVE MODE")
+            yield
+    finally:
+        await postgres.close()
+
+
+async def until_calls_under_way(server: ServerProcess, method: str, count: int) -> None:
+    """Wait until so many calls of a method came in and have not ended."""
+
+    async def are_there() -> bool:
+        values = await metrics(server)
+        mine = [name for name in values if f'grpc_method="{method}"' in name]
+        came = sum(values[name] for name in mine if name.startswith("grpc_server_started_total"))
+        ended = sum(values[name] for name in mine if name.startswith("grpc_server_handled_total"))
+        return came - ended == count
+
+    await eventually(are_there, f"{count} calls of {method} under way")
+
+
+async def test_calls_under_way_end_well_when_the_server_is_told_to_stop(
+    servers: StartServer, database_url: str
+) -> None:
+    server = servers(database_url, HOLDFAST_METRICS_PORT="0")
+    await server.start()
+    async with connected(server, retries=False) as client:
+        await client.sessions.create("s")
+        async with writes_held_up(database_url):
+            calls = [
+                asyncio.create_task(client.history.append("s", holdfast.Event.of("n", number)))
+                for number in range(5)
+            ]
+            await until_calls_under_way(server, "AppendEvents", 5)
+            server.send(signal.SIGTERM)
+            await eventually(lambda: '"stopping"' in server.log, "the drain")
+        appended = await asyncio.gather(*calls)
+        assert sorted(one.receipts[0].sequence for one in appended) == [1, 2, 3, 4, 5]
+    assert await server.wait() == 0
+    await server.start()
+    async with connected(server) as client:
+        assert {event.value for event in await history(client, "s")} == set(range(5))
+    assert await server.stop() == 0
+    assert "Traceback" not in server.log
+
+
+async def test_writers_lose_nothing_while_a_server_is_restarted_in_order(server: ServerProcess) -> None:
+    async with connected(server) as client:
+        await client.sessions.create("s")
+        async with Writers([client], "s") as writers:
+            await writers.write(100)
+            assert await server.stop() == 0
+            await server.start()
+            await writers.write(100)
+        await writers.check(client)
+    assert "Traceback" not in server.log
+
+
+async def test_a_reader_that_does_not_read_holds_up_the_stop_no_longer_than_allowed(
+    servers: StartServer, tmp_path: Path
+) -> None:
+    server = servers(sqlite_url(tmp_path / "holdfast.db"), HOLDFAST_DRAIN_SECONDS="0.5")
+    await server.start()
+    async with connected(server) as client:
+        await client.sessions.create("s")
+        async with client.history.tail("s"):
+            for _ in range(8):
+                await client.history.append("s", holdfast.Event.of("large", b"x" * 2 * 1024 * 1024))
+            assert await server.stop() == 0
+    assert "Traceback" not in server.log
+
+
+async def test_a_second_signal_does_not_wait_for_calls(servers: StartServer, tmp_path: Path) -> None:
+    server = servers(sqlite_url(tmp_path / "holdfast.db"), HOLDFAST_DRAIN_SECONDS="3600")
+    await server.start()
+    async with connected(server) as client:
+        await client.sessions.create("s")
+        async with client.history.tail("s"):
+            for _ in range(8):
+                await client.history.append("s", holdfast.Event.of("large", b"x" * 2 * 1024 * 1024))
+            server.send(signal.SIGTERM)
+            await eventually(lambda: '"stopping"' in server.log, "the drain")
+            assert await server.stop() == 0
+
+
+async def refusal(server: ServerProcess) -> str:
+    """Launch a server that cannot start; return what it says, which must be one line without a trace."""
+    before = len(server.log)
+    server.launch()
+    assert await server.wait() == 1
+    said = [line for line in server.log[before:].splitlines() if line.startswith("holdfast: ")]
+    assert len(said) == 1, server.log
+    assert "Traceback" not in server.log
+    return said[0]
+
+
+async def test_a_file_that_another_server_holds_is_refused(servers: StartServer, tmp_path: Path) -> None:
+    url = sqlite_url(tmp_path / "holdfast.db")
+    first, second = servers(url), servers(url)
+    await first.start()
+    said = await refusal(second)
+    assert "held by another holdfast server" in said
+    assert str(first.pid) in said
+    await first.kill()
+    await second.start()
+
+
+async def test_a_port_that_another_server_has_is_refused(servers: StartServer, tmp_path: Path) -> None:
+    first = servers(sqlite_url(tmp_path / "first.db"))
+    await first.start()
+    second = servers(sqlite_url(tmp_path / "second.db"), "--port", str(first.port))
+    said = await refusal(second)
+    assert f"127.0.0.1:{first.port} is in use" in said
+    assert "HOLDFAST_PORT" in said
+
+
+@pytest.fixture
+async def empty_url(postgres: PostgresDatabases) -> AsyncIterator[str]:
+    """The URL of a PostgreSQL database without a schema."""
+    async with postgres.empty() as url:
+        yield url
+
+
+async def test_a_database_without_our_schema_is_refused(servers: StartServer, empty_url: str) -> None:
+    said = await refusal(servers(empty_url))
+    assert "has no schema" in said
+    assert "run 'holdfast migrate'" in said
+
+
+async def test_a_database_with_a_newer_schema_is_refused(servers: StartServer, database_url: str) -> None:
+    if database_url.startswith("sqlite"):
+        with sqlite3.connect(urlsplit(database_url).path) as connection:
+            connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.close()
+    else:
+        postgres = await asyncpg.connect(database_url)
+        await postgres.execute("UPDATE alembic_version SET version_num = '9999'")
+        await postgres.close()
+    said = await refusal(servers(database_url))
+    assert "9999" in said
+    assert "newer" in said
+
+
+async def test_servers_started_at_once_migrate_an_empty_database_once(
+    servers: StartServer, empty_url: str
+) -> None:
+    crowd = [servers(empty_url, "--migrate") for _ in range(3)]
+    for server in crowd:
+        server.launch()
+    for server in crowd:
+        await server.until_serving()
+    for number, server in enumerate(crowd):
+        async with connected(server) as client:
+            await client.sessions.create(f"s-{number}")
+            assert len([session async for session in client.sessions.list()]) == number + 1
+    assert sum("upgraded the database" in server.log for server in crowd) == 1
+    assert not any("Traceback" in server.log for server in crowd)
+
+
+async def test_a_server_waits_for_its_database_and_for_its_schema(
+    servers: StartServer, cluster: PostgresCluster
+) -> None:
+    await asyncio.to_thread(cluster.stop)
+    server = servers(cluster.url)
+    server.launch()
+    await server.until_not_serving()
+    await server.until_not_serving("holdfast.v1.SessionService")
+    async with connected(server, retries=False) as client:
+        await check_unavailable(client.sessions.create("s"), "DATABASE_UNAVAILABLE")
+        await check_unavailable(client.history.append("s", holdfast.Event()), "DATABASE_UNAVAILABLE")
+        await asyncio.to_thread(cluster.start)
+        await eventually(lambda: "run 'holdfast migrate'" in server.log, "the schema is missed")
+        await server.until_not_serving()
+        await check_unavailable(client.sessions.create("s"), "SCHEMA_MISMATCH")
+        await migrations.upgrade(cluster.url)
+        await server.until_serving()
+        assert (await client.sessions.create("s")).version == 1
+    assert await server.stop() == 0
+    assert "Traceback" not in server.log
+
+
+async def check_unavailable(call: Awaitable[object], reason: str) -> None:
+    """Check that a call is refused for now, with a hint when to try again."""
+    with pytest.raises(holdfast.Unavailable) as caught:
+        await call
+    assert caught.value.reason == reason
+    assert caught.value.retry_delay
