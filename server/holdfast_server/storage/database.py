@@ -38,6 +38,10 @@ class Database:
         """Run one statement or several that need no common snapshot."""
         return await self._run(self._readers, work, begin=False)
 
+    async def ping(self) -> None:
+        """Find out whether the database is there. Raises DatabaseUnavailable."""
+        await self.read(lambda connection: connection.exec_driver_sql("SELECT 1"))
+
     async def write(self, work: Work[T]) -> T:
         """Run work in a transaction, and commit it. A cancelled caller does not cancel it half-way."""
         task = asyncio.ensure_future(self._run(self._writer, work, begin=True))
