@@ -31,7 +31,7 @@ from holdfast_server.domain.tasks import Task, TaskDraft, TaskFilter
 from holdfast_server.storage import results
 from holdfast_server.storage.batch import Batch
 from holdfast_server.storage.claims import Claims
-from holdfast_server.storage.columns import to_micros
+from holdfast_server.storage.columns import Micros, to_micros
 from holdfast_server.storage.database import Database
 from holdfast_server.storage.pages import PageQueries, PageQuery, after_time, fitting, time_position
 from holdfast_server.storage.payloads import payload_names
@@ -235,7 +235,7 @@ class SqlTasks:
             now = await read_clock(connection, self._sql.dialect)
             until = now + lease_duration
             # The claim's time is in an index: it is written only if the lease is to end before that.
-            earlier = sa.case((tasks.c.claim_time > until, until), else_=tasks.c.claim_time)
+            earlier = sa.case((tasks.c.claim_time > until, sa.literal(until, Micros)), else_=tasks.c.claim_time)
             extend = (
                 tasks.update()
                 .where(
