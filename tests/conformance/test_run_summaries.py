@@ -185,4 +185,7 @@ async def test_a_summary_of_a_time_reads_only_that_time(store: SqlStore) -> None
     statements = Statements(store)
     with statements.recorded():
         await summarize(store, AGENT, started_from=NOON, started_until=NOON + HOUR)
-    assert "runs_namespace_start_time_key_idx" in await statements.indexes()
+    # PostgreSQL 18 may skip through the one by kind as well.
+    indexes = await statements.indexes()
+    assert indexes
+    assert all("start_time" in name for name in indexes)

@@ -53,12 +53,12 @@ class Statements:
             await connection.exec_driver_sql("ANALYZE")
             # Tables of tests are so small that reading them whole is cheaper.
             await connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
-            await connection.exec_driver_sql("SET LOCAL enable_sort = off")
             result = await connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", parameters)
             text: str = result.scalar_one()
             return text
 
         plan = await self._database.write(explain)
+        print("PLAN", plan)
         return set(_names(json.loads(plan) if isinstance(plan, str) else plan))
 
 

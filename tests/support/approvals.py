@@ -1,0 +1,58 @@
+"""Approvals for tests to store."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from holdfast_server.domain.approvals import Answer, Approval, ApprovalStatus, Question
+from holdfast_server.domain.store import Store
+from tests.support.content import NAMESPACE
+
+
+async def ask(store: Store, approval_id: str = "a", *, namespace: str = NAMESPACE, **fields: Any) -> Approval:
+    """Request an approval. `fields` are those of Question."""
+    return await store.approvals.request(namespace, Question(approval_id, **fields).checked())
+
+
+async def decide(
+    store: Store,
+    approval_id: str = "a",
+    status: ApprovalStatus = ApprovalStatus.APPROVED,
+    *,
+    by: str = "ada",
+    request_id: str = "",
+    **fields: Any,
+) -> Approval:
+    """Answer an approval. `fields` are those of Answer."""
+    answer = Answer(status, by, **fields).checked()
+    return await store.approvals.decide(NAMESPACE, approval_id, answer, request_id)
+
+
+async def bring(store: Store, status: ApprovalStatus, approval_id: str = "a") -> Approval:
+    """Move a new approval to a status other than EXPIRED."""
+    if status is ApprovalStatus.PENDING:
+        return await store.approvals.get(NAMESPACE, approval_id)
+    return await decide(store, approval_id, status)
+
+
+class Clock:
+    """The time of the approvals' storage, which a test moves on instead of waiting."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._ahead = timedelta()
+        clock = self
+
+        class Moved(datetime):
+            @classmethod
+            def now(cls, tz: Any = None) -> datetime:
+                return datetime.now(tz) + clock._ahead
+
+        for module in ("approvals", "batch"):
+            monkeypatch.setattr(f"holdfast_server.storage.{module}.datetime", Moved)
+
+    def advance(self, seconds: float) -> None:
+        """Let so many seconds pass at once."""
+        self._ahead += timedelta(seconds=seconds)
