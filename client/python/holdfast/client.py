@@ -9,6 +9,8 @@ import grpc
 
 from holdfast.channel import ChannelOptions, Connection, Stubs
 from holdfast.history import AsyncHistory
+from holdfast.memories import AsyncMemories
+from holdfast.plans import AsyncPlans
 from holdfast.sessions import AsyncSessions
 from holdfast.states import AsyncStates
 
@@ -26,12 +28,18 @@ class AsyncClient:
     """The versioned state of sessions."""
     history: AsyncHistory
     """What happened in sessions."""
+    plans: AsyncPlans
+    """To-do lists."""
+    memories: AsyncMemories
+    """Lessons that outlive a session, and the search for them."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.sessions = AsyncSessions(connection)
         self.states = AsyncStates(connection)
         self.history = AsyncHistory(connection)
+        self.plans = AsyncPlans(connection)
+        self.memories = AsyncMemories(connection)
 
     @property
     def channel(self) -> grpc.aio.Channel:

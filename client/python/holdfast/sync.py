@@ -17,7 +17,9 @@ from holdfast.background import background
 from holdfast.client import AsyncClient, connect
 from holdfast.events import Event
 from holdfast.history import AsyncHistory
+from holdfast.memories import AsyncMemories
 from holdfast.paging import AsyncPager, Page
+from holdfast.plans import AsyncPlans
 from holdfast.sessions import AsyncSessions
 from holdfast.states import AsyncStates
 from holdfast.tail import AsyncTail
@@ -180,6 +182,34 @@ class History:
     summarize = blocking(AsyncHistory.summarize)
 
 
+class Plans:
+    """`client.plans`."""
+
+    def __init__(self, inner: AsyncPlans) -> None:
+        self._inner = inner
+
+    create = blocking(AsyncPlans.create)
+    get = blocking(AsyncPlans.get)
+    list = paging(AsyncPlans.list)
+    update = blocking(AsyncPlans.update)
+    update_item = blocking(AsyncPlans.update_item)
+    delete = blocking(AsyncPlans.delete)
+
+
+class Memories:
+    """`client.memories`."""
+
+    def __init__(self, inner: AsyncMemories) -> None:
+        self._inner = inner
+
+    create = blocking(AsyncMemories.create)
+    get = blocking(AsyncMemories.get)
+    list = paging(AsyncMemories.list)
+    search = paging(AsyncMemories.search)
+    update = blocking(AsyncMemories.update)
+    delete = blocking(AsyncMemories.delete)
+
+
 class Client:
     """A blocking client of one namespace of a Holdfast server, for any number of threads. `connect_sync`
     makes it."""
@@ -190,6 +220,10 @@ class Client:
     """The versioned state of sessions."""
     history: History
     """What happened in sessions."""
+    plans: Plans
+    """To-do lists."""
+    memories: Memories
+    """Lessons that outlive a session, and the search for them."""
 
     def __init__(self, inner: AsyncClient) -> None:
         self._inner = inner
@@ -198,6 +232,8 @@ class Client:
         self.sessions = Sessions(inner.sessions)
         self.states = States(inner.states)
         self.history = History(inner.history)
+        self.plans = Plans(inner.plans)
+        self.memories = Memories(inner.memories)
         background.acquire()
 
     def close(self, grace: float | None = None) -> None:
