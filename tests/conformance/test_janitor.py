@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfast_server.domain.approvals import ApprovalStatus, Question
+from holdfast_server.domain.documents import DocumentDraft, DocumentFields, DocumentKey, DocumentPut
 from holdfast_server.domain.errors import RequestIdTaken, SessionNotFound, StateNotFound
 from holdfast_server.domain.limits import Policy
 from holdfast_server.domain.sessions import SessionStatus, Transition
@@ -175,6 +176,16 @@ async def test_approvals_and_tasks_are_swept_too(store: SqlStore) -> None:
     assert await store.janitor.sweep() == Swept(approvals_expired=1, leases_checked=1)
     assert (await store.approvals.get(NAMESPACE, "a")).status is ApprovalStatus.EXPIRED
     assert (await store.tasks.get(NAMESPACE, "t")).status is TaskStatus.PENDING
+    assert await store.janitor.sweep() == NOTHING
+
+
+async def test_documents_are_swept_too(store: SqlStore) -> None:
+    fields = DocumentFields(Payload(json="1"), ttl=DAY)
+    draft = DocumentDraft(DocumentKey("notes", "d"), fields).checked()
+    await store.documents.put(NAMESPACE, DocumentPut(draft))
+    assert await store.janitor.sweep() == NOTHING
+    await age(store, DAY)
+    assert await store.janitor.sweep() == Swept(documents_deleted=1)
     assert await store.janitor.sweep() == NOTHING
 
 

@@ -14,7 +14,10 @@ from holdfast_server.cli.exporting import export
 from holdfast_server.cli.health import health
 from holdfast_server.cli.history import history, tail
 from holdfast_server.cli.importing import import_
+from holdfast_server.cli.janitor import janitor
+from holdfast_server.cli.memories import memories
 from holdfast_server.cli.migrate import migrate
+from holdfast_server.cli.plans import plans
 from holdfast_server.cli.serve import serve
 from holdfast_server.cli.sessions import sessions
 
@@ -32,8 +35,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for _panel, _commands in (
-    (_RUN, (serve, migrate, doctor, health)),
-    (_LOOK, (sessions, history, tail)),
+    (_RUN, (serve, migrate, janitor, doctor, health)),
+    (_LOOK, (sessions, history, tail, plans, memories)),
     (_MOVE, (export,)),
 ):
     for _command in _commands:

@@ -29,6 +29,6 @@ def counted(do_batch: Callable[[int], Awaitable[int]]) -> Callable[[int], Awaita
 
     async def do(limit: int) -> Done:
         count = await do_batch(limit)
-        return Done(count, may_be_more=count == limit)
+        return Done(count, may_be_more=count >= limit)
 
     return do

@@ -13,6 +13,7 @@ import structlog
 
 from holdfast_server.domain.errors import DatabaseUnavailable
 from holdfast_server.domain.store.approvals import ApprovalStore
+from holdfast_server.domain.store.documents import DocumentStore
 from holdfast_server.domain.store.janitor import Swept
 from holdfast_server.domain.store.tasks import TaskStore
 from holdfast_server.storage.chores import Chore, counted
@@ -29,7 +30,11 @@ log = structlog.get_logger("holdfast.janitor")
 
 
 def chores_of(
-    sessions: SessionChores, approvals: ApprovalStore, tasks: TaskStore, leftovers: Leftovers
+    sessions: SessionChores,
+    approvals: ApprovalStore,
+    tasks: TaskStore,
+    documents: DocumentStore,
+    leftovers: Leftovers,
 ) -> list[Chore]:
     """Return all chores, what somebody may wait for first."""
     return [
@@ -38,6 +43,7 @@ def chores_of(
         Chore("sessions_expired", sessions.expire_own),
         Chore("sessions_expired", sessions.expire_default),
         Chore("sessions_expired", sessions.expire_shortened),
+        Chore("documents_deleted", counted(documents.delete_lapsed)),
         Chore("keys_freed", leftovers.free_keys),
         Chore("requests_forgotten", leftovers.forget_requests),
         Chore("requests_forgotten", leftovers.forget_session_requests),

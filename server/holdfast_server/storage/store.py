@@ -91,6 +91,7 @@ class SqlStore:
             SessionChores(self._database, statements, policy, self._published),
             self.approvals,
             self.tasks,
+            self.documents,
             Leftovers(self._database, policy),
         )
         self.janitor = SqlJanitor(self._database, chores, observer)
@@ -153,6 +154,7 @@ class SqlStore:
                     self._database.lost.clear()
                     await self._check_schema(refuse=False)
                 else:
+                    await self._database.ping()
                     await self._tails.poll()
                     await self._waits.poll()
             except DatabaseUnavailable:

@@ -56,6 +56,17 @@ def test_the_defaults_are_a_file_and_loopback() -> None:
     assert settings.policy().state_versions_kept == 100
 
 
+def test_the_janitor_works_every_minute_and_purges_nothing_unless_told_otherwise(env: Any) -> None:
+    settings = load()
+    assert settings.storage_options().janitor_interval == 60
+    assert settings.policy().session_purge is None
+    env(JANITOR_SECONDS="0", SESSION_PURGE_DAYS="0.5", IDEMPOTENCY_TTL_SECONDS="10")
+    settings = load()
+    assert settings.storage_options().janitor_interval == 0
+    assert settings.policy().session_purge == timedelta(hours=12)
+    assert settings.policy().idempotency_ttl == timedelta(seconds=10)
+
+
 def test_the_command_line_beats_the_environment_which_beats_the_file(env: Any, file: Any) -> None:
     file("{port: 1, max_tails: 1, drain_seconds: 1}")
     env(PORT="2", MAX_TAILS="2")

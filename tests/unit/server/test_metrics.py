@@ -31,12 +31,14 @@ def test_the_storage_is_measured() -> None:
     metrics.batch_written("append", 12, 0.003)
     metrics.tail_delivered(3, -0.001)
     metrics.tails_open(2)
+    metrics.swept("sessions_expired", 3)
     pool = {"size": 5, "in_use": 1}
     metrics.watch_pool(lambda: pool)
     value = metrics.registry.get_sample_value
     assert value("holdfast_batch_requests_sum", {"kind": "append"}) == 12
     assert value("holdfast_batch_seconds_count", {"kind": "append"}) == 1
     assert value("holdfast_tail_events_total") == 3
+    assert value("holdfast_janitor_swept_total", {"what": "sessions_expired"}) == 3
     assert value("holdfast_tail_lag_seconds_sum") == 0
     assert value("holdfast_tails_open") == 2
     assert value("holdfast_pool_connections", {"state": "in_use"}) == 1
