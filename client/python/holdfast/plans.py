@@ -214,8 +214,8 @@ class AsyncPlans:
             print(done.progress.ready, "can be taken up now")
 
         `result` is any JSON value, bytes, `Json` or `Data`. Without `replace`, `metadata` is merged
-        (RFC 7396) and nothing can be emptied. `expected_version` is the item's. A new status is in the session's
-        history. Raises NotFound, FailedPrecondition if items depend on themselves, VersionMismatch,
+        (RFC 7396) and nothing can be emptied. `expected_version` is the item's. A new status is in the
+        session's history. Raises NotFound, FailedPrecondition if items depend on themselves, VersionMismatch,
         ResourceExhausted.
         """
         criteria = None if acceptance_criteria is None else texts(acceptance_criteria, "acceptance_criteria")

@@ -1,4 +1,4 @@
-"""Sessions and events as JSON for scripts, with the names of the contract.
+"""What is kept as JSON for scripts, with the names of the contract.
 
 Bytes are base64, times RFC 3339.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,9 +16,15 @@ from holdfast import (
     Data,
     Event,
     Json,
+    Memory,
+    MemoryMatch,
     Message,
     OtherPart,
     Part,
+    Payload,
+    Plan,
+    PlanItem,
+    PlanProgress,
     Session,
     Step,
     Text,
@@ -90,11 +97,80 @@ def event(it: Event) -> dict[str, Any]:
                 "observation": step.observation,
                 "step_id": step.step_id,
             }
-        case Json(text, media_type):
-            described["payload"] = {"json": text, "media_type": media_type}
-        case Data(value, media_type):
-            described["payload"] = {"data": _base64(value), "media_type": media_type}
+        case Json() | Data() as payload:
+            described["payload"] = _payload(payload)
     return described
+
+
+def plan(it: Plan) -> dict[str, Any]:
+    """A plan with all its fields and items."""
+    return {
+        "plan_id": it.plan_id,
+        "session_id": it.session_id,
+        "title": it.title,
+        "status": it.status.value,
+        "items": [_plan_item(item) for item in it.items],
+        "labels": dict(it.labels),
+        "metadata": plain_numbers(dict(it.metadata)),
+        "version": it.version,
+        "progress": _progress(it.progress),
+        "create_time": _time(it.create_time),
+        "update_time": _time(it.update_time),
+    }
+
+
+def _plan_item(it: PlanItem) -> dict[str, Any]:
+    return {
+        "item_id": it.item_id,
+        "position": it.position,
+        "description": it.description,
+        "acceptance_criteria": list(it.acceptance_criteria),
+        "depends_on": list(it.depends_on),
+        "status": it.status.value,
+        "result": None if it.result is None else _payload(it.result),
+        "metadata": plain_numbers(dict(it.metadata)),
+        "version": it.version,
+        "ready": it.ready,
+        "update_time": _time(it.update_time),
+    }
+
+
+def _progress(it: PlanProgress) -> dict[str, int]:
+    return {f"{field.name}_count": getattr(it, field.name) for field in fields(it)}
+
+
+def memory(it: Memory) -> dict[str, Any]:
+    """A memory with all its fields."""
+    return {
+        "memory_id": it.memory_id,
+        "context": it.context,
+        "lesson": it.lesson,
+        "tool_name": it.tool_name,
+        "agent_id": it.agent_id,
+        "user_id": it.user_id,
+        "session_id": it.session_id,
+        "confidence": it.confidence,
+        "labels": dict(it.labels),
+        "metadata": plain_numbers(dict(it.metadata)),
+        "version": it.version,
+        "use_count": it.use_count,
+        "last_use_time": _time(it.last_use_time),
+        "create_time": _time(it.create_time),
+        "update_time": _time(it.update_time),
+    }
+
+
+def match(it: MemoryMatch) -> dict[str, Any]:
+    """A memory that was found, and its score."""
+    return {"memory": memory(it.memory), "score": it.score}
+
+
+def _payload(it: Payload) -> dict[str, Any]:
+    match it:
+        case Json(text, media_type):
+            return {"json": text, "media_type": media_type}
+        case Data(value, media_type):
+            return {"data": _base64(value), "media_type": media_type}
 
 
 def _part(part: Part) -> dict[str, Any]:

@@ -16,6 +16,7 @@ _STATUS_STYLES = {
     "completed": "green",
     "failed": "bold red",
     "expired": "dim",
+    "cancelled": "dim",
 }
 _ROLE_STYLES = {
     "system": "magenta",
@@ -67,7 +68,7 @@ def shorten(text: str, length: int, hint: str) -> tuple[str, str]:
 
 
 def status(name: str) -> Text:
-    """A session's status in its colour."""
+    """A status in its colour."""
     return Text(name, style=_STATUS_STYLES.get(name, ""))
 
 

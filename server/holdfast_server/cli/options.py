@@ -105,6 +105,16 @@ class Status(StrEnum):
     EXPIRED = "expired"
 
 
+class PlanStatus(StrEnum):
+    """A plan's status. Repeated from the client, like a session's."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
 Statuses = Annotated[
     list[Status] | None,
     typer.Option("--status", help="Only with this status. May be repeated.", case_sensitive=False),

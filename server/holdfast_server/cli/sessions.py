@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from holdfast_server.cli import options
+from holdfast_server.cli import lists, options
 from holdfast_server.cli.running import Server, call, emit
 
 if TYPE_CHECKING:
-    from holdfast import AsyncClient, Session
+    from holdfast import AsyncClient
 
 
 def sessions(
@@ -22,8 +22,8 @@ def sessions(
     status: options.Statuses = None,
     label: options.Label = None,
     metadata: options.Metadata = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 20,
-    every: Annotated[bool, typer.Option("--all", help="All of them, however many.")] = False,
+    limit: lists.Limit = 20,
+    every: lists.Every = False,
     as_json: options.AsJson = False,
     target: options.Target = None,
     namespace: options.Namespace = "default",
@@ -59,21 +59,10 @@ def sessions(
 
 
 async def _list(client: AsyncClient, filters: dict[str, Any], limit: int | None, as_json: bool) -> None:
-    page_size = min(limit or 100, 100)
-    pager = client.sessions.list(**filters, page_size=page_size, include_total_size=not as_json)
-    found: list[Session] = []
-    total = 0
-    async for page in pager.pages():
-        total = page.total_size or 0
-        items = page.items if limit is None else page.items[: limit - len(found)]
-        if as_json:
-            from holdfast_server.cli import as_json as to_json
+    from holdfast_server.cli import as_json as to_json
 
-            for item in items:
-                emit(to_json.dump(to_json.session(item)))
-        found.extend(items)
-        if limit is not None and len(found) >= limit:
-            break
+    pager = client.sessions.list(**filters, page_size=lists.page_size(limit), include_total_size=not as_json)
+    found, total = await lists.read(pager, limit, to_json.session if as_json else None)
     if not as_json:
         from holdfast_server.cli.session_views import print_table
 
