@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfast_server.domain.approvals import ApprovalStatus, Question
@@ -304,3 +307,33 @@ async def test_what_a_writer_has_locked_is_passed_over(two_stores: tuple[SqlStor
 
     assert await first._database.write(hold) == Swept(sessions_expired=1)
     assert await second.janitor.sweep() == Swept(sessions_expired=1)
+
+
+async def test_no_chore_reads_a_whole_table(open_store: OpenStore) -> None:
+    store = await open_store(policy=Policy(session_purge=DAY, state_versions_kept=1))
+    await create(store)
+    await save(store, write())
+    seen: list[tuple[str, Any]] = []
+    engine = store._database._writer.sync_engine
+
+    def note(connection: Any, cursor: Any, statement: str, parameters: Any, *rest: Any) -> None:
+        if statement.startswith(("SELECT", "UPDATE", "DELETE")):
+            seen.append((statement, parameters))
+
+    sa.event.listen(engine, "before_cursor_execute", note)
+    await store.janitor.sweep()
+    sa.event.remove(engine, "before_cursor_execute", note)
+    assert len(seen) > 10
+
+    async def explain(connection: AsyncConnection) -> None:
+        is_sqlite = store._database.dialect.name == "sqlite"
+        if not is_sqlite:
+            # Tables of tests are so small that reading them whole is cheaper.
+            await connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        for statement, parameters in seen:
+            command = "EXPLAIN QUERY PLAN" if is_sqlite else "EXPLAIN"
+            found = await connection.exec_driver_sql(f"{command} {statement}", parameters)
+            plan = "\n".join(str(row[-1]) for row in found)
+            assert not re.search(r"Seq Scan|SCAN (?!json_each)\w+$", plan, re.MULTILINE), (statement, plan)
+
+    await store._database.write(explain)
