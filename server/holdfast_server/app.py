@@ -19,25 +19,31 @@ import grpc
 from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 
 from holdfast.v1 import (
+    approval_service_pb2,
     history_service_pb2,
     memory_service_pb2,
     plan_service_pb2,
+    run_service_pb2,
     session_service_pb2,
     task_service_pb2,
 )
+from holdfast.v1.approval_service_pb2_grpc import add_ApprovalServiceServicer_to_server
 from holdfast.v1.history_service_pb2_grpc import add_HistoryServiceServicer_to_server
 from holdfast.v1.memory_service_pb2_grpc import add_MemoryServiceServicer_to_server
 from holdfast.v1.plan_service_pb2_grpc import add_PlanServiceServicer_to_server
+from holdfast.v1.run_service_pb2_grpc import add_RunServiceServicer_to_server
 from holdfast.v1.session_service_pb2_grpc import add_SessionServiceServicer_to_server
 from holdfast.v1.task_service_pb2_grpc import add_TaskServiceServicer_to_server
 from holdfast_server.config import Settings
 from holdfast_server.logs import configure_logs
 from holdfast_server.rpc.access import Access
+from holdfast_server.rpc.approval_service import ApprovalService
 from holdfast_server.rpc.health import Health
 from holdfast_server.rpc.history_service import HistoryService
 from holdfast_server.rpc.interceptor import CallInterceptor
 from holdfast_server.rpc.memory_service import MemoryService
 from holdfast_server.rpc.plan_service import PlanService
+from holdfast_server.rpc.run_service import RunService
 from holdfast_server.rpc.session_service import SessionService
 from holdfast_server.rpc.task_service import TaskService
 from holdfast_server.storage.options import StartupRefused
@@ -50,6 +56,8 @@ SERVICES = (
     session_service_pb2.DESCRIPTOR.services_by_name["SessionService"].full_name,
     history_service_pb2.DESCRIPTOR.services_by_name["HistoryService"].full_name,
     task_service_pb2.DESCRIPTOR.services_by_name["TaskService"].full_name,
+    run_service_pb2.DESCRIPTOR.services_by_name["RunService"].full_name,
+    approval_service_pb2.DESCRIPTOR.services_by_name["ApprovalService"].full_name,
     plan_service_pb2.DESCRIPTOR.services_by_name["PlanService"].full_name,
     memory_service_pb2.DESCRIPTOR.services_by_name["MemoryService"].full_name,
 )
@@ -87,6 +95,8 @@ class Server:
         add_TaskServiceServicer_to_server(TaskService(self._store), self._grpc)
         add_PlanServiceServicer_to_server(PlanService(self._store), self._grpc)
         add_MemoryServiceServicer_to_server(MemoryService(self._store), self._grpc)
+        add_RunServiceServicer_to_server(RunService(self._store), self._grpc)
+        add_ApprovalServiceServicer_to_server(ApprovalService(self._store), self._grpc)
         add_HealthServicer_to_server(self._health, self._grpc)
         _add_reflection(self._grpc)
 

@@ -280,10 +280,3 @@ def check_lease_duration(duration: timedelta) -> timedelta:
     if not limits.LEASE_MIN <= duration <= limits.LEASE_MAX:
         raise InvalidField("lease_duration", "must be between 1 second and 24 hours")
     return duration
-
-
-def check_wait(wait: timedelta) -> timedelta:
-    """Return how long to wait for a task, never more than the maximum. Raises InvalidField."""
-    if wait < timedelta():
-        raise InvalidField("wait", "must not be negative")
-    return min(wait, limits.WAIT_MAX)

@@ -121,6 +121,13 @@ def check_bucket(bucket: timedelta | None, is_wanted: bool) -> int:
     return int(bucket.total_seconds())
 
 
+def check_wait(wait: timedelta) -> timedelta:
+    """Return how long a call may wait, never more than the maximum. Raises InvalidField."""
+    if wait < timedelta():
+        raise InvalidField("wait", "must not be negative")
+    return min(wait, limits.WAIT_MAX)
+
+
 def check_size(field: str, size: int) -> None:
     """Raise InvalidField when a body is larger than a payload may be."""
     if size > limits.PAYLOAD_BYTES:

@@ -6,10 +6,12 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, TypeVar
 
+from holdfast.v1 import approval_service_pb2 as approval_pb
 from holdfast.v1 import history_service_pb2 as history_pb
 from holdfast.v1 import memory_service_pb2 as memory_pb
 from holdfast.v1 import payload_pb2
 from holdfast.v1 import plan_service_pb2 as plan_pb
+from holdfast.v1 import run_service_pb2 as run_pb
 from holdfast.v1 import session_service_pb2 as session_pb
 from holdfast.v1 import task_service_pb2 as task_pb
 from holdfast_server.domain import limits
@@ -21,6 +23,8 @@ ListRequest: TypeAlias = (
     session_pb.ListSessionsRequest
     | session_pb.ListStatesRequest
     | history_pb.ListEventsRequest
+    | run_pb.ListRunsRequest
+    | approval_pb.ListApprovalsRequest
     | task_pb.ListTasksRequest
     | plan_pb.ListPlansRequest
     | memory_pb.ListMemoriesRequest
@@ -30,6 +34,8 @@ ResponseT = TypeVar(
     session_pb.ListSessionsResponse,
     session_pb.ListStatesResponse,
     history_pb.ListEventsResponse,
+    run_pb.ListRunsResponse,
+    approval_pb.ListApprovalsResponse,
     task_pb.ListTasksResponse,
     plan_pb.ListPlansResponse,
     memory_pb.ListMemoriesResponse,
@@ -52,6 +58,8 @@ STATES = Listing("ListStates", (str, int))
 EVENTS = Listing("ListEvents", (int,), size=limits.EVENT_PAGE_SIZE, max_size=limits.EVENT_PAGE_SIZE_MAX)
 TASKS = Listing("ListTasks", (int, int), descending=True)
 TRACE = Listing("ListTrace", (int, int), size=limits.EVENT_PAGE_SIZE, max_size=limits.EVENT_PAGE_SIZE_MAX)
+RUNS = Listing("ListRuns", (int, int), descending=True)
+APPROVALS = Listing("ListApprovals", (int, int), descending=True)
 PLANS = Listing("ListPlans", (int, int), descending=True)
 MEMORIES = Listing("ListMemories", (int, int), descending=True)
 MATCHES = Listing("SearchMemories", (int, str, int, int), descending=True)

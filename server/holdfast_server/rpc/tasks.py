@@ -16,10 +16,9 @@ from holdfast_server.domain.task_moves import (
     TaskChange,
     TaskTransition,
     check_lease_duration,
-    check_wait,
 )
 from holdfast_server.domain.tasks import Task, TaskDraft, TaskFields, TaskFilter, TaskStatus
-from holdfast_server.domain.values import check_metadata_filter
+from holdfast_server.domain.values import check_metadata_filter, check_wait
 from holdfast_server.rpc.values import (
     read_choice,
     read_duration,

@@ -130,7 +130,9 @@ class Approval(google.protobuf.message.Message):
 
     @property
     def ttl(self) -> google.protobuf.duration_pb2.Duration:
-        """How long it waits for a decision, counted from the request: at least 1 second. Absent: for ever."""
+        """How long it waits for a decision, counted from the request: 1 second to 36,500 days. Absent: for
+        ever.
+        """
 
     @property
     def response(self) -> holdfast.v1.payload_pb2.Payload:

@@ -33,7 +33,9 @@ class ApprovalServiceStub(object):
     `holdfast.approval.<status>`, with its `task_id`, its `run_id` and a label `approval_id`, in the same
     transaction.
 
-    An approval is decided once. From its expiry on it is EXPIRED, for every call, and cannot be decided.
+    An approval is decided once. From its expiry on it is EXPIRED, for every call, and cannot be decided. The
+    event of its expiry is appended by the first call that returns it afterwards, or when the server next
+    clears up; its `event_time` is the expiry's.
     """
 
     def __init__(self, channel):
@@ -82,7 +84,9 @@ class ApprovalServiceServicer(object):
     `holdfast.approval.<status>`, with its `task_id`, its `run_id` and a label `approval_id`, in the same
     transaction.
 
-    An approval is decided once. From its expiry on it is EXPIRED, for every call, and cannot be decided.
+    An approval is decided once. From its expiry on it is EXPIRED, for every call, and cannot be decided. The
+    event of its expiry is appended by the first call that returns it afterwards, or when the server next
+    clears up; its `event_time` is the expiry's.
     """
 
     def RequestApproval(self, request, context):
@@ -190,7 +194,9 @@ class ApprovalService(object):
     `holdfast.approval.<status>`, with its `task_id`, its `run_id` and a label `approval_id`, in the same
     transaction.
 
-    An approval is decided once. From its expiry on it is EXPIRED, for every call, and cannot be decided.
+    An approval is decided once. From its expiry on it is EXPIRED, for every call, and cannot be decided. The
+    event of its expiry is appended by the first call that returns it afterwards, or when the server next
+    clears up; its `event_time` is the expiry's.
     """
 
     @staticmethod

@@ -25,7 +25,9 @@ class ApprovalServiceStub:
     `holdfast.approval.<status>`, with its `task_id`, its `run_id` and a label `approval_id`, in the same
     transaction.
 
-    An approval is decided once. From its expiry on it is EXPIRED, for every call, and cannot be decided.
+    An approval is decided once. From its expiry on it is EXPIRED, for every call, and cannot be decided. The
+    event of its expiry is appended by the first call that returns it afterwards, or when the server next
+    clears up; its `event_time` is the expiry's.
     """
 
     def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
@@ -92,7 +94,9 @@ class ApprovalServiceAsyncStub:
     `holdfast.approval.<status>`, with its `task_id`, its `run_id` and a label `approval_id`, in the same
     transaction.
 
-    An approval is decided once. From its expiry on it is EXPIRED, for every call, and cannot be decided.
+    An approval is decided once. From its expiry on it is EXPIRED, for every call, and cannot be decided. The
+    event of its expiry is appended by the first call that returns it afterwards, or when the server next
+    clears up; its `event_time` is the expiry's.
     """
 
     RequestApproval: grpc.aio.UnaryUnaryMultiCallable[
@@ -158,7 +162,9 @@ class ApprovalServiceServicer(metaclass=abc.ABCMeta):
     `holdfast.approval.<status>`, with its `task_id`, its `run_id` and a label `approval_id`, in the same
     transaction.
 
-    An approval is decided once. From its expiry on it is EXPIRED, for every call, and cannot be decided.
+    An approval is decided once. From its expiry on it is EXPIRED, for every call, and cannot be decided. The
+    event of its expiry is appended by the first call that returns it afterwards, or when the server next
+    clears up; its `event_time` is the expiry's.
     """
 
     @abc.abstractmethod

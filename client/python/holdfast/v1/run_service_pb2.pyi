@@ -219,7 +219,7 @@ global___Run = Run
 
 @typing.final
 class TokenUsage(google.protobuf.message.Message):
-    """Tokens, with the names of OpenTelemetry's `gen_ai.usage`. None is negative."""
+    """Tokens, with the names of OpenTelemetry's `gen_ai.usage`. Each from 0 to 10^12."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -454,7 +454,9 @@ class FinishRunRequest(google.protobuf.message.Message):
 
     @property
     def end_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """When it ended, by the caller's clock; not before it started. Absent: the time of the call."""
+        """When it ended, by the caller's clock; not before it started. Absent: the time of the call, or that of
+        its start where that is later.
+        """
 
     def __init__(
         self,

@@ -93,7 +93,8 @@ class RunServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def UpdateRun(self, request, context):
-        """Changes a run's own fields, and moves it from STARTED to RUNNING; no other status can be set here.
+        """Changes a run's own fields, and moves it from STARTED to RUNNING; no other status can be set here, and
+        RUNNING again changes nothing.
         A change that changes nothing leaves the version. Concurrent updates are applied one after the other:
         none is lost. After its end, only `labels` and `metadata` can be changed.
         NOT_FOUND (RUN_NOT_FOUND); FAILED_PRECONDITION (RUN_ENDED); RESOURCE_EXHAUSTED (LIMIT_EXCEEDED): input
@@ -131,7 +132,7 @@ class RunServiceServicer(object):
     def SummarizeRuns(self, request, context):
         """Tells how many runs there were, how they ended, how long they took and how many tokens they used, by
         agent, kind, status or time bucket, in any combination.
-        INVALID_ARGUMENT: more than 10,000 groups.
+        RESOURCE_EXHAUSTED (LIMIT_EXCEEDED): more than 10,000 groups.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

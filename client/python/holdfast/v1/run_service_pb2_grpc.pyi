@@ -42,7 +42,8 @@ class RunServiceStub:
         holdfast.v1.run_service_pb2.UpdateRunRequest,
         holdfast.v1.run_service_pb2.UpdateRunResponse,
     ]
-    """Changes a run's own fields, and moves it from STARTED to RUNNING; no other status can be set here.
+    """Changes a run's own fields, and moves it from STARTED to RUNNING; no other status can be set here, and
+    RUNNING again changes nothing.
     A change that changes nothing leaves the version. Concurrent updates are applied one after the other:
     none is lost. After its end, only `labels` and `metadata` can be changed.
     NOT_FOUND (RUN_NOT_FOUND); FAILED_PRECONDITION (RUN_ENDED); RESOURCE_EXHAUSTED (LIMIT_EXCEEDED): input
@@ -79,7 +80,7 @@ class RunServiceStub:
     ]
     """Tells how many runs there were, how they ended, how long they took and how many tokens they used, by
     agent, kind, status or time bucket, in any combination.
-    INVALID_ARGUMENT: more than 10,000 groups.
+    RESOURCE_EXHAUSTED (LIMIT_EXCEEDED): more than 10,000 groups.
     """
 
 class RunServiceAsyncStub:
@@ -106,7 +107,8 @@ class RunServiceAsyncStub:
         holdfast.v1.run_service_pb2.UpdateRunRequest,
         holdfast.v1.run_service_pb2.UpdateRunResponse,
     ]
-    """Changes a run's own fields, and moves it from STARTED to RUNNING; no other status can be set here.
+    """Changes a run's own fields, and moves it from STARTED to RUNNING; no other status can be set here, and
+    RUNNING again changes nothing.
     A change that changes nothing leaves the version. Concurrent updates are applied one after the other:
     none is lost. After its end, only `labels` and `metadata` can be changed.
     NOT_FOUND (RUN_NOT_FOUND); FAILED_PRECONDITION (RUN_ENDED); RESOURCE_EXHAUSTED (LIMIT_EXCEEDED): input
@@ -143,7 +145,7 @@ class RunServiceAsyncStub:
     ]
     """Tells how many runs there were, how they ended, how long they took and how many tokens they used, by
     agent, kind, status or time bucket, in any combination.
-    INVALID_ARGUMENT: more than 10,000 groups.
+    RESOURCE_EXHAUSTED (LIMIT_EXCEEDED): more than 10,000 groups.
     """
 
 class RunServiceServicer(metaclass=abc.ABCMeta):
@@ -174,7 +176,8 @@ class RunServiceServicer(metaclass=abc.ABCMeta):
         request: holdfast.v1.run_service_pb2.UpdateRunRequest,
         context: _ServicerContext,
     ) -> typing.Union[holdfast.v1.run_service_pb2.UpdateRunResponse, collections.abc.Awaitable[holdfast.v1.run_service_pb2.UpdateRunResponse]]:
-        """Changes a run's own fields, and moves it from STARTED to RUNNING; no other status can be set here.
+        """Changes a run's own fields, and moves it from STARTED to RUNNING; no other status can be set here, and
+        RUNNING again changes nothing.
         A change that changes nothing leaves the version. Concurrent updates are applied one after the other:
         none is lost. After its end, only `labels` and `metadata` can be changed.
         NOT_FOUND (RUN_NOT_FOUND); FAILED_PRECONDITION (RUN_ENDED); RESOURCE_EXHAUSTED (LIMIT_EXCEEDED): input
@@ -219,7 +222,7 @@ class RunServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[holdfast.v1.run_service_pb2.SummarizeRunsResponse, collections.abc.Awaitable[holdfast.v1.run_service_pb2.SummarizeRunsResponse]]:
         """Tells how many runs there were, how they ended, how long they took and how many tokens they used, by
         agent, kind, status or time bucket, in any combination.
-        INVALID_ARGUMENT: more than 10,000 groups.
+        RESOURCE_EXHAUSTED (LIMIT_EXCEEDED): more than 10,000 groups.
         """
 
 def add_RunServiceServicer_to_server(servicer: RunServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...
