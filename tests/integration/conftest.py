@@ -10,7 +10,9 @@ from uuid import uuid4
 import pytest
 
 import holdfast
+from holdfast.v1 import history_service_pb2 as history_pb
 from tests.integration.clients import connected
+from tests.integration.hostile import Raw
 from tests.support.servers import ServerProcess
 
 
@@ -53,3 +55,12 @@ async def session_id(client: holdfast.AsyncClient) -> str:
     """A session of the test's own on the shared server."""
     session = await client.sessions.create(f"session-{uuid4()}")
     return session.session_id
+
+
+@pytest.fixture
+async def raw(client: holdfast.AsyncClient, session_id: str) -> Raw:
+    """Raw calls to the shared server, and a session with one event and one state."""
+    raw = Raw(client, session_id)
+    await raw(raw.append(history_pb.Event(event_id="first", type="note")))
+    await client.states.save(session_id, {"a": 1}, "kept")
+    return raw
