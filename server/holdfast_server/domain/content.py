@@ -1,7 +1,7 @@
 """JSON content in a form that can be compared by its texts alone, so that every engine agrees.
 
-The engines disagree about JSON: on numbers beyond 2^53, on `\\u0000` and halves of surrogate pairs, on
-duplicate keys, on which pointers reach into an array. So content is searched in a form of our own:
+The engines disagree about JSON: on numbers beyond 2^53, on `\\u0000`, on duplicate keys, on which pointers
+reach into an array. So content is searched in a form of our own:
 
 - A null, boolean, number or string becomes a text that begins with its kind, and compares by bytes as the
   value does with its like: numbers by their size, to the last digit, and strings by their UTF-8 bytes.
@@ -30,8 +30,10 @@ _NULL, _FALSE, _TRUE, _NUMBER, _STRING = "b", "c", "d", "n", "s"
 _LITERAL = re.compile(r"(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?)0*(\d*))?")
 _COMPLEMENT = str.maketrans("0123456789", "9876543210")
 _EXPONENT_DIGITS = 18
-_UNSAFE_IN_NAME = re.compile(r'[\x00-\x1f"%\\\x7f\ud800-\udfff]')
-_UNSAFE_IN_TEXT = re.compile(r"[\x00\x01\ud7ff-\udfff]")
+_UNSAFE_IN_NAME = re.compile(r'[\x00-\x1f"%\\\x7f]')
+# NUL, which PostgreSQL refuses, becomes a sign and a second one; so does the sign itself: the order stays.
+_UNSAFE_IN_TEXT = re.compile(r"[\x00\x01]")
+_SIGNS = {"\x00": "\x01\x01", "\x01": "\x01\x02"}
 
 
 class _Number(str):
@@ -67,14 +69,9 @@ def strings(text: str) -> Iterator[str]:
                 yield value
 
 
-def kind_of(form: str) -> str:
-    """Return the kind that a scalar's text begins with."""
-    return form[0]
-
-
 def is_ordered(form: str) -> bool:
-    """Whether a scalar's text is that of a number or string, which compare by size."""
-    return kind_of(form) in (_NUMBER, _STRING)
+    """Whether a form is that of a number or string, which compare by size."""
+    return form[0] in (_NUMBER, _STRING)
 
 
 def read_pointer(field: str, pointer: str) -> tuple[str, ...]:
@@ -92,27 +89,35 @@ def escape_name(name: str) -> str:
 
 
 def _form(value: object) -> dict[str, Any] | str:
+    # Without recursion: Python's stack is not as deep as JSON may be.
+    whole: dict[str, Any] = {}
+    pending: list[tuple[dict[str, Any], str, object]] = [(whole, "", value)]
+    while pending:
+        target, name, item = pending.pop()
+        if isinstance(item, dict):
+            members: dict[str, Any] = {}
+            target[name] = members
+            pending.extend((members, escape_name(key), item[key]) for key in sorted(item, reverse=True))
+        elif isinstance(item, list):
+            members = dict(_ARRAY)
+            target[name] = members
+            pending.extend((members, str(index), item[index]) for index in reversed(range(len(item))))
+        else:
+            target[name] = _scalar(item)
+    form: dict[str, Any] | str = whole[""]
+    return form
+
+
+def _scalar(value: object) -> str:
     match value:
         case _Number():
             return _NUMBER + _sortable_number(value)
         case str():
-            return _STRING + _UNSAFE_IN_TEXT.sub(_sortable_character, value)
-        case dict():
-            return {escape_name(name): _form(value[name]) for name in sorted(value)}
-        case list():
-            return _ARRAY | {str(index): _form(item) for index, item in enumerate(value)}
+            return _STRING + _UNSAFE_IN_TEXT.sub(lambda found: _SIGNS[found[0]], value)
         case None:
             return _NULL
         case _:
             return _TRUE if value else _FALSE
-
-
-def _sortable_character(found: re.Match[str]) -> str:
-    """Write what a database refuses so that the order stays: NUL, and halves of surrogate pairs."""
-    point = ord(found[0])
-    if point <= 1:
-        return f"\x01{chr(point + 1)}"
-    return "\ud7ff\x01" if point == 0xD7FF else f"\ud7ff\x02{point:x}"
 
 
 @lru_cache(maxsize=4096)

@@ -195,10 +195,10 @@ class Sync:
 class Synced:
     """What a sync did, by id. Each list is ascending, and no id is in two of them."""
 
-    created_ids: Sequence[str] = ()
-    updated_ids: Sequence[str] = ()
-    unchanged_ids: Sequence[str] = ()
-    deleted_ids: Sequence[str] = ()
+    created_ids: Sequence[str] = field(default_factory=list)
+    updated_ids: Sequence[str] = field(default_factory=list)
+    unchanged_ids: Sequence[str] = field(default_factory=list)
+    deleted_ids: Sequence[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

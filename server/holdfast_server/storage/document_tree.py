@@ -125,6 +125,8 @@ class DocumentTree:
 
         Raises DocumentHasChildren if one has children beside them that are there, unless they may go too.
         """
+        if not roots:
+            return []
         rows: dict[int, Any] = {}
         known: set[int] | None = None
         # Again, for while we waited for a lock another child may have come.
@@ -136,9 +138,8 @@ class DocumentTree:
         if staying and not with_children:
             child = next(row for row in staying if row.parent_key in roots)
             raise DocumentHasChildren(child.parent_collection, child.parent_id)
-        if rows:
-            await self._connection.execute(self._sql.delete, self._keys(rows))
-            await self.settle({row.parent_key for row in rows.values()} - rows.keys())
+        await self._connection.execute(self._sql.delete, self._keys(rows or roots))
+        await self.settle({row.parent_key for row in rows.values()} - rows.keys())
         return list(rows.values())
 
     async def refresh(self, rows: Iterable[Any]) -> dict[int, datetime]:
