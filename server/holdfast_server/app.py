@@ -20,6 +20,7 @@ from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 
 from holdfast.v1 import (
     approval_service_pb2,
+    document_service_pb2,
     history_service_pb2,
     memory_service_pb2,
     plan_service_pb2,
@@ -28,6 +29,7 @@ from holdfast.v1 import (
     task_service_pb2,
 )
 from holdfast.v1.approval_service_pb2_grpc import add_ApprovalServiceServicer_to_server
+from holdfast.v1.document_service_pb2_grpc import add_DocumentServiceServicer_to_server
 from holdfast.v1.history_service_pb2_grpc import add_HistoryServiceServicer_to_server
 from holdfast.v1.memory_service_pb2_grpc import add_MemoryServiceServicer_to_server
 from holdfast.v1.plan_service_pb2_grpc import add_PlanServiceServicer_to_server
@@ -38,6 +40,7 @@ from holdfast_server.config import Settings
 from holdfast_server.logs import configure_logs
 from holdfast_server.rpc.access import Access
 from holdfast_server.rpc.approval_service import ApprovalService
+from holdfast_server.rpc.document_service import DocumentService
 from holdfast_server.rpc.health import Health
 from holdfast_server.rpc.history_service import HistoryService
 from holdfast_server.rpc.interceptor import CallInterceptor
@@ -60,6 +63,7 @@ SERVICES = (
     approval_service_pb2.DESCRIPTOR.services_by_name["ApprovalService"].full_name,
     plan_service_pb2.DESCRIPTOR.services_by_name["PlanService"].full_name,
     memory_service_pb2.DESCRIPTOR.services_by_name["MemoryService"].full_name,
+    document_service_pb2.DESCRIPTOR.services_by_name["DocumentService"].full_name,
 )
 
 logger = logging.getLogger("holdfast.app")
@@ -95,6 +99,7 @@ class Server:
         add_TaskServiceServicer_to_server(TaskService(self._store), self._grpc)
         add_PlanServiceServicer_to_server(PlanService(self._store), self._grpc)
         add_MemoryServiceServicer_to_server(MemoryService(self._store), self._grpc)
+        add_DocumentServiceServicer_to_server(DocumentService(self._store), self._grpc)
         add_RunServiceServicer_to_server(RunService(self._store), self._grpc)
         add_ApprovalServiceServicer_to_server(ApprovalService(self._store), self._grpc)
         add_HealthServicer_to_server(self._health, self._grpc)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, TypeVar
 
 from holdfast.v1 import approval_service_pb2 as approval_pb
+from holdfast.v1 import document_service_pb2 as document_pb
 from holdfast.v1 import history_service_pb2 as history_pb
 from holdfast.v1 import memory_service_pb2 as memory_pb
 from holdfast.v1 import payload_pb2
@@ -28,6 +29,8 @@ ListRequest: TypeAlias = (
     | task_pb.ListTasksRequest
     | plan_pb.ListPlansRequest
     | memory_pb.ListMemoriesRequest
+    | document_pb.ListDocumentsRequest
+    | document_pb.ListCollectionsRequest
 )
 ResponseT = TypeVar(
     "ResponseT",
@@ -39,6 +42,8 @@ ResponseT = TypeVar(
     task_pb.ListTasksResponse,
     plan_pb.ListPlansResponse,
     memory_pb.ListMemoriesResponse,
+    document_pb.ListDocumentsResponse,
+    document_pb.ListCollectionsResponse,
 )
 
 
@@ -63,6 +68,9 @@ APPROVALS = Listing("ListApprovals", (int, int), descending=True)
 PLANS = Listing("ListPlans", (int, int), descending=True)
 MEMORIES = Listing("ListMemories", (int, int), descending=True)
 MATCHES = Listing("SearchMemories", (int, str, int, int), descending=True)
+DOCUMENTS = Listing("ListDocuments", (str, str))
+FOUND_DOCUMENTS = Listing("ListDocuments", (int, int, int))
+COLLECTIONS = Listing("ListCollections", (str,))
 
 _DESCENDING: dict[int, bool] = {
     payload_pb2.SORT_ORDER_ASCENDING: False,
