@@ -15,7 +15,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from holdfast.approval_types import Approval, ApprovalStatus
 from holdfast.client import AsyncClient, connect
+from holdfast.document_types import Document, DocumentDraft, DocumentKey, DocumentMatch, Synced
 from holdfast.errors import (
     Aborted,
     AlreadyExists,
@@ -64,6 +66,9 @@ from holdfast.plan_types import (
     RemoveItem,
     UpdatedItem,
 )
+from holdfast.record_buffer import RecorderStats
+from holdfast.recorder import Recorder
+from holdfast.run_types import Run, RunStatus, RunSummary, TokenUsage
 from holdfast.state_manager import AsyncStateManager
 from holdfast.sync import Client, Pager, Tail, connect_sync
 from holdfast.sync_managers import StateManager, TodoListManager
@@ -84,6 +89,8 @@ __all__ = [
     "Aborted",
     "AlreadyExists",
     "Appended",
+    "Approval",
+    "ApprovalStatus",
     "AsyncClient",
     "AsyncPager",
     "AsyncStateManager",
@@ -94,6 +101,10 @@ __all__ = [
     "Client",
     "Data",
     "DeadlineExceeded",
+    "Document",
+    "DocumentDraft",
+    "DocumentKey",
+    "DocumentMatch",
     "Event",
     "EventKind",
     "EventReceipt",
@@ -124,9 +135,14 @@ __all__ = [
     "PlanStatus",
     "PutItem",
     "Reason",
+    "Recorder",
+    "RecorderStats",
     "RemoveItem",
     "Replaced",
     "ResourceExhausted",
+    "Run",
+    "RunStatus",
+    "RunSummary",
     "SequenceMismatch",
     "Session",
     "SessionStatus",
@@ -134,11 +150,13 @@ __all__ = [
     "StateManager",
     "StateWrite",
     "Step",
+    "Synced",
     "Tail",
     "Text",
     "TodoItem",
     "TodoListManager",
     "TodoListSummary",
+    "TokenUsage",
     "ToolCall",
     "ToolCallResponse",
     "Unauthenticated",

@@ -14,16 +14,22 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import grpc
 
 from holdfast.errors import HoldfastError, from_rpc_error, refused
+from holdfast.v1.approval_service_pb2_grpc import ApprovalServiceStub
+from holdfast.v1.document_service_pb2_grpc import DocumentServiceStub
 from holdfast.v1.history_service_pb2_grpc import HistoryServiceStub
 from holdfast.v1.memory_service_pb2_grpc import MemoryServiceStub
 from holdfast.v1.plan_service_pb2_grpc import PlanServiceStub
+from holdfast.v1.run_service_pb2_grpc import RunServiceStub
 from holdfast.v1.session_service_pb2_grpc import SessionServiceStub
 
 if TYPE_CHECKING:
     from holdfast.tail import AsyncTail
+    from holdfast.v1.approval_service_pb2_grpc import ApprovalServiceAsyncStub
+    from holdfast.v1.document_service_pb2_grpc import DocumentServiceAsyncStub
     from holdfast.v1.history_service_pb2_grpc import HistoryServiceAsyncStub
     from holdfast.v1.memory_service_pb2_grpc import MemoryServiceAsyncStub
     from holdfast.v1.plan_service_pb2_grpc import PlanServiceAsyncStub
+    from holdfast.v1.run_service_pb2_grpc import RunServiceAsyncStub
     from holdfast.v1.session_service_pb2_grpc import SessionServiceAsyncStub
 
 Request = TypeVar("Request")
@@ -98,8 +104,11 @@ class Stubs:
         # At run time one stub class serves both; the Async names exist for type checkers only.
         self.sessions = cast("SessionServiceAsyncStub", SessionServiceStub(channel))
         self.history = cast("HistoryServiceAsyncStub", HistoryServiceStub(channel))
+        self.runs = cast("RunServiceAsyncStub", RunServiceStub(channel))
+        self.approvals = cast("ApprovalServiceAsyncStub", ApprovalServiceStub(channel))
         self.plans = cast("PlanServiceAsyncStub", PlanServiceStub(channel))
         self.memories = cast("MemoryServiceAsyncStub", MemoryServiceStub(channel))
+        self.documents = cast("DocumentServiceAsyncStub", DocumentServiceStub(channel))
 
 
 class Connection:

@@ -7,10 +7,13 @@ from typing import Self
 
 import grpc
 
+from holdfast.approvals import AsyncApprovals
 from holdfast.channel import ChannelOptions, Connection, Stubs
+from holdfast.documents import AsyncDocuments
 from holdfast.history import AsyncHistory
 from holdfast.memories import AsyncMemories
 from holdfast.plans import AsyncPlans
+from holdfast.runs import AsyncRuns
 from holdfast.sessions import AsyncSessions
 from holdfast.states import AsyncStates
 
@@ -28,18 +31,27 @@ class AsyncClient:
     """The versioned state of sessions."""
     history: AsyncHistory
     """What happened in sessions."""
+    runs: AsyncRuns
+    """Runs of agents, and how well they do."""
+    approvals: AsyncApprovals
+    """A person's or agent's yes or no."""
     plans: AsyncPlans
     """To-do lists."""
     memories: AsyncMemories
     """Lessons that outlive a session, and the search for them."""
+    documents: AsyncDocuments
+    """Named, versioned documents in collections."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.sessions = AsyncSessions(connection)
         self.states = AsyncStates(connection)
         self.history = AsyncHistory(connection)
+        self.runs = AsyncRuns(connection)
+        self.approvals = AsyncApprovals(connection)
         self.plans = AsyncPlans(connection)
         self.memories = AsyncMemories(connection)
+        self.documents = AsyncDocuments(connection)
 
     @property
     def channel(self) -> grpc.aio.Channel:

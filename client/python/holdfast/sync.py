@@ -13,13 +13,16 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from types import TracebackType
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
+from holdfast.approvals import AsyncApprovals
 from holdfast.background import background
 from holdfast.client import AsyncClient, connect
+from holdfast.documents import AsyncDocuments
 from holdfast.events import Event
 from holdfast.history import AsyncHistory
 from holdfast.memories import AsyncMemories
 from holdfast.paging import AsyncPager, Page
 from holdfast.plans import AsyncPlans
+from holdfast.runs import AsyncRuns
 from holdfast.sessions import AsyncSessions
 from holdfast.states import AsyncStates
 from holdfast.tail import AsyncTail
@@ -210,6 +213,56 @@ class Memories:
     delete = blocking(AsyncMemories.delete)
 
 
+class Documents:
+    """`client.documents`."""
+
+    def __init__(self, inner: AsyncDocuments) -> None:
+        self._inner = inner
+
+    put = blocking(AsyncDocuments.put)
+    get_or_create = blocking(AsyncDocuments.get_or_create)
+    get = blocking(AsyncDocuments.get)
+    list = paging(AsyncDocuments.list)
+    search = paging(AsyncDocuments.search)
+    delete = blocking(AsyncDocuments.delete)
+    sync = blocking(AsyncDocuments.sync)
+    sync_directory = blocking(AsyncDocuments.sync_directory)
+    collections = paging(AsyncDocuments.collections)
+
+
+class Runs:
+    """`client.runs`."""
+
+    def __init__(self, inner: AsyncRuns) -> None:
+        self._inner = inner
+
+    start = blocking(AsyncRuns.start)
+    get = blocking(AsyncRuns.get)
+    list = paging(AsyncRuns.list)
+    update = blocking(AsyncRuns.update)
+    finish = blocking(AsyncRuns.finish)
+    complete = blocking(AsyncRuns.complete)
+    fail = blocking(AsyncRuns.fail)
+    cancel = blocking(AsyncRuns.cancel)
+    summarize = blocking(AsyncRuns.summarize)
+
+
+class Approvals:
+    """`client.approvals`."""
+
+    def __init__(self, inner: AsyncApprovals) -> None:
+        self._inner = inner
+
+    request = blocking(AsyncApprovals.request)
+    decide = blocking(AsyncApprovals.decide)
+    approve = blocking(AsyncApprovals.approve)
+    reject = blocking(AsyncApprovals.reject)
+    cancel = blocking(AsyncApprovals.cancel)
+    get = blocking(AsyncApprovals.get)
+    list = paging(AsyncApprovals.list)
+    wait = blocking(AsyncApprovals.wait)
+
+
 class Client:
     """A blocking client of one namespace of a Holdfast server, for any number of threads. `connect_sync`
     makes it."""
@@ -220,10 +273,16 @@ class Client:
     """The versioned state of sessions."""
     history: History
     """What happened in sessions."""
+    runs: Runs
+    """Runs of agents, and how well they do."""
+    approvals: Approvals
+    """A person's or agent's yes or no."""
     plans: Plans
     """To-do lists."""
     memories: Memories
     """Lessons that outlive a session, and the search for them."""
+    documents: Documents
+    """Named, versioned documents in collections."""
 
     def __init__(self, inner: AsyncClient) -> None:
         self._inner = inner
@@ -232,8 +291,11 @@ class Client:
         self.sessions = Sessions(inner.sessions)
         self.states = States(inner.states)
         self.history = History(inner.history)
+        self.runs = Runs(inner.runs)
+        self.approvals = Approvals(inner.approvals)
         self.plans = Plans(inner.plans)
         self.memories = Memories(inner.memories)
+        self.documents = Documents(inner.documents)
         background.acquire()
 
     def close(self, grace: float | None = None) -> None:

@@ -14,6 +14,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
+from holdfast.v1 import document_service_pb2_grpc as document_grpc
 from holdfast.v1 import history_service_pb2 as history_pb
 from holdfast.v1 import history_service_pb2_grpc as history_grpc
 from holdfast.v1 import session_service_pb2_grpc as session_grpc
@@ -59,7 +60,7 @@ class Failure:
 UNAVAILABLE = Failure(grpc.StatusCode.UNAVAILABLE)
 HANG = "hang"
 """A step that waits until the call is cancelled."""
-Handler = Callable[[Any], Awaitable[Message]]
+Handler = Callable[[Any], Awaitable["Message | Failure"]]
 Step = Message | Failure | Handler | str | Sequence[Any]
 
 
@@ -108,12 +109,12 @@ class Script:
         return steps.pop(0) if len(steps) > 1 else steps[0]
 
     async def _answer(self, step: Step, request: Message, context: Any) -> Message:
+        if callable(step):
+            step = await step(request)
         if isinstance(step, Failure):
             await _abort(step, context)
         if isinstance(step, Message):
             return step
-        if callable(step):
-            return await step(request)
         assert step == HANG
         await asyncio.Event().wait()
         raise AssertionError("not reached")
@@ -153,6 +154,9 @@ async def start(script: Script, port: int = 0) -> grpc.aio.Server:
     )
     history_grpc.add_HistoryServiceServicer_to_server(
         _servicer(history_grpc.HistoryServiceServicer, script), server
+    )
+    document_grpc.add_DocumentServiceServicer_to_server(
+        _servicer(document_grpc.DocumentServiceServicer, script), server
     )
     script.target = f"127.0.0.1:{server.add_insecure_port(f'127.0.0.1:{port}')}"
     await server.start()

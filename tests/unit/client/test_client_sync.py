@@ -17,6 +17,7 @@ import pytest
 import holdfast
 from holdfast import sync
 from holdfast.background import background
+from holdfast.documents import AsyncDocuments
 from holdfast.history import AsyncHistory
 from holdfast.sessions import AsyncSessions
 from holdfast.states import AsyncStates
@@ -51,6 +52,7 @@ def methods(kind: type) -> dict[str, Any]:
         (AsyncSessions, sync.Sessions),
         (AsyncStates, sync.States),
         (AsyncHistory, sync.History),
+        (AsyncDocuments, sync.Documents),
         (holdfast.AsyncPager, holdfast.Pager),
         (holdfast.AsyncTail, holdfast.Tail),
         (holdfast.AsyncClient, holdfast.Client),
@@ -63,7 +65,12 @@ def test_no_method_is_left_out(original: type, facade: type) -> None:
 
 @pytest.mark.parametrize(
     ("original", "facade"),
-    [(AsyncSessions, sync.Sessions), (AsyncStates, sync.States), (AsyncHistory, sync.History)],
+    [
+        (AsyncSessions, sync.Sessions),
+        (AsyncStates, sync.States),
+        (AsyncHistory, sync.History),
+        (AsyncDocuments, sync.Documents),
+    ],
 )
 def test_signatures_and_docstrings_are_the_originals(original: type, facade: type) -> None:
     ours = methods(facade)
