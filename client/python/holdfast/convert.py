@@ -130,6 +130,11 @@ def to_payload_message(payload: Payload, path: str) -> payload_pb2.Payload:
     return build(f"{path}.", payload_pb2.Payload, data=payload.value, media_type=payload.media_type)
 
 
+def to_optional_payload(value: object, path: str) -> payload_pb2.Payload | None:
+    """The message of any JSON value, bytes, `Json` or `Data`; None for None."""
+    return None if value is None else to_payload_message(to_payload(value, path), path)
+
+
 def from_payload_message(message: payload_pb2.Payload) -> Payload:
     if message.WhichOneof("body") == "data":
         return Data(message.data, message.media_type)

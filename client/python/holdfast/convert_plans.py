@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from holdfast.convert import from_payload_message, lookup, to_payload_message
+from holdfast.convert import from_payload_message, lookup, to_optional_payload
 from holdfast.errors import refused
 from holdfast.plan_types import (
     MoveItem,
@@ -18,9 +18,8 @@ from holdfast.plan_types import (
     PutItem,
     RemoveItem,
 )
-from holdfast.v1 import payload_pb2
 from holdfast.v1 import plan_service_pb2 as pb
-from holdfast.values import build, from_struct, from_timestamp, to_payload, to_struct
+from holdfast.values import build, from_struct, from_timestamp, to_struct
 
 _STATUSES = {status: pb.PlanStatus.Value(f"PLAN_STATUS_{status.name}") for status in PlanStatus}
 _STATUSES_BACK = {number: status for status, number in _STATUSES.items()}
@@ -38,11 +37,6 @@ def to_item_status(status: PlanItemStatus, path: str = "status") -> pb.PlanItemS
     return lookup(_ITEM_STATUSES, status, path)
 
 
-def to_result(value: object, path: str) -> payload_pb2.Payload | None:
-    """The message of a result; None where there is none."""
-    return None if value is None else to_payload_message(to_payload(value, path), path)
-
-
 def to_items(items: Iterable[NewPlanItem | str], path: str = "items") -> list[pb.PlanItem]:
     return [to_item(item, f"{path}[{index}].") for index, item in enumerate(items)]
 
@@ -58,7 +52,7 @@ def to_item(item: NewPlanItem | str, path: str) -> pb.PlanItem:
         acceptance_criteria=texts(item.acceptance_criteria, f"{path}acceptance_criteria"),
         depends_on=texts(item.depends_on, f"{path}depends_on"),
         status=to_item_status(item.status, f"{path}status"),
-        result=to_result(item.result, f"{path}result"),
+        result=to_optional_payload(item.result, f"{path}result"),
         metadata=to_struct(item.metadata, f"{path}metadata"),
     )
 

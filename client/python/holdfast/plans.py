@@ -8,7 +8,7 @@ from datetime import datetime
 from google.protobuf import field_mask_pb2
 
 from holdfast.channel import Connection
-from holdfast.convert import new_id, to_order
+from holdfast.convert import new_id, to_optional_payload, to_order
 from holdfast.convert_plans import (
     from_item,
     from_plan,
@@ -18,7 +18,6 @@ from holdfast.convert_plans import (
     to_item_status,
     to_items,
     to_plan_status,
-    to_result,
 )
 from holdfast.errors import refused
 from holdfast.paging import AsyncPager, Page
@@ -238,7 +237,7 @@ class AsyncPlans:
             acceptance_criteria=criteria,
             depends_on=before,
             status=pb.PLAN_ITEM_STATUS_UNSPECIFIED if status is None else to_item_status(status),
-            result=to_result(result, "result"),
+            result=to_optional_payload(result, "result"),
             metadata=to_struct(metadata),
         )
         request = build(

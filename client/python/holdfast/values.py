@@ -26,7 +26,7 @@ _STR = {str}  # what the types of an object's keys almost always are
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
-def build(path: str, kind: Callable[P, M], *args: P.args, **fields: P.kwargs) -> M:
+def build(path: str, kind: Callable[P, M], /, *args: P.args, **fields: P.kwargs) -> M:
     """`kind(**fields)`, a protobuf message; what protobuf refuses is named with `path` before the field."""
     try:
         return kind(*args, **fields)
