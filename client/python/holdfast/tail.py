@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections import deque
 from collections.abc import AsyncIterator
 from types import TracebackType
@@ -11,14 +10,12 @@ from typing import Self
 
 import grpc
 
+from holdfast.backoff import backoff
 from holdfast.channel import Connection
 from holdfast.convert_events import to_event
 from holdfast.errors import HoldfastError, Unavailable, from_rpc_error
 from holdfast.events import Event
 from holdfast.v1 import history_service_pb2 as pb
-
-_FIRST_BACKOFF = 0.1
-_LAST_BACKOFF = 5.0
 
 
 class AsyncTail:
@@ -143,9 +140,7 @@ class AsyncTail:
         now = asyncio.get_running_loop().time()
         if self._failures == 0:
             self._lost_at = now
-        delay = min(_LAST_BACKOFF, _FIRST_BACKOFF * 2**self._failures) * random.uniform(0.5, 1)  # noqa: S311
-        if lost.retry_delay is not None:
-            delay = max(delay, lost.retry_delay.total_seconds())
+        delay = backoff(self._failures, lost)
         limit = self._give_up_after
         if limit is None and not self._begun:
             limit = self._connection.timeout
