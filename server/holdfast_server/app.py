@@ -66,6 +66,19 @@ SERVICES = (
     document_service_pb2.DESCRIPTOR.services_by_name["DocumentService"].full_name,
 )
 
+GRPC_OPTIONS = {
+    "grpc.max_send_message_length": -1,
+    # A second server on the port would silently get half of the calls.
+    "grpc.so_reuseport": 0,
+    # Tails may be quiet for long: let clients look after their connections, and look after ours. By default
+    # a client that pings more often than every 5 minutes is thrown out.
+    "grpc.keepalive_permit_without_calls": 1,
+    "grpc.http2.min_ping_interval_without_data_ms": 5_000,
+    "grpc.keepalive_time_ms": 60_000,
+    "grpc.keepalive_timeout_ms": 20_000,
+}
+"""What gRPC is told, apart from what the settings say."""
+
 logger = logging.getLogger("holdfast.app")
 
 
@@ -213,17 +226,7 @@ def _make_grpc_server(settings: Settings, metrics: Metrics | None) -> grpc.aio.S
     access = Access((token.token.get_secret_value(), token.namespaces) for token in settings.tokens)
     return grpc.aio.server(
         interceptors=[CallInterceptor(access, metrics)],
-        options=[
-            ("grpc.max_receive_message_length", settings.max_request_bytes),
-            ("grpc.max_send_message_length", -1),
-            # A second server on the port would silently get half of the calls.
-            ("grpc.so_reuseport", 0),
-            # Tails may be quiet for long: let clients look after their connections, and look after ours.
-            ("grpc.keepalive_permit_without_calls", 1),
-            ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
-            ("grpc.keepalive_time_ms", 60_000),
-            ("grpc.keepalive_timeout_ms", 20_000),
-        ],
+        options=[("grpc.max_receive_message_length", settings.max_request_bytes), *GRPC_OPTIONS.items()],
     )
 
 
