@@ -122,6 +122,34 @@ async def server(database_url: str, tmp_path: Path) -> AsyncIterator[ServerProce
         await server.kill()
 
 
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def shared_server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServerProcess]:
+    """A server for all tests of a file, on each engine in turn. At the end its log must show no bug.
+
+    Starting one takes longer than most tests. It has metrics. Tests keep apart by sessions or namespaces of
+    their own.
+    """
+    directory = tmp_path_factory.mktemp("server")
+    with asyncio.Runner() as runner:
+        stack = AsyncExitStack()
+        if request.param == "sqlite":
+            url = runner.run(request.getfixturevalue("sqlite").fresh(directory))
+        else:
+            url = runner.run(stack.enter_async_context(request.getfixturevalue("postgres").fresh()))
+        server = ServerProcess(directory, url, environment={"HOLDFAST_METRICS_PORT": "0"})
+        stack.push_async_callback(server.kill)
+        try:
+            runner.run(server.start())
+            yield server
+            assert runner.run(server.stop()) == 0
+            assert "Traceback" not in server.log, server.log
+            assert '"level": "error"' not in server.log, server.log
+        finally:
+            runner.run(stack.aclose())
+
+
 @pytest.fixture
 async def two_servers(
     postgres_url: str, tmp_path: Path
