@@ -14,9 +14,11 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
+from holdfast.v1 import approval_service_pb2_grpc as approval_grpc
 from holdfast.v1 import document_service_pb2_grpc as document_grpc
 from holdfast.v1 import history_service_pb2 as history_pb
 from holdfast.v1 import history_service_pb2_grpc as history_grpc
+from holdfast.v1 import run_service_pb2_grpc as run_grpc
 from holdfast.v1 import session_service_pb2_grpc as session_grpc
 
 
@@ -157,6 +159,10 @@ async def start(script: Script, port: int = 0) -> grpc.aio.Server:
     )
     document_grpc.add_DocumentServiceServicer_to_server(
         _servicer(document_grpc.DocumentServiceServicer, script), server
+    )
+    run_grpc.add_RunServiceServicer_to_server(_servicer(run_grpc.RunServiceServicer, script), server)
+    approval_grpc.add_ApprovalServiceServicer_to_server(
+        _servicer(approval_grpc.ApprovalServiceServicer, script), server
     )
     script.target = f"127.0.0.1:{server.add_insecure_port(f'127.0.0.1:{port}')}"
     await server.start()

@@ -16,9 +16,11 @@ import pytest
 
 import holdfast
 from holdfast import sync
+from holdfast.approvals import AsyncApprovals
 from holdfast.background import background
 from holdfast.documents import AsyncDocuments
 from holdfast.history import AsyncHistory
+from holdfast.runs import AsyncRuns
 from holdfast.sessions import AsyncSessions
 from holdfast.states import AsyncStates
 from holdfast.v1 import session_service_pb2 as pb
@@ -52,6 +54,8 @@ def methods(kind: type) -> dict[str, Any]:
         (AsyncSessions, sync.Sessions),
         (AsyncStates, sync.States),
         (AsyncHistory, sync.History),
+        (AsyncRuns, sync.Runs),
+        (AsyncApprovals, sync.Approvals),
         (AsyncDocuments, sync.Documents),
         (holdfast.AsyncPager, holdfast.Pager),
         (holdfast.AsyncTail, holdfast.Tail),
@@ -69,6 +73,8 @@ def test_no_method_is_left_out(original: type, facade: type) -> None:
         (AsyncSessions, sync.Sessions),
         (AsyncStates, sync.States),
         (AsyncHistory, sync.History),
+        (AsyncRuns, sync.Runs),
+        (AsyncApprovals, sync.Approvals),
         (AsyncDocuments, sync.Documents),
     ],
 )
