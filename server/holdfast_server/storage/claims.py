@@ -6,8 +6,10 @@ import asyncio
 import contextlib
 import json
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from datetime import timedelta
+from typing import Any
+from weakref import WeakValueDictionary
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -27,10 +29,7 @@ from holdfast_server.storage.schema import tasks
 from holdfast_server.storage.signals import Signals, task_topic
 from holdfast_server.storage.statements import Statements
 from holdfast_server.storage.task_changes import TaskChanges, read_clock, require
-from holdfast_server.storage.task_rows import HAS_LAPSED, IS_SPENT, NOW, task_of
-
-# Many wait for one task, and all wake when it comes: most of them need a look only, a few at a time.
-_PARALLEL = 4
+from holdfast_server.storage.task_rows import IS_SPENT, NOW, has_lapsed, task_of
 
 
 class _NothingThere(Exception):
@@ -67,24 +66,40 @@ class Claims:
         self._poll_interval = options.poll_interval
         self._max_waiting = options.max_waiting
         self._waiting = 0
-        self._room = asyncio.Semaphore(_PARALLEL)
+        # Of those who wait for the same only the first one looks, and then the next: they would all wake
+        # for one task.
+        self._places: WeakValueDictionary[tuple[Hashable, ...], asyncio.Lock] = WeakValueDictionary()
 
     async def claim(self, namespace: str, wanted: Claim, wait: timedelta, request_id: str) -> Lease | None:
         """See TaskStore."""
         lease = await self._claim_now(namespace, wanted, request_id)
         if lease is not None or not wait:
             return lease
+        until = asyncio.get_running_loop().time() + wait.total_seconds()
+        with self._counted():
+            place = self._places.setdefault((namespace, *_choice(wanted)), asyncio.Lock())
+            try:
+                async with asyncio.timeout_at(until):
+                    await place.acquire()
+            except TimeoutError:
+                return None
+            try:
+                return await self._look_out(namespace, wanted, request_id, until)
+            finally:
+                place.release()
+
+    async def _look_out(self, namespace: str, wanted: Claim, request_id: str, until: float) -> Lease | None:
+        """Claim a task as soon as it is there; None: there was none until then."""
         topics = [task_topic(namespace, kind) for kind in wanted.kinds or ("",)]
-        clock = asyncio.get_running_loop().time
-        until = clock() + wait.total_seconds()
-        with self._counted(), self._signals.watch(*topics) as watch:
+        with self._signals.watch(*topics) as watch:
             while True:
                 watch.clear()
                 self._signals.check_open()
+                lease = None
                 # Only who sees a task writes, for to find none takes a transaction that is undone.
                 if await self._is_there(namespace, wanted):
                     lease = await self._claim_now(namespace, wanted, request_id)
-                left = until - clock()
+                left = until - asyncio.get_running_loop().time()
                 if lease is not None or left <= 0:
                     return lease
                 await watch.wait(min(left, self._poll_interval))
@@ -100,28 +115,22 @@ class Claims:
             self._waiting -= 1
 
     async def _is_there(self, namespace: str, wanted: Claim) -> bool:
-        async with self._room:
-
-            async def work(connection: AsyncConnection) -> bool:
-                now = await read_clock(connection, self._sql.dialect)
-                query = claimable(self._sql.dialect, namespace, wanted).with_only_columns(tasks.c.key)
-                return (await connection.execute(query, {"now": now})).first() is not None
-
-            return await self._database.read(work)
+        query = claimable(self._sql.dialect, namespace, wanted).with_only_columns(tasks.c.key)
+        found = await self._database.read(lambda connection: connection.execute(query))
+        return found.first() is not None
 
     async def _claim_now(self, namespace: str, wanted: Claim, request_id: str) -> Lease | None:
         """Claim a task that is there, or return None. Raises TaskNotFound."""
         session_id = ""
-        async with self._room:
-            while True:
-                try:
-                    return await self._attempt(namespace, wanted, request_id, session_id)
-                except _SessionBusy as busy:
-                    session_id = busy.session_id
-                except _NothingThere:
-                    if not session_id:
-                        return None
-                    session_id = ""
+        while True:
+            try:
+                return await self._attempt(namespace, wanted, request_id, session_id)
+            except _SessionBusy as busy:
+                session_id = busy.session_id
+            except _NothingThere:
+                if not session_id:
+                    return None
+                session_id = ""
 
     async def _attempt(self, namespace: str, wanted: Claim, request_id: str, session_id: str) -> Lease:
         """Claim a task in one transaction. With `session_id`, one of that session, which is waited for.
@@ -139,16 +148,15 @@ class Claims:
             batch = Batch(connection, self._sql, self._versions_kept)
             if session_id:
                 await batch.lock([(namespace, session_id)])
-            now = await read_clock(connection, self._sql.dialect)
             query = claimable(self._sql.dialect, namespace, wanted).with_for_update(
-                key_share=True, skip_locked=True
+                key_share=True, skip_locked=True, of=tasks
             )
             if session_id:
                 query = query.where(tasks.c.session_id == session_id)
-            row = (await connection.execute(query, {"now": now})).first()
+            row = (await connection.execute(query)).first()
             if row is None:
                 if wanted.task_id:
-                    await require(connection, namespace, wanted.task_id)
+                    await require(connection, self._sql.dialect, namespace, wanted.task_id)
                 raise _NothingThere
             if row.session_id and not session_id:
                 await batch.try_lock([(namespace, row.session_id)])
@@ -157,7 +165,7 @@ class Claims:
             changes = TaskChanges(connection, batch, namespace, self._sql.dialect)
             token = secrets.token_urlsafe(24)
             task = await changes.change(
-                row, now, lambda task: wanted.apply(task, token, now), wanted.worker_id
+                row, row.now, lambda task: wanted.apply(task, token, row.now), wanted.worker_id
             )
             await changes.write()
             kept = dump_json({"task_id": task.task_id, "token": token})
@@ -171,8 +179,8 @@ class Claims:
 
     async def _repeated(self, connection: AsyncConnection, namespace: str, known: str) -> Lease:
         kept = json.loads(known)
-        row = await require(connection, namespace, kept["task_id"])
-        return Lease(task_of(row).at(await read_clock(connection, self._sql.dialect)), kept["token"])
+        row = await require(connection, self._sql.dialect, namespace, kept["task_id"])
+        return Lease(task_of(row).at(row.now), kept["token"])
 
     async def requeue(self, limit: int, *conditions: sa.ColumnElement[bool]) -> int:
         """See TaskStore.requeue_lapsed. `conditions` choose among the leases whose first end has passed."""
@@ -213,12 +221,13 @@ class Claims:
         await self.requeue(1, tasks.c.namespace == namespace, tasks.c.id == task_id)
 
 
-def claimable(dialect: Dialect, namespace: str, wanted: Claim) -> sa.Select[tuple[object, ...]]:
-    """Select the task to claim as of NOW. One whose last attempt has lapsed has failed, and is none."""
+def claimable(dialect: Dialect, namespace: str, wanted: Claim) -> sa.Select[Any]:
+    """Select the task to claim, and the time. One whose last attempt has lapsed has failed, and is none."""
+    now = dialect.clock()
     conditions = [
         tasks.c.namespace == namespace,
-        tasks.c.claim_time <= NOW,
-        sa.or_(tasks.c.status == TaskStatus.PENDING, sa.and_(HAS_LAPSED, ~IS_SPENT)),
+        tasks.c.claim_time <= now,
+        sa.or_(tasks.c.status == TaskStatus.PENDING, sa.and_(has_lapsed(now), ~IS_SPENT)),
     ]
     if wanted.kinds:
         conditions.append(tasks.c.kind.in_(sorted(set(wanted.kinds))))
@@ -231,4 +240,10 @@ def claimable(dialect: Dialect, namespace: str, wanted: Claim) -> sa.Select[tupl
     if wanted.task_id:
         conditions.append(tasks.c.id == wanted.task_id)
     order = (tasks.c.priority.desc(), tasks.c.create_time, tasks.c.key)
-    return sa.select(tasks).where(*conditions).order_by(*order).limit(1)
+    return sa.select(tasks, now.label("now")).where(*conditions).order_by(*order).limit(1)
+
+
+def _choice(wanted: Claim) -> tuple[Hashable, ...]:
+    """Return what two claims have in common that choose among the same tasks."""
+    ids = (wanted.role, wanted.session_id, wanted.task_id)
+    return (frozenset(wanted.kinds), frozenset(wanted.labels.items()), *ids)

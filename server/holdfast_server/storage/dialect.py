@@ -20,6 +20,7 @@ from sqlalchemy.types import TypeEngine
 from holdfast_server.domain.values import JsonScalar, dump_json
 from holdfast_server.storage.columns import Micros
 from holdfast_server.storage.schema.base import singular
+from holdfast_server.storage.words import PostgresWordSearch, SqliteWordSearch, WordSearch
 
 _SQLITE_UNAVAILABLE = {
     sqlite3.SQLITE_BUSY,
@@ -98,12 +99,16 @@ class Dialect(Protocol):
         """Return the first segments of a path whose segments are joined by `/`."""
         ...
 
+    def word_search(self, table: str) -> WordSearch:
+        """Return the search for words in the full-text index that has this name."""
+        ...
+
     async def lock_name(self, connection: AsyncConnection, name: str) -> None:
         """Wait until no other transaction holds the name, and hold it until this one ends."""
         ...
 
     def clock(self) -> sa.ColumnElement[datetime]:
-        """Return the time now, by a clock that all servers of a database share."""
+        """Return the time of the statement, by a clock that all servers of a database share."""
         ...
 
     def is_unavailable(self, error: BaseException | None) -> bool:
@@ -208,13 +213,17 @@ class PostgresDialect:
         segments = sa.func.string_to_array(path, "/", type_=postgresql.ARRAY(sa.Text))
         return sa.func.array_to_string(segments[1:count], "/", type_=sa.Text())
 
+    def word_search(self, table: str) -> PostgresWordSearch:
+        """tsvector and GIN."""
+        return PostgresWordSearch(table)
+
     async def lock_name(self, connection: AsyncConnection, name: str) -> None:
         """An advisory lock, on a number made of the name."""
         await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(name, 0))))
 
     def clock(self) -> sa.ColumnElement[datetime]:
-        """Not now(), which stands still during a transaction, also while that waits for a lock."""
-        return sa.func.clock_timestamp(type_=Micros)
+        """Not now(), which is the transaction's: time goes on while that waits for a lock."""
+        return sa.func.statement_timestamp(type_=Micros)
 
     def is_unavailable(self, error: BaseException | None) -> bool:
         """Lost or refused connections, a server that starts, stops, is full or only reads."""
@@ -344,6 +353,10 @@ class SqliteDialect:
         each = sa.func.json_each("[" + segments + "]").table_valued("key", "value")
         first = sa.select(each.c.value).where(each.c.key < count).order_by(each.c.key).subquery()
         return sa.select(sa.func.group_concat(first.c.value, "/", type_=sa.Text())).scalar_subquery()
+
+    def word_search(self, table: str) -> SqliteWordSearch:
+        """FTS5."""
+        return SqliteWordSearch(table)
 
     async def lock_name(self, connection: AsyncConnection, name: str) -> None:
         """Nothing to do: there is one writer."""

@@ -22,8 +22,8 @@ from holdfast_server.storage.task_rows import changing_values, task_of
 class TaskChanges:
     """The changes of one transaction to its tasks.
 
-    A session's task is changed under the session's lock, which is taken first. Times are the database's
-    and read once the locks are held: a lease counts from when it was given, not from when it was asked for.
+    A session's task is changed under the session's lock, which is taken first. The time is read with the
+    task, after that lock: a lease counts from when it was given, not from when it was asked for.
     """
 
     def __init__(self, connection: AsyncConnection, batch: Batch, namespace: str, dialect: Dialect) -> None:
@@ -36,11 +36,12 @@ class TaskChanges:
 
     async def lock(self, task_id: str) -> tuple[Any, datetime]:
         """Lock a task, and its session before, and return the row and the time. Raises TaskNotFound."""
-        row = await require(self._connection, self.namespace, task_id)
-        if row.session_id:
-            await self.batch.lock([(self.namespace, row.session_id)])
-        row = await require(self._connection, self.namespace, task_id, for_update=True)
-        return row, await read_clock(self._connection, self._dialect)
+        named = sa.and_(tasks.c.namespace == self.namespace, tasks.c.id == task_id)
+        session_id = await self._connection.scalar(sa.select(tasks.c.session_id).where(named))
+        if session_id:
+            await self.batch.lock([(self.namespace, session_id)])
+        row = await require(self._connection, self._dialect, self.namespace, task_id, for_update=True)
+        return row, row.now
 
     async def change(self, row: Any, now: datetime, plan: Callable[[Task], Task], actor: str = "") -> Task:
         """Write what `plan` makes of a locked task, after what its lapsed lease has made of it."""
@@ -77,17 +78,24 @@ async def read_clock(connection: AsyncConnection, dialect: Dialect) -> datetime:
     return now
 
 
+def with_time(dialect: Dialect) -> sa.Select[Any]:
+    """Select tasks, and the time as `now`."""
+    return sa.select(tasks, dialect.clock().label("now"))
+
+
 async def find(connection: AsyncConnection, *conditions: sa.ColumnElement[bool]) -> Any:
     """Return the row of a task, or None."""
     return (await connection.execute(sa.select(tasks).where(*conditions))).first()
 
 
 async def require(
-    connection: AsyncConnection, namespace: str, task_id: str, *, for_update: bool = False
+    connection: AsyncConnection, dialect: Dialect, namespace: str, task_id: str, *, for_update: bool = False
 ) -> Any:
-    """Return the row of a task. Raises TaskNotFound."""
-    query = sa.select(tasks).where(tasks.c.namespace == namespace, tasks.c.id == task_id)
-    row = (await connection.execute(query.with_for_update() if for_update else query)).first()
+    """Return the row of a task, and the time as `now`. Raises TaskNotFound."""
+    query = with_time(dialect).where(tasks.c.namespace == namespace, tasks.c.id == task_id)
+    if for_update:
+        query = query.with_for_update(of=tasks)
+    row = (await connection.execute(query)).first()
     if row is None:
         raise TaskNotFound(task_id)
     return row

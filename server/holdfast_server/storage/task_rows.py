@@ -19,10 +19,14 @@ from holdfast_server.storage.rows import OVERHEAD, searchable_size
 from holdfast_server.storage.schema import tasks
 
 NOW = sa.bindparam("now", type_=Micros)
-"""The database's time: what has lapsed is told by it."""
+"""The database's time, where it was read before: what has lapsed is told by it."""
 
-HAS_LAPSED = tasks.c.lease_expire_time <= NOW
 IS_SPENT = tasks.c.attempts >= tasks.c.max_attempts
+
+
+def has_lapsed(now: sa.ColumnElement[datetime]) -> sa.ColumnElement[bool]:
+    """Whether a task's lease has lapsed at a time; NULL without a lease."""
+    return tasks.c.lease_expire_time <= now
 
 
 def fixed_values(draft: TaskDraft) -> dict[str, Any]:
@@ -186,12 +190,12 @@ def task_conditions(dialect: Dialect, namespace: str, where: TaskFilter) -> Sequ
 
 def _has_status(wanted: set[TaskStatus]) -> sa.ColumnElement[bool]:
     """Whether a task has one of the statuses: the written one, or the one that its lapsed lease leads to."""
-    running = TaskStatus.RUNNING
+    running, lapsed = TaskStatus.RUNNING, has_lapsed(NOW)
     written = sorted(wanted - {running})
     became = {
-        running: sa.or_(tasks.c.lease_expire_time.is_(None), ~HAS_LAPSED),
-        TaskStatus.PENDING: sa.and_(HAS_LAPSED, ~IS_SPENT),
-        TaskStatus.FAILED: sa.and_(HAS_LAPSED, IS_SPENT),
+        running: sa.or_(tasks.c.lease_expire_time.is_(None), ~lapsed),
+        TaskStatus.PENDING: sa.and_(lapsed, ~IS_SPENT),
+        TaskStatus.FAILED: sa.and_(lapsed, IS_SPENT),
     }
     fitting = [condition for status, condition in became.items() if status in wanted]
     if not fitting:

@@ -160,8 +160,8 @@ class SqlTasks:
         """See TaskStore."""
 
         async def work(connection: AsyncConnection) -> Task:
-            row = await require(connection, namespace, task_id)
-            return task_of(row).at(await read_clock(connection, self._sql.dialect))
+            row = await require(connection, self._sql.dialect, namespace, task_id)
+            return task_of(row).at(row.now)
 
         return await self._database.read(work)
 
@@ -235,7 +235,9 @@ class SqlTasks:
             now = await read_clock(connection, self._sql.dialect)
             until = now + lease_duration
             # The claim's time is in an index: it is written only if the lease is to end before that.
-            earlier = sa.case((tasks.c.claim_time > until, sa.literal(until, Micros)), else_=tasks.c.claim_time)
+            earlier = sa.case(
+                (tasks.c.claim_time > until, sa.literal(until, Micros)), else_=tasks.c.claim_time
+            )
             extend = (
                 tasks.update()
                 .where(
@@ -247,7 +249,7 @@ class SqlTasks:
                 .values(lease_expire_time=until, claim_time=earlier)
             )
             if not (await connection.execute(extend)).rowcount:
-                await require(connection, namespace, task_id)
+                await require(connection, self._sql.dialect, namespace, task_id)
                 raise LeaseNotHeld(task_id)
             return until
 
@@ -287,8 +289,8 @@ class SqlTasks:
         """See TaskStore."""
 
         async def work(connection: AsyncConnection) -> None:
-            row = await require(connection, namespace, task_id, for_update=True)
-            check_version(task_of(row).at(await read_clock(connection, self._sql.dialect)), expected_version)
+            row = await require(connection, self._sql.dialect, namespace, task_id, for_update=True)
+            check_version(task_of(row).at(row.now), expected_version)
             await connection.execute(tasks.delete().where(tasks.c.key == row.key))
 
         await self._database.write(work)
