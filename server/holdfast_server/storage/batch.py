@@ -7,7 +7,7 @@ lock the sessions, look up what the requests expect, plan in memory, write with 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -182,14 +182,11 @@ class Batch:
         return Appended(receipts, session.last_sequence)
 
     def _append_one(self, session: LockedSession, event: Event) -> EventReceipt:
-        if not event.event_id:
-            event = replace(event, event_id=new_id())
         session.last_sequence += 1
-        receipt = EventReceipt(event.event_id, session.last_sequence, self.now)
-        self._event_rows.append(
-            rows.event_row(session.key, session.namespace, receipt.sequence, event, self.now)
-        )
-        self._events[session.key, event.event_id] = (event, receipt)
+        receipt = EventReceipt(event.event_id or new_id(), session.last_sequence, self.now)
+        self._event_rows.append(rows.event_row(session.key, session.namespace, receipt, event))
+        if event.event_id:
+            self._events[session.key, event.event_id] = (event, receipt)
         self._touched[session.key] = session
         self.topics.add(session_topic(session.key))
         return receipt

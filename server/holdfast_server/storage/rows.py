@@ -127,17 +127,17 @@ def _part_size(part: Part) -> int:
             return len(part.json)
 
 
-def event_row(key: int, namespace: str, sequence: int, event: Event, now: datetime) -> tuple[Any, ...]:
+def event_row(key: int, namespace: str, receipt: EventReceipt, event: Event) -> tuple[Any, ...]:
     """Return an event as a row: the columns of `events`, in order."""
     body, data, media_type = bodies.encode(event.body)
-    ids = (event.event_id, event.type, event.actor, event.run_id, event.task_id, event.trace_id)
-    size = OVERHEAD + sum(map(utf8_size, ids)) + searchable_size(event.labels)
+    ids = receipt.event_id + event.type + event.actor + event.run_id + event.task_id + event.trace_id
+    size = OVERHEAD + utf8_size(ids) + searchable_size(event.labels)
     size += (utf8_size(body) if body else 0) + (len(data) if data else 0)
     return (
         key,
-        sequence,
+        receipt.sequence,
         namespace,
-        event.event_id,
+        receipt.event_id,
         event.type,
         event.actor or None,
         event.run_id or None,
@@ -149,8 +149,8 @@ def event_row(key: int, namespace: str, sequence: int, event: Event, now: dateti
         media_type,
         event.labels,
         size,
-        event.event_time or now,
-        now,
+        event.event_time or receipt.create_time,
+        receipt.create_time,
     )
 
 
