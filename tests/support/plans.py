@@ -25,7 +25,8 @@ class Statements:
         engine = self._database._readers.sync_engine
 
         def note(connection: Any, cursor: Any, statement: str, parameters: Any, *rest: Any) -> None:
-            if statement.lstrip().startswith(("SELECT", "WITH")):
+            # An announcement may come in between at any time.
+            if statement.lstrip().startswith(("SELECT", "WITH")) and "pg_notify" not in statement:
                 self._seen.append((statement, parameters))
 
         sa.event.listen(engine, "before_cursor_execute", note)
