@@ -9,7 +9,9 @@ from typing import Annotated
 
 import typer
 
+from holdfast_server.cli.approvals import approvals, approve, reject
 from holdfast_server.cli.doctor import doctor
+from holdfast_server.cli.documents import documents
 from holdfast_server.cli.exporting import export
 from holdfast_server.cli.health import health
 from holdfast_server.cli.history import history, tail
@@ -18,11 +20,14 @@ from holdfast_server.cli.janitor import janitor
 from holdfast_server.cli.memories import memories
 from holdfast_server.cli.migrate import migrate
 from holdfast_server.cli.plans import plans
+from holdfast_server.cli.runs import runs
 from holdfast_server.cli.serve import serve
 from holdfast_server.cli.sessions import sessions
+from holdfast_server.cli.syncing import sync
 
 _RUN = "Run the server"
 _LOOK = "Look at what is kept"
+_DECIDE = "Decide"
 _MOVE = "Bring in and take out"
 
 app = typer.Typer(
@@ -36,8 +41,9 @@ app = typer.Typer(
 )
 for _panel, _commands in (
     (_RUN, (serve, migrate, janitor, doctor, health)),
-    (_LOOK, (sessions, history, tail, plans, memories)),
-    (_MOVE, (export,)),
+    (_LOOK, (sessions, history, tail, runs, plans, memories, documents)),
+    (_DECIDE, (approvals, approve, reject)),
+    (_MOVE, (export, sync)),
 ):
     for _command in _commands:
         app.command(rich_help_panel=_panel)(_command)

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import fields
+from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 from typing import Any
 
 from holdfast import (
+    Approval,
     Blob,
     Data,
+    Document,
+    DocumentMatch,
     Event,
     Json,
     Memory,
@@ -25,9 +28,13 @@ from holdfast import (
     Plan,
     PlanItem,
     PlanProgress,
+    Run,
+    RunSummary,
     Session,
     Step,
+    Synced,
     Text,
+    TokenUsage,
     ToolCall,
     ToolCallResponse,
 )
@@ -102,6 +109,79 @@ def event(it: Event) -> dict[str, Any]:
     return described
 
 
+def run(it: Run) -> dict[str, Any]:
+    """A run with all its fields."""
+    return {
+        "run_id": it.run_id,
+        "session_id": it.session_id,
+        "parent_run_id": it.parent_run_id,
+        "task_id": it.task_id,
+        "agent_id": it.agent_id,
+        "kind": it.kind,
+        "status": it.status.value,
+        "input": None if it.input is None else _payload(it.input),
+        "output": None if it.output is None else _payload(it.output),
+        "error": it.error,
+        "usage": usage(it.usage),
+        "labels": dict(it.labels),
+        "metadata": plain_numbers(dict(it.metadata)),
+        "trace_id": it.trace_id,
+        "start_time": _time(it.start_time),
+        "end_time": _time(it.end_time),
+        "version": it.version,
+        "create_time": _time(it.create_time),
+        "update_time": _time(it.update_time),
+    }
+
+
+def run_summary(it: RunSummary) -> dict[str, Any]:
+    """The figures of a group of runs."""
+    p50, p95 = it.p50_duration, it.p95_duration
+    return {
+        "agent_id": it.agent_id,
+        "kind": it.kind,
+        "status": None if it.status is None else it.status.value,
+        "bucket_time": _time(it.bucket_time),
+        "run_count": it.run_count,
+        "completed_count": it.completed_count,
+        "failed_count": it.failed_count,
+        "cancelled_count": it.cancelled_count,
+        "success_rate": it.success_rate,
+        "p50_seconds": None if p50 is None else p50.total_seconds(),
+        "p95_seconds": None if p95 is None else p95.total_seconds(),
+        "usage": usage(it.usage),
+    }
+
+
+def usage(it: TokenUsage) -> dict[str, int]:
+    """Tokens, by name."""
+    return asdict(it)
+
+
+def approval(it: Approval) -> dict[str, Any]:
+    """An approval with all its fields."""
+    return {
+        "approval_id": it.approval_id,
+        "session_id": it.session_id,
+        "task_id": it.task_id,
+        "run_id": it.run_id,
+        "status": it.status.value,
+        "title": it.title,
+        "payload": None if it.payload is None else _payload(it.payload),
+        "requested_by": it.requested_by,
+        "approver": it.approver,
+        "labels": dict(it.labels),
+        "trace_id": it.trace_id,
+        "ttl_seconds": it.ttl.total_seconds() if it.ttl else None,
+        "decided_by": it.decided_by,
+        "reason": it.reason,
+        "response": None if it.response is None else _payload(it.response),
+        "create_time": _time(it.create_time),
+        "expire_time": _time(it.expire_time),
+        "end_time": _time(it.end_time),
+    }
+
+
 def plan(it: Plan) -> dict[str, Any]:
     """A plan with all its fields and items."""
     return {
@@ -163,6 +243,33 @@ def memory(it: Memory) -> dict[str, Any]:
 def match(it: MemoryMatch) -> dict[str, Any]:
     """A memory that was found, and its score."""
     return {"memory": memory(it.memory), "score": it.score}
+
+
+def document(it: Document) -> dict[str, Any]:
+    """A document with all its fields, and its content where it was not left out."""
+    return {
+        "collection": it.collection,
+        "document_id": it.document_id,
+        "content": None if it.payload is None else _payload(it.payload),
+        "parent": None if it.parent is None else it.parent._asdict(),
+        "labels": dict(it.labels),
+        "metadata": plain_numbers(dict(it.metadata)),
+        "ttl_seconds": it.ttl.total_seconds() if it.ttl else None,
+        "version": it.version,
+        "create_time": _time(it.create_time),
+        "update_time": _time(it.update_time),
+        "expire_time": _time(it.expire_time),
+    }
+
+
+def document_match(it: DocumentMatch) -> dict[str, Any]:
+    """A document that was found."""
+    return {"document": document(it.document), "score": it.score}
+
+
+def synced(collection: str, it: Synced) -> dict[str, Any]:
+    """What a sync did."""
+    return {"collection": collection, **asdict(it)}
 
 
 def _payload(it: Payload) -> dict[str, Any]:

@@ -13,7 +13,23 @@ from typer.testing import CliRunner
 from holdfast_server.cli import app
 from tests.support.processes import free_port
 
-COMMANDS = ["serve", "migrate", "doctor", "health", "sessions", "history", "tail", "import", "export"]
+COMMANDS = [
+    "serve",
+    "migrate",
+    "doctor",
+    "health",
+    "sessions",
+    "history",
+    "tail",
+    "runs",
+    "approvals",
+    "approve",
+    "reject",
+    "documents",
+    "import",
+    "export",
+    "sync",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -63,11 +79,20 @@ def test_the_version_is_said() -> None:
         ["sessions", "--limit", "0"],
         ["sessions", "--label", "no-equals-sign"],
         ["sessions", "--status", "sleeping"],
+        ["runs", "--since", "yesterday"],
+        ["runs", "--since", "0m"],
+        ["runs", "--by", "agent"],
+        ["runs", "--summary", "--by", "weather"],
+        ["approve"],
         ["tail", "s", "--new", "--from-start"],
         ["export"],
         ["export", "s", "--all"],
         ["export", "s", "--out", "no/such/directory/file"],
         ["import", "no-such-file"],
+        ["sync"],
+        ["sync", "no-such-directory"],
+        ["documents", "--label", "a=b"],
+        ["documents", "agents", "--depth", "1"],
         ["migrate", "--database-url", "mysql://localhost/x"],
         ["doctor", "--config", "no-such-file.yaml"],
         ["serve", "--port", "99999"],
