@@ -34,7 +34,7 @@ class PageQuery:
         keys = table.primary_key.columns
         limited = picked.order_by(*_directed(order)).limit(sa.bindparam("limit", type_=sa.Integer))
         inner = limited.subquery("picked").c
-        ranks = [column.name for column, _ in order if column.table is not table]
+        ranks = [column.name for column, _ in order if column.name not in table.c]
         running = sa.select(
             *(inner[name] for name in (*keys.keys(), *ranks)),
             inner.size,
@@ -44,7 +44,7 @@ class PageQuery:
             sa.func.count().over().label("found"),
         ).subquery("running")
         columns = [sa.null().label(c.name) if c.name in omit else c for c in table.columns]
-        outer = [(running.c[c.name] if c.name in ranks else c, descends) for c, descends in order]
+        outer = [((running.c if c.name in ranks else table.c)[c.name], descends) for c, descends in order]
         query = (
             sa.select(*columns, *(running.c[name] for name in ranks), running.c.found)
             .join(running, sa.and_(*(table.c[name] == running.c[name] for name in keys.keys())))

@@ -98,20 +98,35 @@ class Statements:
             },
         )
         wanted = self.wanted_states
-        self.load_states = (
-            sa.select(wanted.c.place, sessions.c.key.label("found_key"), state_versions)
+        # In steps, each materialized. Joined all at once, PostgreSQL finds it cheaper to look through a
+        # session's states than to enter their index by the whole key, which it is not where they are many.
+        found = (
+            sa.select(wanted.c.place, sessions.c.key, wanted.c.name, wanted.c.version)
             .select_from(wanted.table)
             .join(
                 sessions,
                 sa.and_(sessions.c.namespace == wanted.c.namespace, sessions.c.id == wanted.c.id),
             )
-            .outerjoin(states, sa.and_(states.c.session_key == sessions.c.key, states.c.key == wanted.c.name))
+            .cte("found")
+            .prefix_with("MATERIALIZED")
+        )
+        version = sa.func.coalesce(found.c.version, states.c.version).label("version")
+        chosen = (
+            sa.select(found.c.place, found.c.key, found.c.name, version)
+            .select_from(found)
+            .outerjoin(states, sa.and_(states.c.session_key == found.c.key, states.c.key == found.c.name))
+            .cte("chosen")
+            .prefix_with("MATERIALIZED")
+        )
+        self.load_states = (
+            sa.select(chosen.c.place, state_versions)
+            .select_from(chosen)
             .outerjoin(
                 state_versions,
                 sa.and_(
-                    state_versions.c.session_key == sessions.c.key,
-                    state_versions.c.key == wanted.c.name,
-                    state_versions.c.version == sa.func.coalesce(wanted.c.version, states.c.version),
+                    state_versions.c.session_key == chosen.c.key,
+                    state_versions.c.key == chosen.c.name,
+                    state_versions.c.version == chosen.c.version,
                 ),
             )
         )

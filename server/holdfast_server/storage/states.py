@@ -131,33 +131,38 @@ class SqlStates:
     def _page_query(self, where: StateFilter, page: PageRequest) -> PageQuery:
         picked = self._matching(where)
         if page.after is not None:
-            picked = picked.where(_beyond(page.descending))
-        order = [(state_versions.c.key, page.descending), (state_versions.c.version, True)]
+            picked = picked.where(_beyond(where, page.descending))
+        listed = _listed(where)
+        order = [(listed.c.key, page.descending), (listed.c.version, True)]
         return PageQuery(state_versions, picked, order, ("body", "data") if where.omit_payload else ())
 
     def _matching(self, where: StateFilter) -> sa.Select[Any]:
-        session_key = sa.bindparam("session_key", type_=sa.BigInteger)
-        version = state_versions.c
-        query = sa.select(version.session_key, version.key, version.version, version.size).where(
-            version.session_key == session_key
-        )
-        if not where.all_versions:
-            newest = sa.and_(
-                states.c.session_key == version.session_key,
-                states.c.key == version.key,
-                states.c.version == version.version,
-            )
-            query = query.join(states, newest).where(states.c.session_key == session_key)
-        if where.key_prefix:
-            query = query.where(has_prefix(version.key, where.key_prefix))
-        if where.key_after:
-            query = query.where(version.key > where.key_after)
-        if where.key_before:
-            query = query.where(version.key < where.key_before)
+        listed = _listed(where)
+        found = []
         if where.metadata:
-            query = query.where(self._sql.dialect.holds(version.metadata, where.metadata))
+            found.append(self._sql.dialect.holds(state_versions.c.metadata, where.metadata))
         if where.run_id:
-            query = query.where(version.run_id == where.run_id)
+            found.append(state_versions.c.run_id == where.run_id)
+        size: sa.ColumnElement[int] = state_versions.c.size
+        if not where.all_versions:
+            # Not joined but looked up head by head: a page then reads no more of them than it shows.
+            version = sa.and_(
+                *(
+                    state_versions.c[c.name] == c
+                    for c in (states.c.session_key, states.c.key, states.c.version)
+                )
+            )
+            size = sa.select(size).where(version).scalar_subquery().label("size")
+            found = [sa.exists().where(version, *found)] if found else []
+        query = sa.select(listed.c.session_key, listed.c.key, listed.c.version, size).where(
+            listed.c.session_key == sa.bindparam("session_key", type_=sa.BigInteger), *found
+        )
+        if where.key_prefix:
+            query = query.where(has_prefix(listed.c.key, where.key_prefix))
+        if where.key_after:
+            query = query.where(listed.c.key > where.key_after)
+        if where.key_before:
+            query = query.where(listed.c.key < where.key_before)
         return query
 
     async def delete(self, namespace: str, session_id: str, which: StateSelection) -> int:
@@ -206,12 +211,18 @@ def _position(page: PageRequest) -> dict[str, Any]:
     return {"after_key": key, "after_version": version}
 
 
-def _beyond(descending: bool) -> sa.ColumnElement[bool]:
+def _listed(where: StateFilter) -> sa.Table:
+    """What a list goes through: all versions, or the heads, each of which names its newest one."""
+    return state_versions if where.all_versions else states
+
+
+def _beyond(where: StateFilter, descending: bool) -> sa.ColumnElement[bool]:
     """Whether a version comes after the position; newer versions of a key come first either way."""
-    column = state_versions.c.key
-    key = sa.bindparam("after_key", type_=column.type)
-    version = sa.bindparam("after_version", type_=sa.BigInteger)
-    further = column < key if descending else column > key
+    key = _listed(where).c.key
+    last = sa.bindparam("after_key", type_=key.type)
+    further = key < last if descending else key > last
+    if not where.all_versions:
+        return further
+    older = state_versions.c.version < sa.bindparam("after_version", type_=sa.BigInteger)
     # The first condition says no more, but tells the index where to begin.
-    begin = column <= key if descending else column >= key
-    return sa.and_(begin, sa.or_(further, state_versions.c.version < version))
+    return sa.and_(key <= last if descending else key >= last, sa.or_(further, older))
