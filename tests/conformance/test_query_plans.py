@@ -1,0 +1,380 @@
+"""Which indexes the engines use: that nothing which is asked for all the time reads a whole table.
+
+The statements are those that the store runs, the plans those that the engine chooses by its own
+statistics of tables that are large enough for it to care.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from itertools import combinations
+from typing import Any
+
+import pytest
+import pytest_asyncio
+import sqlalchemy as sa
+
+from holdfast_server.domain.events import EventFilter, Grouping, Replacement
+from holdfast_server.domain.paging import PageRequest
+from holdfast_server.domain.sessions import (
+    ForkDraft,
+    SessionChange,
+    SessionFields,
+    SessionFilter,
+    SessionStatus,
+    Transition,
+)
+from holdfast_server.domain.states import StateFilter, StatePatch, StateSelection
+from holdfast_server.storage import schema
+from holdfast_server.storage.store import SqlStore
+from tests.support.content import EVERYTHING, NAMESPACE, draft, note, save, write
+from tests.support.explained import Access, Explainer, PostgresExplainer, Statement, explainer, statements
+from tests.support.stores import StoreOpener
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+LARGE = {"sessions", "session_marks", "events", "states", "state_versions", "session_requests"}
+SESSIONS = 6_000
+EVENTS = 12_000
+KEYS = 1_500
+START = datetime(2024, 1, 1, tzinfo=UTC)
+PAGE = PageRequest(20)
+
+
+class Filled:
+    """A store with many rows, and the means to explain what it runs."""
+
+    def __init__(self, store: SqlStore, explainer: Explainer) -> None:
+        self.store = store
+        self.explainer = explainer
+
+    async def plans_of(self, *calls: Awaitable[Any]) -> list[tuple[Statement, list[Access]]]:
+        """Carry out the calls, and return how each of their statements gets at the large tables."""
+        with statements() as seen:
+            for call in calls:
+                await call
+        assert seen
+        found = []
+        for statement in seen:
+            accesses = await self.explainer.accesses(statement)
+            found.append((statement, [access for access in accesses if access.table in LARGE]))
+        return found
+
+    async def check(self, *calls: Awaitable[Any], rows: int | None = None) -> set[str | None]:
+        """Check that the calls enter indexes only, and look at so many rows at most; return the indexes."""
+        used: set[str | None] = set()
+        for statement, accesses in await self.plans_of(*calls):
+            check_bounded(statement, accesses)
+            looked_at = sum(access.rows or 0 for access in accesses)
+            assert rows is None or looked_at <= rows, (looked_at, accesses, statement)
+            used |= {access.index for access in accesses}
+            # A statement that counts or deletes by a whole session is planned anew each time.
+            if isinstance(self.explainer, PostgresExplainer):
+                generic = await self.explainer.generic_accesses(statement)
+                check_bounded(statement, [access for access in generic if access.table in LARGE])
+        return used
+
+
+def check_bounded(statement: Statement, accesses: Sequence[Access]) -> None:
+    for access in accesses:
+        assert access.index is not None, ("reads a whole table", access, statement)
+        assert access.is_bounded, ("reads a whole index", access, statement)
+
+
+@pytest_asyncio.fixture(
+    scope="module",
+    loop_scope="module",
+    params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)],
+)
+async def filled(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Filled]:
+    """Thousands of sessions in two namespaces; one with many events and states, others with a few."""
+    async with AsyncExitStack() as stack:
+        if request.param == "sqlite":
+            url = await request.getfixturevalue("sqlite").fresh(tmp_path_factory.mktemp("plans"))
+        else:
+            url = await stack.enter_async_context(request.getfixturevalue("postgres").fresh())
+        opener = StoreOpener(url)
+        stack.push_async_callback(opener.close)
+        store = await opener(janitor_interval=0)
+        await fill(store)
+        explains = explainer(url)
+        await explains.analyze()
+        yield Filled(store, explains)
+
+
+async def fill(store: SqlStore) -> None:
+    await store._database.write(
+        lambda connection: connection.execute(schema.sessions.insert(), session_rows())
+    )
+    for start in range(0, EVENTS, 1_000):
+        session_id = "s0" if start < EVENTS // 2 else f"s{start // 1_000}"
+        events = [event_of(start + number) for number in range(1_000)]
+        await store.events.append(NAMESPACE, session_id, events)
+    for start in range(0, KEYS, 100):
+        writes = [
+            write(f"k/{number % 30}/{number}", "1", metadata={"m": number % 500}, run_id=f"r{number % 500}")
+            for number in range(start, start + 100)
+        ]
+        for _ in range(2):
+            await save(store, *writes, session_id="s0")
+        for session_number in (1, 2, 3):
+            request_id = f"r{start}"
+            await save(
+                store, *writes, session_id=f"s{session_number * 15 + start // 100}", request_id=request_id
+            )
+    heads, versions = state_rows()
+    for table, rows in (
+        (schema.session_requests, request_rows()),
+        (schema.states, heads),
+        (schema.state_versions, versions),
+    ):
+        await store._database.write(lambda connection: connection.execute(table.insert(), rows))  # noqa: B023
+
+
+def session_rows() -> list[dict[str, Any]]:
+    chance = random.Random(1)
+    statuses = list(SessionStatus)
+    rows = []
+    for number in range(SESSIONS):
+        time = START + timedelta(minutes=number)
+        rows.append(
+            {
+                "namespace": NAMESPACE if number % 2 == 0 else f"other {number % 20}",
+                "id": f"s{number // 2}" if number % 2 == 0 else f"o{number}",
+                "parent_id": f"s{chance.randrange(200)}" if number % 3 == 0 else None,
+                "create_fingerprint": b"0123456789abcdef",
+                "status": "active" if number < 150 else statuses[chance.randrange(5)],
+                "status_reason": "",
+                "user_id": f"user {chance.randrange(300)}",
+                "agent_id": f"agent {chance.randrange(300)}" if number % 2 == 0 else None,
+                "task_id": f"task {chance.randrange(300)}" if number % 4 == 0 else None,
+                "title": "",
+                "labels": {"team": f"team {chance.randrange(300)}", "env": f"env {chance.randrange(3)}"},
+                "metadata": {"customer": chance.randrange(300), "kind": f"kind {chance.randrange(3)}"},
+                "retention": None,
+                "version": 1,
+                "last_sequence": 0,
+                "fork_sequence": None,
+                "create_time": time,
+                "update_time": time,
+                "last_activity_time": time,
+                "end_time": None,
+                "expiry_check_time": None,
+            }
+        )
+    return rows
+
+
+def request_rows() -> list[dict[str, Any]]:
+    return [
+        {
+            "session_key": 1 + number // 5,
+            "request_id": f"request {number}",
+            "namespace": NAMESPACE,
+            "fingerprint": b"0123456789abcdef",
+            "result": "{}",
+            "create_time": START,
+        }
+        for number in range(5_000)
+    ]
+
+
+def state_rows() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Heads and versions of a hundred sessions with a hundred keys each."""
+    heads = [
+        {
+            "session_key": 1_000 + number // 100,
+            "key": f"k/{number % 7}/{number % 100}",
+            "namespace": NAMESPACE,
+            "version": 2,
+        }
+        for number in range(10_000)
+    ]
+    rest: dict[str, Any] = {
+        "body": "1",
+        "data": None,
+        "media_type": "",
+        "metadata": {},
+        "run_id": None,
+        "session_sequence": 0,
+        "size": 200,
+        "create_time": START,
+    }
+    return heads, [{**head, **rest, "version": version} for head in heads for version in (1, 2)]
+
+
+def event_of(number: int) -> Any:
+    return note(
+        f"e{number}",
+        type=f"type.{number % 10}",
+        actor=f"actor {number % 7}",
+        trace_id=f"trace {number % 600}" if number % 2 else "",
+        labels={"l": str(number % 50)},
+    )
+
+
+SESSION_FILTERS: dict[str, tuple[dict[str, Any], set[str]]] = {
+    "user": ({"user_id": "user 7"}, {"sessions_user_id_idx"}),
+    "agent": ({"agent_id": "agent 7"}, {"sessions_agent_id_idx"}),
+    "parent": ({"parent_session_id": "s7"}, {"sessions_parent_id_idx"}),
+    "task": ({"task_id": "task 7"}, {"sessions_task_id_idx"}),
+    "labels": ({"labels": {"team": "team 7"}}, {"sessions_labels_idx", "session_marks"}),
+    "metadata": ({"metadata": {"customer": 7}}, {"sessions_metadata_idx", "session_marks"}),
+    "statuses": ({"statuses": [SessionStatus.ACTIVE, SessionStatus.PENDING]}, set()),
+    "time": (
+        {"created_from": START + timedelta(days=1), "created_until": START + timedelta(days=2)},
+        {"sessions_namespace_create_time_key_idx", "sessions_namespace_idx"},
+    ),
+}
+
+
+async def first_pages(store: SqlStore, where: SessionFilter) -> None:
+    """Read the first page and the one after it, in both directions."""
+    for descending in (False, True):
+        first = await store.sessions.list(NAMESPACE, where, PageRequest(20, None, descending))
+        cursor = first.next or (1_704_067_200_000_000, 1_000)
+        await store.sessions.list(NAMESPACE, where, PageRequest(20, cursor, descending))
+
+
+async def test_the_list_of_all_sessions_reads_no_more_than_its_page(filled: Filled) -> None:
+    await filled.check(first_pages(filled.store, SessionFilter()), rows=21)
+
+
+@pytest.mark.parametrize("name", SESSION_FILTERS)
+async def test_each_filter_of_sessions_is_answered_by_its_index(filled: Filled, name: str) -> None:
+    where, wanted = SESSION_FILTERS[name]
+    used = await filled.check(first_pages(filled.store, SessionFilter(**where)), rows=250)
+    if wanted:
+        assert any(str(index).startswith(tuple(wanted)) for index in used), used
+
+
+@pytest.mark.parametrize("status", SessionStatus)
+async def test_one_status_is_answered_by_its_index(filled: Filled, status: SessionStatus) -> None:
+    used = await filled.check(first_pages(filled.store, SessionFilter(statuses=[status])), rows=250)
+    assert used
+
+
+@pytest.mark.parametrize("size", [2, 3, len(SESSION_FILTERS)])
+async def test_combined_filters_of_sessions_are_answered_by_indexes(filled: Filled, size: int) -> None:
+    for names in combinations(SESSION_FILTERS, size):
+        where: dict[str, Any] = {}
+        for name in names:
+            where |= SESSION_FILTERS[name][0]
+        page = PageRequest(20, None, descending=True)
+        # At most what the time's range holds.
+        call = filled.store.sessions.list(NAMESPACE, SessionFilter(**where), page)
+        await filled.check(call, rows=1_500)
+
+
+async def test_frequent_labels_are_found_without_reading_the_table(filled: Filled) -> None:
+    where = SessionFilter(labels={"env": "env 1", "team": "team 7"}, metadata={"kind": "kind 1"})
+    await filled.check(first_pages(filled.store, where))
+
+
+async def test_sessions_and_states_are_got_by_their_keys(filled: Filled) -> None:
+    store = filled.store
+    await filled.check(
+        store.sessions.get(NAMESPACE, "s7"),
+        store.states.load(NAMESPACE, "s0", "k/7/7"),
+        store.states.load(NAMESPACE, "s0", "k/7/7", 1),
+        rows=10,
+    )
+
+
+EVENT_FILTERS: dict[str, dict[str, Any]] = {
+    "nothing": {},
+    "types": {"types": ["type.*"]},
+    "actor": {"actor": "actor 3"},
+    "labels": {"labels": {"l": "7"}},
+    "times": {"happened_from": START},
+}
+
+
+@pytest.mark.parametrize("name", EVENT_FILTERS)
+async def test_events_of_a_session_are_read_from_their_place(filled: Filled, name: str) -> None:
+    where = EventFilter(**EVENT_FILTERS[name])
+
+    async def read() -> None:
+        for descending in (False, True):
+            await filled.store.events.list(NAMESPACE, "s0", where, PageRequest(20, None, descending))
+            await filled.store.events.list(NAMESPACE, "s0", where, PageRequest(20, (3_000,), descending))
+            await filled.store.events.list(
+                NAMESPACE, "s0", where, PageRequest(20, None, descending), 2_000, 5_000
+            )
+
+    # Twice: their keys and sizes, then the events; a filter passes over others.
+    await filled.check(read(), rows=EVENTS // 2 + 50 if name == "labels" else 200)
+
+
+async def test_events_of_a_trace_are_read_from_their_place(filled: Filled) -> None:
+    where = EventFilter(trace_id="trace 7")
+
+    async def read() -> None:
+        for descending in (False, True):
+            first = await filled.store.events.list_trace(NAMESPACE, where, PageRequest(5, None, descending))
+            await filled.store.events.list_trace(NAMESPACE, where, PageRequest(5, first.next, descending))
+
+    used = await filled.check(read(), rows=60)
+    assert "events_trace_id_idx" in used
+
+
+STATE_FILTERS: dict[str, dict[str, Any]] = {
+    "nothing": {},
+    "prefix": {"key_prefix": "k/7/"},
+    "bounds": {"key_after": "k/2/", "key_before": "k/25/"},
+    "all": {"key_prefix": "k/7/", "key_after": "k/7/1", "run_id": "r7", "metadata": {"m": 7}},
+}
+
+
+@pytest.mark.parametrize("all_versions", [False, True])
+@pytest.mark.parametrize("name", STATE_FILTERS)
+async def test_states_of_a_session_are_read_from_their_place(
+    filled: Filled, name: str, all_versions: bool
+) -> None:
+    where = StateFilter(all_versions=all_versions, **STATE_FILTERS[name])
+
+    async def read() -> None:
+        for descending in (False, True):
+            await filled.store.states.list(NAMESPACE, "s0", where, PageRequest(20, None, descending))
+            await filled.store.states.list(
+                NAMESPACE, "s0", where, PageRequest(20, ("k/7/757", 1), descending)
+            )
+
+    # Heads, their versions, and what is shown once more; a filter passes over others.
+    await filled.check(read(), rows=1_000 if name == "all" else 70)
+
+
+async def test_writes_enter_indexes_only(filled: Filled) -> None:
+    store = filled.store
+    await store.sessions.create(NAMESPACE, draft("new"))
+    await filled.check(
+        store.sessions.create(NAMESPACE, draft("newer", parent="new")),
+        store.sessions.update(NAMESPACE, "new", SessionChange(SessionFields(title="t")), request_id="r1"),
+        store.sessions.transition(NAMESPACE, "new", Transition(SessionStatus.ACTIVE), request_id="r2"),
+        store.events.append(NAMESPACE, "new", [note("e1"), note("e2")]),
+        # Repeated: looked up by its id.
+        store.events.append(NAMESPACE, "new", [note("e1"), note("e2")]),
+        store.states.save(NAMESPACE, "new", [write("k", "{}")], "r3"),
+        store.states.save(NAMESPACE, "new", [write("k", "{}")], "r3"),
+        store.states.patch(NAMESPACE, "new", StatePatch("k", '{"a":1}'), "r4"),
+        store.states.delete(NAMESPACE, "new", StateSelection(keys=["k"])),
+        store.states.delete(NAMESPACE, "new", StateSelection(key_prefix="k")),
+        store.events.replace(NAMESPACE, "new", Replacement(newest=1), request_id="r5"),
+        store.sessions.fork(NAMESPACE, "new", ForkDraft("fork")),
+        store.events.summarize(NAMESPACE, "new", EVERYTHING, [Grouping.TYPE]),
+        store.sessions.delete(NAMESPACE, "new"),
+    )
+
+
+async def test_every_foreign_key_is_the_head_of_an_index() -> None:
+    """Or deleting a session would read the whole of each table that refers to it."""
+    for table in schema.metadata.sorted_tables:
+        keyed = [c for c in table.constraints if isinstance(c, sa.PrimaryKeyConstraint | sa.UniqueConstraint)]
+        heads = {next(iter(indexed.columns)).name for indexed in (*table.indexes, *keyed)}
+        for key in table.foreign_keys:
+            assert key.parent.name in heads, f"{table.name}.{key.parent.name}"
