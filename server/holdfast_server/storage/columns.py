@@ -49,7 +49,8 @@ class Micros(TypeDecorator[datetime]):
     def result_processor(self, dialect: Dialect, coltype: object) -> Any:
         """See TypeDecorator."""
         if dialect.name == "postgresql":
-            return None
+            # asyncpg keeps the first and the last datetime as infinity, and gives them back naive.
+            return lambda time: time if time is None or time.tzinfo else time.replace(tzinfo=UTC)
         return lambda micros: None if micros is None else from_micros(micros)
 
 
