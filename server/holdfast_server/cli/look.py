@@ -5,16 +5,26 @@ from __future__ import annotations
 import os
 import re
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
 
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from holdfast import Payload
+
 _STATUS_STYLES = {
     "pending": "yellow",
     "active": "bold green",
+    "started": "bold green",
+    "running": "bold green",
     "completed": "green",
+    "approved": "green",
     "failed": "bold red",
+    "rejected": "bold red",
     "expired": "dim",
     "cancelled": "dim",
 }
@@ -28,6 +38,7 @@ _ROLE_STYLES = {
 # A terminal would obey these; Rich lets some of them through.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _WIDTH_ELSEWHERE = 160
+_PAYLOAD_LENGTH = 600
 _UNITS = (
     ("year", 365 * 86_400),
     ("month", 30 * 86_400),
@@ -91,3 +102,43 @@ def ago(time: datetime, now: datetime | None = None) -> str:
 def local(time: datetime) -> str:
     """The time on the reader's clock, to the second."""
     return time.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def moment(time: datetime) -> Text:
+    """The time on the reader's clock, and how long ago it was."""
+    return Text.assemble(local(time), (f"  {ago(time)}", "dim"))
+
+
+def span(length: timedelta) -> str:
+    """How long something took: `350 ms`, `4.2 s`, `3 min 20 s`, `2 h 5 min`."""
+    seconds = length.total_seconds()
+    if seconds < 1:
+        return f"{seconds * 1_000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:,} h {minutes} min"
+
+
+def payload(value: Payload | None) -> str:
+    """The beginning of a payload; empty for none."""
+    from holdfast import Json
+
+    if value is None:
+        return ""
+    if isinstance(value, Json):
+        return " ".join(filter(None, shorten(value.text, _PAYLOAD_LENGTH, "; --json shows them")))
+    return f"{len(value.value):,} bytes of {value.media_type or 'application/octet-stream'}"
+
+
+def fields() -> Table:
+    """A grid for the names and values of one thing's fields."""
+    from rich.table import Table
+
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    return grid

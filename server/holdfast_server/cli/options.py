@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +13,13 @@ from typing import Annotated
 import typer
 
 _SERVER = "Server"
+_SPANS = {
+    "s": timedelta(seconds=1),
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+}
+_SPAN = re.compile(r"(\d{1,6})([smhd])")
 
 Target = Annotated[
     str | None,
@@ -119,6 +128,14 @@ Statuses = Annotated[
     list[Status] | None,
     typer.Option("--status", help="Only with this status. May be repeated.", case_sensitive=False),
 ]
+
+
+def span(option: str, value: str) -> timedelta:
+    """A length of time such as `90s`, `15m`, `24h` or `7d`. A bad one is a usage error."""
+    found = _SPAN.fullmatch(value)
+    if found is None or not int(found[1]):
+        raise typer.BadParameter(f"{value!r} is not like 90s, 15m, 24h or 7d", param_hint=option)
+    return int(found[1]) * _SPANS[found[2]]
 
 
 def pairs(option: str, values: Iterable[str] | None) -> dict[str, str]:
