@@ -158,7 +158,7 @@ async def test_each_filter_has_an_index(store: SqlStore) -> None:
         del everything[name]
     await add(store, kind="k", **everything)
     await lease(store, worker_id="w")
-    statements = Statements(store)
+    statements = Statements(store, of="FROM tasks")
     for name, (where, index) in INDEXES.items():
         with statements.recorded():
             await lister(store, **where)(PageRequest(20, descending=True))

@@ -13,10 +13,14 @@ from holdfast_server.storage.store import SqlStore
 
 
 class Statements:
-    """The SELECTs that a store has run, to be explained on the same database."""
+    """The SELECTs that a store has run, to be explained on the same database.
 
-    def __init__(self, store: SqlStore) -> None:
+    With `of` only those that have this text in them: a store's own chores may come in between at any time.
+    """
+
+    def __init__(self, store: SqlStore, of: str = "") -> None:
         self._database = store._database
+        self._of = of
         self._seen: list[tuple[str, Any]] = []
 
     @contextmanager
@@ -25,8 +29,7 @@ class Statements:
         engine = self._database._readers.sync_engine
 
         def note(connection: Any, cursor: Any, statement: str, parameters: Any, *rest: Any) -> None:
-            # An announcement may come in between at any time.
-            if statement.lstrip().startswith(("SELECT", "WITH")) and "pg_notify" not in statement:
+            if statement.lstrip().startswith(("SELECT", "WITH")) and self._of in statement:
                 self._seen.append((statement, parameters))
 
         sa.event.listen(engine, "before_cursor_execute", note)
@@ -59,7 +62,6 @@ class Statements:
             return text
 
         plan = await self._database.write(explain)
-        print("PLAN", plan)
         return set(_names(json.loads(plan) if isinstance(plan, str) else plan))
 
 
