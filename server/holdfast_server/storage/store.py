@@ -16,8 +16,8 @@ from holdfast_server.storage.approval_waits import ApprovalWaits
 from holdfast_server.storage.approvals import SqlApprovals
 from holdfast_server.storage.claims import Claims
 from holdfast_server.storage.dialect import PostgresDialect
-from holdfast_server.storage.engines import listen_url, open_database, parse_url
 from holdfast_server.storage.documents import SqlDocuments
+from holdfast_server.storage.engines import listen_url, open_database, parse_url
 from holdfast_server.storage.event_pages import EventPages
 from holdfast_server.storage.events import SqlEvents
 from holdfast_server.storage.filelock import FileLock
@@ -80,9 +80,7 @@ class SqlStore:
         self.approvals = SqlApprovals(
             self._database, statements, requests, self._waits, self._signals, kept, self._published
         )
-        claims = Claims(
-            self._database, statements, requests, kept, self._signals, self._published, options
-        )
+        claims = Claims(self._database, statements, requests, kept, self._signals, self._published, options)
         self.tasks = SqlTasks(self._database, statements, requests, claims, policy, self._published)
         self.plans = SqlPlans(self._database, statements, requests, kept, self._published)
         self.memories = SqlMemories(self._database, requests)
