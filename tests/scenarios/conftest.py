@@ -1,0 +1,38 @@
+"""Each test is a tenant of its own on a server that its file shares, and that it may restart."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from uuid import uuid4
+
+import pytest
+
+import holdfast
+from tests.integration.clients import connected
+from tests.support.servers import ServerProcess
+
+
+@pytest.fixture
+def tenant() -> str:
+    """A namespace in which there is nothing."""
+    return f"tenant-{uuid4()}"
+
+
+@pytest.fixture
+async def client(shared_server: ServerProcess, tenant: str) -> AsyncIterator[holdfast.AsyncClient]:
+    """A client of the tenant, on each engine in turn."""
+    async with connected(shared_server, namespace=tenant) as client:
+        yield client
+
+
+@pytest.fixture
+def blocking_client(shared_server: ServerProcess, tenant: str) -> Iterator[holdfast.Client]:
+    """A blocking client of the tenant, on each engine in turn."""
+    with holdfast.connect_sync(shared_server.target, namespace=tenant) as client:
+        yield client
+
+
+def restart(server: ServerProcess) -> None:
+    """Stop the server and start it, where nothing is asynchronous."""
+    asyncio.run(server.restart())
