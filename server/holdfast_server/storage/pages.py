@@ -31,12 +31,12 @@ class PageQuery:
     def __init__(
         self, table: sa.Table, picked: sa.Select[Any], order: Order, omit: Sequence[str] = ()
     ) -> None:
-        keys = table.primary_key.columns
+        keys = [column.name for column in table.primary_key.columns]
         limited = picked.order_by(*_directed(order)).limit(sa.bindparam("limit", type_=sa.Integer))
         inner = limited.subquery("picked").c
         ranks = [column.name for column, _ in order if column.name not in table.c]
         running = sa.select(
-            *(inner[name] for name in (*keys.keys(), *ranks)),
+            *(inner[name] for name in (*keys, *ranks)),
             inner.size,
             sa.func.sum(inner.size)
             .over(order_by=_directed([(inner[column.name], descends) for column, descends in order]))
@@ -47,7 +47,7 @@ class PageQuery:
         outer = [((running.c if c.name in ranks else table.c)[c.name], descends) for c, descends in order]
         query = (
             sa.select(*columns, *(running.c[name] for name in ranks), running.c.found)
-            .join(running, sa.and_(*(table.c[name] == running.c[name] for name in keys.keys())))
+            .join(running, sa.and_(*(table.c[name] == running.c[name] for name in keys)))
             .order_by(*_directed(outer))
         )
         if not omit:
