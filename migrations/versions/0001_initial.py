@@ -598,7 +598,17 @@ def search(table: str, noun: str, fields: tuple[str, ...]) -> None:
 
 
 def words(table: str, noun: str) -> None:
-    """Make a table of the words that texts are searched by."""
+    """Make texts searchable by their words, with each engine's own full-text index."""
+    if op.get_context().dialect.name != "postgresql":
+        op.execute(
+            f"CREATE VIRTUAL TABLE {noun}_words USING"
+            " fts5(whole, half, tokenize = 'ascii', detail = 'column', columnsize = 0)"
+        )
+        op.execute(
+            f"CREATE TRIGGER {noun}_words_delete AFTER DELETE ON {table} BEGIN"
+            f" DELETE FROM {noun}_words WHERE rowid = old.key; END"
+        )
+        return
     op.create_table(
         f"{noun}_words",
         sa.Column(
@@ -608,16 +618,12 @@ def words(table: str, noun: str) -> None:
             primary_key=True,
             autoincrement=False,
         ),
-        sa.Column("word", KEY, primary_key=True),
+        sa.Column("part", sa.SmallInteger, primary_key=True, autoincrement=False),
         sa.Column("namespace", KEY, nullable=False),
-        sa.Column("weight", sa.SmallInteger, nullable=False),
-        sa.PrimaryKeyConstraint("row_key", "word", name=f"{noun}_words_pkey"),
+        sa.Column("words", postgresql.TSVECTOR, nullable=False),
+        sa.PrimaryKeyConstraint("row_key", "part", name=f"{noun}_words_pkey"),
     )
-    op.create_index(
-        f"{noun}_words_namespace_word_row_key_weight_idx",
-        f"{noun}_words",
-        ["namespace", "word", "row_key", "weight"],
-    )
+    op.create_index(f"{noun}_words_words_idx", f"{noun}_words", ["words"], postgresql_using="gin")
 
 
 def mark(table: str, noun: str, fields: tuple[str, ...]) -> None:

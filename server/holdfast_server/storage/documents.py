@@ -36,7 +36,7 @@ from holdfast_server.storage.document_tree import DocumentStatements, DocumentTr
 from holdfast_server.storage.document_writes import DocumentWriter, Outcome, Written
 from holdfast_server.storage.requests import Requests
 from holdfast_server.storage.schema import document_words, documents
-from holdfast_server.storage.words import WordSearch, score
+from holdfast_server.storage.words import score
 
 T = TypeVar("T")
 
@@ -51,7 +51,7 @@ class SqlDocuments:
         self._database = database
         self._requests = requests
         self._sql = DocumentStatements(database.dialect)
-        self._words = WordSearch(database.dialect, document_words)
+        self._words = database.dialect.word_search(document_words.name)
         self._lists = DocumentLists(database.dialect, self._words)
 
     async def put(self, namespace: str, put: DocumentPut, request_id: str = "") -> Put:

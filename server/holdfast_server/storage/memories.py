@@ -34,7 +34,7 @@ from holdfast_server.storage.memory_rows import (
 from holdfast_server.storage.pages import PageQueries, PageQuery, after_time, cursor_time, time_position
 from holdfast_server.storage.requests import Requests
 from holdfast_server.storage.schema import memories, memory_words
-from holdfast_server.storage.words import WordSearch, score
+from holdfast_server.storage.words import score
 
 
 class SqlMemories:
@@ -44,7 +44,7 @@ class SqlMemories:
         self._database = database
         self._dialect: Dialect = database.dialect
         self._requests = requests
-        self._words = WordSearch(self._dialect, memory_words)
+        self._words = self._dialect.word_search(memory_words.name)
         self._queries = PageQueries()
 
     async def create(self, namespace: str, draft: MemoryDraft) -> Memory:

@@ -1,17 +1,23 @@
-"""The tables of words: what texts are searched by, the same on every engine."""
+"""The tables of words: what texts are searched by."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 from holdfast_server.storage.columns import text_key
 from holdfast_server.storage.schema.base import metadata, singular
 
 
 def words_of(owner: sa.Table) -> sa.Table:
-    """Return the table of the words of a table's rows: `document_words` of `documents`."""
+    """Return the table of the words of a table's rows: `document_words` of `documents`.
+
+    This is PostgreSQL's. SQLite has an FTS5 table of the same name, and a trigger of the owner that deletes
+    from it; see the migrations.
+    """
+    name = f"{singular(owner)}_words"
     return sa.Table(
-        f"{singular(owner)}_words",
+        name,
         metadata,
         sa.Column(
             "row_key",
@@ -20,9 +26,9 @@ def words_of(owner: sa.Table) -> sa.Table:
             primary_key=True,
             autoincrement=False,
         ),
-        text_key("word", primary_key=True),
+        # Numbered from 0: a row may have more words than one tsvector has room for.
+        sa.Column("part", sa.SmallInteger, primary_key=True, autoincrement=False),
         text_key("namespace", nullable=False),
-        # What finding the word counts: storage/words.py.
-        sa.Column("weight", sa.SmallInteger, nullable=False),
-        sa.Index(None, "namespace", "word", "row_key", "weight"),
+        sa.Column("words", sa.Text().with_variant(postgresql.TSVECTOR(), "postgresql"), nullable=False),
+        sa.Index(f"{name}_words_idx", "words", postgresql_using="gin"),
     )

@@ -1,0 +1,223 @@
+"""Which indexes lists of plans, lists of memories and searches use, in tables large enough to care."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import pytest_asyncio
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from holdfast_server.domain.memories import MemoryFields, MemoryFilter
+from holdfast_server.domain.paging import PageRequest
+from holdfast_server.domain.plans import PlanFilter, PlanStatus
+from holdfast_server.storage import schema
+from holdfast_server.storage.memory_rows import field_values, weighted_words
+from holdfast_server.storage.store import SqlStore
+from holdfast_server.storage.words import WordSearch
+from tests.support.content import NAMESPACE, create
+from tests.support.explained import Explainer, explainer, statements
+from tests.support.memories import look
+from tests.support.stores import StoreOpener
+from tests.support.todo import item, plan_draft
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+LARGE = {"plans", "plan_items", "plan_marks", "memories", "memory_marks", "memory_words"}
+ROWS = 4_000
+START = datetime(2024, 1, 1, tzinfo=UTC)
+PAGE = PageRequest(20, descending=True)
+WORDS = [f"{a}{b}{c}" for a in "abcdefghij" for b in "klmnopqrst" for c in "aeiou"]
+
+
+class Filled:
+    """A store with many plans and memories, and the means to explain what it runs."""
+
+    def __init__(self, store: SqlStore, explainer: Explainer) -> None:
+        self.store = store
+        self.explainer = explainer
+
+    async def check(self, call: Awaitable[Any], rows: int = 1_000) -> set[str | None]:
+        """Check that a call enters indexes only and looks at so many rows at most; return the indexes."""
+        with statements() as seen:
+            await call
+        used: set[str | None] = set()
+        for statement in seen:
+            accesses = [a for a in await self.explainer.accesses(statement) if a.table in LARGE]
+            for access in accesses:
+                assert access.index is not None, ("reads a whole table", access, statement)
+                assert access.is_bounded, ("reads a whole index", access, statement)
+            assert sum(access.rows or 0 for access in accesses) <= rows, (accesses, statement)
+            used |= {access.index for access in accesses}
+        return used
+
+
+@pytest_asyncio.fixture(
+    scope="module",
+    loop_scope="module",
+    params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)],
+)
+async def filled(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Filled]:
+    """Thousands of plans, a few of them of a session, and thousands of memories."""
+    async with AsyncExitStack() as stack:
+        if request.param == "sqlite":
+            url = await request.getfixturevalue("sqlite").fresh(tmp_path_factory.mktemp("plans"))
+        else:
+            url = await stack.enter_async_context(request.getfixturevalue("postgres").fresh())
+        opener = StoreOpener(url)
+        stack.push_async_callback(opener.close)
+        store = await opener()
+        await create(store)
+        await store._database.write(lambda connection: fill(connection, store.memories._words))
+        for number in range(20):
+            items = [item("a"), item("b", depends_on=("a",))]
+            await store.plans.create(NAMESPACE, plan_draft(f"own{number}", *items, session_id="s"))
+        explains = explainer(url)
+        await explains.analyze()
+        yield Filled(store, explains)
+
+
+async def fill(connection: AsyncConnection, words: WordSearch) -> None:
+    await connection.execute(schema.plans.insert(), list(plan_rows()))
+    keys = (await connection.scalars(sa.select(schema.plans.c.key).order_by(schema.plans.c.key))).all()
+    items = [item_row(key, position) for key in keys for position in (1, 2)]
+    await connection.execute(schema.plan_items.insert(), items)
+    memories = list(memory_rows())
+    await connection.execute(schema.memories.insert(), [row for row, _ in memories])
+    chosen = sa.select(schema.memories.c.id, schema.memories.c.key)
+    by_id = {row.id: row.key for row in await connection.execute(chosen)}
+    listed = [(by_id[row["id"]], row["namespace"], weighted_words(fields)) for row, fields in memories]
+    await words.write(connection, listed)
+
+
+def plan_rows() -> Iterator[dict[str, Any]]:
+    counts = dict.fromkeys(("in_progress", "completed", "failed", "skipped", "ready"), 0)
+    for number in range(ROWS):
+        yield {
+            "namespace": NAMESPACE if number % 4 else "other",
+            "id": f"p{number}",
+            "create_fingerprint": b"",
+            "title": "",
+            # Nearly all are pending: the few that are not must not be looked for among them.
+            "status": "active" if number % 400 == 1 else "pending",
+            "labels": {"team": str(number % 400)},
+            "metadata": {"n": number % 400},
+            "pending_count": 2,
+            **{f"{name}_count": count for name, count in counts.items()},
+            "size": 500,
+            "version": 1,
+            "create_time": START + timedelta(minutes=number),
+            "update_time": START,
+        }
+
+
+def item_row(key: int, position: int) -> dict[str, Any]:
+    return {
+        "plan_key": key,
+        "id": str(position),
+        "namespace": NAMESPACE,
+        "position": position,
+        "description": "do it",
+        "acceptance_criteria": "[]",
+        "depends_on": "[]",
+        "status": "pending",
+        "metadata": "{}",
+        "version": 1,
+        "update_time": START,
+    }
+
+
+def memory_rows() -> Iterator[tuple[dict[str, Any], MemoryFields]]:
+    chance = random.Random(0)
+    for number in range(ROWS):
+        fields = MemoryFields(
+            lesson=" ".join(chance.choices(WORDS, k=8)),
+            tool_name=f"tool{number % 200}",
+            agent_id=f"agent{number % 200}",
+            user_id=f"user{number % 200}",
+            session_id=f"session{number % 200}",
+            confidence=0.99 if number % 400 == 1 else 0.5,
+            labels={"team": str(number % 400)},
+            metadata={"n": number % 400},
+        )
+        row = {
+            "namespace": NAMESPACE if number % 4 else "other",
+            "id": f"m{number}",
+            "create_fingerprint": b"",
+            "version": 1,
+            "use_count": 0,
+            "create_time": START + timedelta(minutes=number),
+            "update_time": START,
+            **field_values(f"m{number}", fields),
+        }
+        yield row, fields
+
+
+BOUNDS: dict[str, Any] = {
+    "created_from": START + timedelta(days=1),
+    "created_until": START + timedelta(days=1, minutes=30),
+}
+PLANS: dict[str, tuple[dict[str, Any], set[str]]] = {
+    "nothing": ({}, {"plans_namespace_create_time_key_idx"}),
+    "times": (BOUNDS, {"plans_namespace_create_time_key_idx"}),
+    "session": ({"session_id": "s"}, {"plans_session_key_idx"}),
+    "status": ({"statuses": [PlanStatus.ACTIVE]}, {"plans_namespace_status_create_time_key_idx"}),
+    "labels": ({"labels": {"team": "7"}}, {"plans_labels_idx", "plan_marks_value_idx"}),
+    "metadata": ({"metadata": {"n": 7}}, {"plans_metadata_idx", "plan_marks_value_idx"}),
+}
+MEMORIES: dict[str, tuple[dict[str, Any], set[str]]] = {
+    "nothing": ({}, {"memories_namespace_create_time_key_idx"}),
+    "times": (BOUNDS, {"memories_namespace_create_time_key_idx"}),
+    "tool": ({"tool_name": "tool7"}, {"memories_tool_name_idx"}),
+    "agent": ({"agent_id": "agent7"}, {"memories_agent_id_idx"}),
+    "user": ({"user_id": "user7"}, {"memories_user_id_idx"}),
+    "session": ({"session_id": "session7"}, {"memories_session_id_idx"}),
+    "labels": ({"labels": {"team": "7"}}, {"memories_labels_idx", "memory_marks_value_idx"}),
+    "metadata": ({"metadata": {"n": 7}}, {"memories_metadata_idx", "memory_marks_value_idx"}),
+}
+
+
+@pytest.mark.parametrize("name", PLANS)
+async def test_each_filter_of_plans_is_answered_by_its_index(filled: Filled, name: str) -> None:
+    where, wanted = PLANS[name]
+    used = await filled.check(filled.store.plans.list(NAMESPACE, PlanFilter(**where), PAGE))
+    assert used & wanted, used
+    assert used & {"plan_items_pkey", "sqlite_autoindex_plan_items_1"}, used
+
+
+async def test_one_plan_is_read_by_its_id_and_its_items_by_their_plan(filled: Filled) -> None:
+    await filled.check(filled.store.plans.get(NAMESPACE, "p1"), rows=10)
+
+
+@pytest.mark.parametrize("name", MEMORIES)
+async def test_each_filter_of_memories_is_answered_by_its_index(filled: Filled, name: str) -> None:
+    where, wanted = MEMORIES[name]
+    used = await filled.check(filled.store.memories.list(NAMESPACE, MemoryFilter(**where), PAGE))
+    assert used & wanted, used
+
+
+async def test_the_surest_memories_are_answered_by_an_index(filled: Filled) -> None:
+    # Either those that are so sure, or, while there are many of them, the newest ones that are.
+    used = await filled.check(
+        filled.store.memories.list(NAMESPACE, MemoryFilter(min_confidence=0.99), PAGE), rows=ROWS
+    )
+    assert used & {
+        "memories_namespace_confidence_create_time_key_idx",
+        "memories_namespace_create_time_key_idx",
+    }
+
+
+@pytest.mark.parametrize("match_all", [False, True])
+async def test_a_search_enters_the_full_text_index(filled: Filled, match_all: bool) -> None:
+    query = f"{WORDS[3]} {WORDS[77]}"
+    for where in ({}, {"tool_name": "tool7"}):
+        used = await filled.check(look(filled.store, query, match_all=match_all, **where))
+        # SQLite's plans do not name the index of an FTS5 table: it has nothing else.
+        assert "memory_words_words_idx" in used or filled.store._database.dialect.name == "sqlite"
