@@ -346,7 +346,7 @@ async def test_states_of_a_session_are_read_from_their_place(
             )
 
     # Heads, their versions, and what is shown once more; a filter passes over others.
-    await filled.check(read(), rows=1_000 if name == "all" else 70)
+    await filled.check(read(), rows=1_000 if name == "all" else 70 + 180 * all_versions)
 
 
 async def test_writes_enter_indexes_only(filled: Filled) -> None:
