@@ -88,7 +88,8 @@ async def test_each_id_is_searched_exactly(store: Store) -> None:
         await ask(store, f"{name} in capitals", **{name: "Ada"})
     await decide(store, "none", by="ada")
     for name in names:
-        assert await found(store, **{name: "ada"}) == [name]
+        where: dict[str, Any] = {name: "ada"}
+        assert await found(store, **where) == [name]
     assert await found(store, decided_by="ada") == ["none"]
     assert await found(store, decided_by="Ada") == []
 

@@ -11,7 +11,7 @@ import pytest
 from holdfast_server.domain.limits import MEBIBYTE, PAGE_BYTES
 from holdfast_server.domain.paging import Page, PageRequest
 from holdfast_server.domain.run_reports import RunFilter
-from holdfast_server.domain.runs import Run, RunResults, RunStatus
+from holdfast_server.domain.runs import Run, RunChange, RunResults, RunStatus
 from holdfast_server.domain.store import Store
 from holdfast_server.domain.values import Payload, dump_json
 from holdfast_server.storage.store import SqlStore
@@ -87,8 +87,10 @@ async def test_each_id_is_searched_exactly(store: Store) -> None:
         await start(store, name, **{name: "ada"})
         await start(store, f"{name} in capitals", **{name: "Ada"})
     for name in names:
-        assert await found(store, **{name: "ada"}) == [name]
-        assert await found(store, **{name: "%"}) == []
+        exactly: dict[str, Any] = {name: "ada"}
+        nearly: dict[str, Any] = {name: "%"}
+        assert await found(store, **exactly) == [name]
+        assert await found(store, **nearly) == []
 
 
 async def test_runs_are_found_by_their_session(store: Store) -> None:
@@ -118,7 +120,7 @@ async def test_labels_and_metadata_are_searched_by_value_and_type(store: Store) 
     assert await found(store, metadata={"n": 1}) == ["both"]
     assert await found(store, metadata={"n": "1"}) == ["one"]
     assert await found(store, metadata={"n": 1, "t": False}) == []
-    await store.runs.update(NAMESPACE, "one", _marked("both"))
+    await store.runs.update(NAMESPACE, "one", RunChange(labels={"team": "a"}))
     assert await found(store, labels={"team": "a"}) == ["both", "one"]
 
 
@@ -149,7 +151,7 @@ async def test_all_filters_together_must_match(store: Store) -> None:
     for name, value in (other | {"session_id": "t"}).items():
         await start(store, f"other {name}", **{**fields, name: value})
     where = {name: value for name, value in fields.items() if name not in ("kind", "start_time")}
-    bounds = {"started_from": NOON, "started_until": NOON + HOUR}
+    bounds: dict[str, Any] = {"started_from": NOON, "started_until": NOON + HOUR}
     assert await found(store, kinds=["k"], statuses=[RunStatus.STARTED], **where, **bounds) == ["right"]
 
 
@@ -210,9 +212,3 @@ async def test_each_filter_is_answered_by_its_index(store: SqlStore) -> None:
         with statements.recorded():
             await store.runs.list(NAMESPACE, RunFilter(**where), PageRequest(10, descending=True))
         assert index in await statements.indexes(), where
-
-
-def _marked(team: str) -> Any:
-    from holdfast_server.domain.runs import RunChange
-
-    return RunChange(labels={"team": "a", "of": team})

@@ -53,9 +53,9 @@ PERCENTILES: list[tuple[list[float], float | None, float | None]] = [
 async def test_percentiles_are_nearest_ranks_of_the_ended_runs(store: Store) -> None:
     for number, (durations, _, _) in enumerate(PERCENTILES):
         agent = f"a{number:02}"
-        for place, seconds in enumerate(durations):
+        for place, duration in enumerate(durations):
             end = (COMPLETED, FAILED, CANCELLED)[place % 3]
-            await take(store, f"{agent}-{place}", seconds, agent_id=agent, end=end)
+            await take(store, f"{agent}-{place}", duration, agent_id=agent, end=end)
         # The open ones have no duration, and come before none.
         await take(store, f"{agent}-open", None, agent_id=agent)
     for summary, (durations, p50, p95) in zip(await summarize(store, AGENT), PERCENTILES, strict=True):
@@ -128,10 +128,19 @@ def _figures(key: tuple[Any, ...], runs: list[Run]) -> RunSummary:
     def percentile(percent: int) -> timedelta | None:
         return durations[-(-len(durations) * percent // 100) - 1] if durations else None
 
-    counts = [sum(run.status is end for run in runs) for end in (COMPLETED, FAILED, CANCELLED)]
-    usage = TokenUsage(input_tokens=sum(run.results.usage.input_tokens for run in runs))
-    status = None if status is None else list(RunStatus)[status]
-    return RunSummary(len(runs), *counts, percentile(50), percentile(95), usage, agent, kind, status, time)
+    return RunSummary(
+        run_count=len(runs),
+        completed_count=sum(run.status is COMPLETED for run in runs),
+        failed_count=sum(run.status is FAILED for run in runs),
+        cancelled_count=sum(run.status is CANCELLED for run in runs),
+        p50_duration=percentile(50),
+        p95_duration=percentile(95),
+        usage=TokenUsage(input_tokens=sum(run.results.usage.input_tokens for run in runs)),
+        agent_id=agent,
+        kind=kind,
+        status=None if status is None else list(RunStatus)[status],
+        bucket_time=time,
+    )
 
 
 async def test_any_combination_of_groups_has_the_figures_that_python_tells(store: Store) -> None:

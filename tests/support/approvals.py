@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 import pytest
@@ -43,15 +43,12 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._ahead = timedelta()
-        clock = self
-
-        class Moved(datetime):
-            @classmethod
-            def now(cls, tz: Any = None) -> datetime:
-                return datetime.now(tz) + clock._ahead
-
         for module in ("approvals", "batch"):
-            monkeypatch.setattr(f"holdfast_server.storage.{module}.datetime", Moved)
+            monkeypatch.setattr(f"holdfast_server.storage.{module}.datetime", self)
+
+    def now(self, zone: tzinfo) -> datetime:
+        """Return the time, as `datetime.now` does."""
+        return datetime.now(zone) + self._ahead
 
     def advance(self, seconds: float) -> None:
         """Let so many seconds pass at once."""

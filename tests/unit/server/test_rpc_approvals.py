@@ -144,15 +144,24 @@ def test_a_cancellation_may_be_nobodys() -> None:
 
 
 def test_a_filter_has_all_of_its_conditions() -> None:
-    names = ("session_id", "task_id", "run_id", "requested_by", "approver", "decided_by", "trace_id")
+    names: tuple[str, ...] = (
+        "session_id",
+        "task_id",
+        "run_id",
+        "requested_by",
+        "approver",
+        "decided_by",
+        "trace_id",
+    )
     request = pb.ListApprovalsRequest(
         statuses=[pb.APPROVAL_STATUS_PENDING, pb.APPROVAL_STATUS_PENDING],
         labels={"k": "v"},
         create_time_from=_time(NOON),
         create_time_until=_time(NOON + MINUTE),
         omit_payload=True,
-        **{name: name for name in names},
     )
+    for name in names:
+        setattr(request, name, name)
     where = approvals.read_filter(request)
     assert [getattr(where, name) for name in names] == list(names)
     assert (where.statuses, where.labels) == ((ApprovalStatus.PENDING,), {"k": "v"})

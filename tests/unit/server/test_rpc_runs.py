@@ -148,7 +148,7 @@ def test_an_update_with_a_mask_replaces_what_it_lists() -> None:
     run = pb.Run(status=pb.RUN_STATUS_RUNNING)
     request = pb.UpdateRunRequest(run=run, update_mask=FieldMask(paths=["status", "usage"]))
     change = runs.read_change(request)
-    assert (change.is_running, change.replaced) == (True, {"usage"})
+    assert (change.is_running, change.replaced) == (True, frozenset({"usage"}))
     request.update_mask.paths[:] = ["status"]
     assert runs.read_change(request).replaced == frozenset()
     request.update_mask.paths[:] = ["error"]
