@@ -217,7 +217,7 @@ async def test_the_surest_memories_are_answered_by_an_index(filled: Filled) -> N
 @pytest.mark.parametrize("match_all", [False, True])
 async def test_a_search_enters_the_full_text_index(filled: Filled, match_all: bool) -> None:
     query = f"{WORDS[3]} {WORDS[77]}"
-    for where in ({}, {"tool_name": "tool7"}):
-        used = await filled.check(look(filled.store, query, match_all=match_all, **where))
+    for tool in ("", "tool7"):
+        used = await filled.check(look(filled.store, query, match_all=match_all, tool_name=tool))
         # SQLite's plans do not name the index of an FTS5 table: it has nothing else.
         assert "memory_words_words_idx" in used or filled.store._database.dialect.name == "sqlite"
