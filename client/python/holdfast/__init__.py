@@ -27,6 +27,7 @@ from holdfast.errors import (
     HoldfastError,
     Internal,
     InvalidArgument,
+    LeaseNotHeld,
     NotFound,
     PermissionDenied,
     Reason,
@@ -50,6 +51,7 @@ from holdfast.events import (
     ToolCall,
     ToolCallResponse,
 )
+from holdfast.leases import AsyncLease
 from holdfast.memory_types import Memory, MemoryMatch
 from holdfast.paging import AsyncPager, Page
 from holdfast.payload import Data, Json, Payload
@@ -70,9 +72,10 @@ from holdfast.record_buffer import RecorderStats
 from holdfast.recorder import Recorder
 from holdfast.run_types import Run, RunStatus, RunSummary, TokenUsage
 from holdfast.state_manager import AsyncStateManager
-from holdfast.sync import Client, Pager, Tail, connect_sync
+from holdfast.sync import Client, Lease, Pager, Tail, connect_sync
 from holdfast.sync_managers import StateManager, TodoListManager
 from holdfast.tail import AsyncTail
+from holdfast.task_types import Task, TaskStatus
 from holdfast.todo_list_manager import AsyncTodoListManager, TodoItem, TodoListSummary
 from holdfast.types import (
     Appended,
@@ -92,6 +95,7 @@ __all__ = [
     "Approval",
     "ApprovalStatus",
     "AsyncClient",
+    "AsyncLease",
     "AsyncPager",
     "AsyncStateManager",
     "AsyncTail",
@@ -115,6 +119,8 @@ __all__ = [
     "Internal",
     "InvalidArgument",
     "Json",
+    "Lease",
+    "LeaseNotHeld",
     "Memory",
     "MemoryMatch",
     "Message",
@@ -152,6 +158,8 @@ __all__ = [
     "Step",
     "Synced",
     "Tail",
+    "Task",
+    "TaskStatus",
     "Text",
     "TodoItem",
     "TodoListManager",

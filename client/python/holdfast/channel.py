@@ -21,6 +21,7 @@ from holdfast.v1.memory_service_pb2_grpc import MemoryServiceStub
 from holdfast.v1.plan_service_pb2_grpc import PlanServiceStub
 from holdfast.v1.run_service_pb2_grpc import RunServiceStub
 from holdfast.v1.session_service_pb2_grpc import SessionServiceStub
+from holdfast.v1.task_service_pb2_grpc import TaskServiceStub
 
 if TYPE_CHECKING:
     from holdfast.tail import AsyncTail
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from holdfast.v1.plan_service_pb2_grpc import PlanServiceAsyncStub
     from holdfast.v1.run_service_pb2_grpc import RunServiceAsyncStub
     from holdfast.v1.session_service_pb2_grpc import SessionServiceAsyncStub
+    from holdfast.v1.task_service_pb2_grpc import TaskServiceAsyncStub
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
@@ -49,7 +51,8 @@ _SERVICE_CONFIG = {
                 "initialBackoff": "0.1s",
                 "maxBackoff": "2s",
                 "backoffMultiplier": 2,
-                "retryableStatusCodes": ["UNAVAILABLE"],
+                # CANCELLED comes from a server that stops, for what it has not begun with.
+                "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
             },
         },
         {"name": [{"service": "holdfast.v1.HistoryService", "method": "TailEvents"}]},
@@ -108,6 +111,7 @@ class Stubs:
         self.approvals = cast("ApprovalServiceAsyncStub", ApprovalServiceStub(channel))
         self.plans = cast("PlanServiceAsyncStub", PlanServiceStub(channel))
         self.memories = cast("MemoryServiceAsyncStub", MemoryServiceStub(channel))
+        self.tasks = cast("TaskServiceAsyncStub", TaskServiceStub(channel))
         self.documents = cast("DocumentServiceAsyncStub", DocumentServiceStub(channel))
 
 

@@ -16,6 +16,7 @@ from holdfast.plans import AsyncPlans
 from holdfast.runs import AsyncRuns
 from holdfast.sessions import AsyncSessions
 from holdfast.states import AsyncStates
+from holdfast.tasks import AsyncTasks
 
 
 class AsyncClient:
@@ -31,6 +32,8 @@ class AsyncClient:
     """The versioned state of sessions."""
     history: AsyncHistory
     """What happened in sessions."""
+    tasks: AsyncTasks
+    """Work to do, leased to one worker at a time."""
     runs: AsyncRuns
     """Runs of agents, and how well they do."""
     approvals: AsyncApprovals
@@ -47,6 +50,7 @@ class AsyncClient:
         self.sessions = AsyncSessions(connection)
         self.states = AsyncStates(connection)
         self.history = AsyncHistory(connection)
+        self.tasks = AsyncTasks(connection)
         self.runs = AsyncRuns(connection)
         self.approvals = AsyncApprovals(connection)
         self.plans = AsyncPlans(connection)

@@ -8,6 +8,7 @@
     │   ├── VersionMismatch      `expected_version` is not the actual version
     │   └── SequenceMismatch     `expected_last_sequence` is not the actual one
     ├── FailedPrecondition   a rule of the life cycle forbids it
+    │   └── LeaseNotHeld         the task's lease has lapsed, or is another worker's
     ├── ResourceExhausted    a limit is reached, or the server is overloaded
     ├── Unavailable          the server or its database cannot be reached now
     ├── DeadlineExceeded     no answer in time; a write may or may not have been applied
@@ -185,6 +186,10 @@ class FailedPrecondition(HoldfastError):
     default_code = grpc.StatusCode.FAILED_PRECONDITION
 
 
+class LeaseNotHeld(FailedPrecondition):
+    """The task's lease is not held any more: it has lapsed, or the task was cancelled. Stop the work."""
+
+
 class ResourceExhausted(HoldfastError):
     """A count or size that the server bounds is reached, or it is overloaded."""
 
@@ -236,10 +241,14 @@ _BY_CODE: Mapping[grpc.StatusCode, type[HoldfastError]] = {
         InvalidArgument, NotFound, AlreadyExists, Aborted, FailedPrecondition, ResourceExhausted, Unavailable,
         DeadlineExceeded, Unauthenticated, PermissionDenied, Unimplemented, Internal,
     )
+} | {
+    # Not by us, for that is no error of gRPC's: a server that stops ends so what it has not begun with.
+    grpc.StatusCode.CANCELLED: Unavailable,
 }  # fmt: skip
-_BY_REASON: Mapping[str, type[_Mismatch]] = {
+_BY_REASON: Mapping[str, type[HoldfastError]] = {
     Reason.VERSION_MISMATCH: VersionMismatch,
     Reason.SEQUENCE_MISMATCH: SequenceMismatch,
+    Reason.LEASE_NOT_HELD: LeaseNotHeld,
 }
 
 
@@ -269,9 +278,9 @@ def from_rpc_error(error: grpc.aio.AioRpcError, call_id: str = "") -> HoldfastEr
     code = error.code()
     metadata = dict(info.metadata) if info.domain == DOMAIN else {}
     reason = info.reason if info.domain == DOMAIN else ""
-    kind = _BY_CODE.get(code, HoldfastError)
-    if reason in _BY_REASON and {"expected", "actual"} <= metadata.keys():
-        kind = _BY_REASON[reason]
+    kind = _BY_REASON.get(reason, _BY_CODE.get(code, HoldfastError))
+    if issubclass(kind, _Mismatch) and not {"expected", "actual"} <= metadata.keys():
+        kind = Aborted
     return kind(
         error.details() or code.name,
         code=code,

@@ -19,6 +19,7 @@ from holdfast.client import AsyncClient, connect
 from holdfast.documents import AsyncDocuments
 from holdfast.events import Event
 from holdfast.history import AsyncHistory
+from holdfast.leases import AsyncLease
 from holdfast.memories import AsyncMemories
 from holdfast.paging import AsyncPager, Page
 from holdfast.plans import AsyncPlans
@@ -26,6 +27,8 @@ from holdfast.runs import AsyncRuns
 from holdfast.sessions import AsyncSessions
 from holdfast.states import AsyncStates
 from holdfast.tail import AsyncTail
+from holdfast.task_types import Task
+from holdfast.tasks import AsyncTasks
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -61,6 +64,31 @@ def tailing(method: Callable[Concatenate[Any, P], AsyncTail]) -> Callable[Concat
         return Tail(method(self._inner, *args, **kwargs))
 
     return tail
+
+
+def leasing(
+    method: Callable[Concatenate[Any, P], Coroutine[Any, Any, AsyncLease | None]],
+) -> Callable[Concatenate[Any, P], Lease | None]:
+    """The coroutine method that returns an AsyncLease as one that waits for a Lease."""
+
+    @functools.wraps(method)
+    def claim(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> Lease | None:
+        lease = background.run(method(self._inner, *args, **kwargs))
+        return None if lease is None else Lease(lease)
+
+    return claim
+
+
+def working(
+    method: Callable[Concatenate[Any, P], AsyncIterator[AsyncLease]],
+) -> Callable[Concatenate[Any, P], Iterator[Lease]]:
+    """The asynchronous generator of leases as one that waits for each."""
+
+    @functools.wraps(method)
+    def work(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> Iterator[Lease]:
+        return map(Lease, _iterate(method(self._inner, *args, **kwargs)))
+
+    return work
 
 
 def _iterate(items: AsyncIterator[T]) -> Iterator[T]:
@@ -134,6 +162,49 @@ class Tail:
         self.close()
 
     close = blocking(AsyncTail.close)
+
+
+class Lease:
+    """A claimed task, to be worked on in a block that keeps the lease. `AsyncLease` says more.
+
+    A thread cannot be interrupted: where an asynchronous block is cancelled because the lease is lost, this
+    one goes on. Look at `is_lost` now and then; the next call raises LeaseNotHeld.
+    """
+
+    def __init__(self, inner: AsyncLease) -> None:
+        self._inner = inner
+
+    @property
+    def task(self) -> Task:
+        """The task, as of the last call."""
+        return self._inner.task
+
+    @property
+    def token(self) -> str:
+        """What proves the lease in raw calls."""
+        return self._inner.token
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the lease is known to be lost: stop the work."""
+        return self._inner.is_lost
+
+    def __enter__(self) -> Self:
+        self.keep()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.finish(error)
+
+    extend = blocking(AsyncLease.extend)
+    report = blocking(AsyncLease.report)
+    succeed = blocking(AsyncLease.succeed)
+    fail = blocking(AsyncLease.fail)
+    release = blocking(AsyncLease.release)
+    keep = blocking(AsyncLease.keep)
+    finish = blocking(AsyncLease.finish)
 
 
 class Sessions:
@@ -230,6 +301,23 @@ class Documents:
     collections = paging(AsyncDocuments.collections)
 
 
+class Tasks:
+    """`client.tasks`."""
+
+    def __init__(self, inner: AsyncTasks) -> None:
+        self._inner = inner
+
+    create = blocking(AsyncTasks.create)
+    get = blocking(AsyncTasks.get)
+    list = paging(AsyncTasks.list)
+    update = blocking(AsyncTasks.update)
+    transition = blocking(AsyncTasks.transition)
+    cancel = blocking(AsyncTasks.cancel)
+    delete = blocking(AsyncTasks.delete)
+    claim = leasing(AsyncTasks.claim)
+    work = working(AsyncTasks.work)
+
+
 class Runs:
     """`client.runs`."""
 
@@ -273,6 +361,8 @@ class Client:
     """The versioned state of sessions."""
     history: History
     """What happened in sessions."""
+    tasks: Tasks
+    """Work to do, leased to one worker at a time."""
     runs: Runs
     """Runs of agents, and how well they do."""
     approvals: Approvals
@@ -291,6 +381,7 @@ class Client:
         self.sessions = Sessions(inner.sessions)
         self.states = States(inner.states)
         self.history = History(inner.history)
+        self.tasks = Tasks(inner.tasks)
         self.runs = Runs(inner.runs)
         self.approvals = Approvals(inner.approvals)
         self.plans = Plans(inner.plans)
