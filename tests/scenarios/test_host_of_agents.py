@@ -1,0 +1,359 @@
+"""System 4: a host of agents and workflows keeps configurations and conversations, where it is told to."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack
+from itertools import pairwise
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote, urlsplit
+
+import asyncpg
+import pytest
+
+import holdfast
+from holdfast import Event, EventKind
+from holdfast.document_types import Document, Synced
+from tests.integration.clients import connected
+from tests.support.postgres import PostgresCluster
+from tests.support.servers import ServerProcess
+
+KINDS = ("agents", "workflows", "custom_workflows")
+Chat = dict[str, Any]
+"""A message as models take it: role, and content that is any JSON."""
+
+
+class AgentHost:
+    """The host. Its one flag is where Holdfast is, or that there is none."""
+
+    def __init__(
+        self, directory: Path, holdfast_target: str | None = None, namespace: str = "default"
+    ) -> None:
+        self._directory = directory
+        self._client = holdfast.connect(holdfast_target, namespace=namespace) if holdfast_target else None
+        self.configurations: dict[tuple[str, str], Any] = {}
+        self._conversations: dict[tuple[str, str], list[Chat]] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._client is not None:
+            await self._client.close()
+
+    async def start(self, *, prune: bool = False) -> Mapping[str, Synced]:
+        """Read all configurations; bring those that Holdfast has up to date, and say what that took."""
+        synced: dict[str, Synced] = {}
+        for kind in KINDS:
+            for file in (self._directory / kind).glob("*.json"):
+                self.configurations[kind, file.stem] = json.loads(file.read_text())
+            if self._client is not None:
+                synced[kind] = await self._client.documents.sync_directory(
+                    self._directory / kind, prune=prune
+                )
+        return synced
+
+    async def register(self, kind: str, name: str, configuration: object) -> None:
+        """Take up one more agent or workflow while running."""
+        self.configurations[kind, name] = configuration
+        if self._client is not None:
+            await self._client.documents.put(kind, name, configuration)
+
+    async def chat(self, agent: str, session: str, text: str, *, include_history: bool = True) -> str:
+        """Have an agent answer. Its model here only counts what it is shown."""
+        before = await self.load(agent, session) if include_history else []
+        shown = [*before, {"role": "user", "content": text}]
+        answer = f"{agent} was shown {len(shown)}"
+        await self.save(agent, session, [*shown, {"role": "assistant", "content": answer}])
+        return answer
+
+    async def load(self, agent: str, session: str) -> list[Chat]:
+        """Load an agent's conversation."""
+        if self._client is None:
+            return list(self._conversations.get((agent, session), ()))
+        try:
+            return [
+                to_chat(event) async for event in self._client.history.list(f"{agent}/{session}", **MESSAGES)
+            ]
+        except holdfast.NotFound:
+            return []
+
+    async def save(self, agent: str, session: str, messages: Sequence[Chat]) -> None:
+        """Save an agent's full conversation in the place of what was there."""
+        if self._client is None:
+            self._conversations[agent, session] = list(messages)
+            return
+        await self._client.sessions.create(f"{agent}/{session}", agent_id=agent)
+        events = [to_event(message) for message in messages]
+        await self._client.history.replace(f"{agent}/{session}", events, kinds=[EventKind.MESSAGE])
+
+
+MESSAGES: Any = {"kinds": [EventKind.MESSAGE], "page_size": 1_000}
+
+
+def to_event(message: Chat) -> Event:
+    """A text is a text; any other content is one part of JSON."""
+    content = message["content"]
+    return Event.message(
+        message["role"], content if isinstance(content, str) else [holdfast.OtherPart(json.dumps(content))]
+    )
+
+
+def to_chat(event: Event) -> Chat:
+    assert isinstance(event.body, holdfast.Message)
+    (part,) = event.body.parts
+    content = json.loads(part.json_text) if isinstance(part, holdfast.OtherPart) else event.body.text
+    return {"role": event.body.role, "content": content}
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """Configurations in files, as the host's users write them."""
+    directory = tmp_path / "configurations"
+    write(directory, "agents", "planner", {"model": "large", "temperature": 0.20})
+    write(directory, "agents", "coder", {"model": "small", "tools": ["shell", "git"]})
+    write(directory, "workflows", "review", {"steps": ["planner", "coder"]})
+    write(directory, "custom_workflows", "mine", {"of": "ada"})
+    return directory
+
+
+def write(directory: Path, kind: str, name: str, configuration: object) -> None:
+    (directory / kind).mkdir(parents=True, exist_ok=True)
+    (directory / kind / f"{name}.json").write_text(json.dumps(configuration, indent=2))
+
+
+@pytest.fixture
+async def host(files: Path, shared_server: ServerProcess, tenant: str) -> AsyncIterator[AgentHost]:
+    """A host with Holdfast, on each engine in turn."""
+    async with AgentHost(files, shared_server.target, tenant) as host:
+        yield host
+
+
+async def contents(client: holdfast.AsyncClient, kind: str) -> dict[str, Document]:
+    return {document.document_id: document async for document in client.documents.list(kind)}
+
+
+async def test_a_host_goes_on_where_it_was_after_a_restart(
+    host: AgentHost, files: Path, shared_server: ServerProcess, tenant: str
+) -> None:
+    """The whole story: start, chat, a restart of everything in the middle, and on with the conversation."""
+    await host.start()
+    assert await host.chat("planner", "monday", "Hello") == "planner was shown 1"
+    assert await host.chat("planner", "monday", "Go on") == "planner was shown 3"
+
+    await shared_server.restart()
+
+    async with AgentHost(files, shared_server.target, tenant) as successor:
+        synced = await successor.start()
+        assert {kind: len(done.unchanged_ids) for kind, done in synced.items()} == {
+            "agents": 2,
+            "workflows": 1,
+            "custom_workflows": 1,
+        }
+        assert await successor.chat("planner", "monday", "And now?") == "planner was shown 5"
+        assert len(await host.load("planner", "monday")) == 6
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+async def test_persistence_is_optional(
+    is_kept: bool, files: Path, shared_server: ServerProcess, tenant: str
+) -> None:
+    """Persistence is optional: one flag (here: which URL, or none), and without it everything else works."""
+    target = shared_server.target if is_kept else None
+    async with AgentHost(files, target, tenant) as host:
+        synced = await host.start()
+        assert host.configurations["agents", "planner"] == {"model": "large", "temperature": 0.2}
+        await host.register("agents", "tester", {"model": "small"})
+        assert await host.chat("tester", "monday", "Hello") == "tester was shown 1"
+        assert await host.chat("tester", "monday", "Go on") == "tester was shown 3"
+        assert await host.chat("coder", "monday", "Hello") == "coder was shown 1"
+    async with AgentHost(files, target, tenant) as successor:
+        messages = await successor.load("tester", "monday")
+    assert bool(synced) == bool(messages) == is_kept
+
+
+async def test_configurations_are_synchronised_from_files_at_start(
+    host: AgentHost, files: Path, client: holdfast.AsyncClient, shared_server: ServerProcess
+) -> None:
+    """Configurations of agents, workflows and custom workflows: synchronised from files at start (all of
+    them, in one call; new, changed and unchanged ones told apart ...)."""
+    first = await host.start()
+    assert first["agents"] == Synced(("coder", "planner"), (), (), ())
+    assert first["workflows"].created_ids == ("review",)
+    assert first["custom_workflows"].created_ids == ("mine",)
+    write(files, "agents", "coder", {"model": "large"})
+    write(files, "agents", "writer", {"model": "small"})
+    await shared_server.restart()
+    again = await host.start()
+    assert again["agents"] == Synced(("writer",), ("coder",), ("planner",), ())
+    kept = await contents(client, "agents")
+    assert {name: document.version for name, document in kept.items()} == {
+        "coder": 2,
+        "planner": 1,
+        "writer": 1,
+    }
+    # Exactly as it is in the file.
+    assert kept["planner"].json_text == (files / "agents" / "planner.json").read_text()
+
+
+async def test_configurations_gone_from_the_files_are_pruned_on_request(
+    host: AgentHost, files: Path, client: holdfast.AsyncClient
+) -> None:
+    """... those gone from the files pruned on request ..."""
+    await host.start()
+    (files / "agents" / "coder.json").unlink()
+    assert (await host.start())["agents"].deleted_ids == ()
+    assert set(await contents(client, "agents")) == {"planner", "coder"}
+    assert (await host.start(prune=True))["agents"].deleted_ids == ("coder",)
+    assert set(await contents(client, "agents")) == {"planner"}
+    assert set(await contents(client, "workflows")) == {"review"}
+
+
+async def test_a_broken_file_changes_nothing(
+    host: AgentHost, files: Path, client: holdfast.AsyncClient
+) -> None:
+    """(A start with a file that is no JSON says which, and leaves what is kept as it is.)"""
+    await host.start()
+    write(files, "agents", "writer", {})
+    (files / "agents" / "coder.json").write_text("{")
+    with pytest.raises(holdfast.InvalidArgument) as caught:
+        await client.documents.sync_directory(files / "agents", prune=True)
+    assert [violation.field for violation in caught.value.field_violations] == [
+        str(files / "agents" / "coder.json")
+    ]
+    assert set(await contents(client, "agents")) == {"planner", "coder"}
+
+
+async def test_one_configuration_at_a_time_at_registration(
+    host: AgentHost, client: holdfast.AsyncClient, shared_server: ServerProcess
+) -> None:
+    """... and one at a time at registration."""
+    await host.start()
+    await host.register("agents", "tester", {"model": "small"})
+    await host.register("agents", "tester", {"model": "small"})
+    await host.register("agents", "coder", {"model": "large"})
+    await shared_server.restart()
+    kept = await contents(client, "agents")
+    assert {name: document.version for name, document in kept.items()} == {
+        "coder": 2,
+        "planner": 1,
+        "tester": 1,
+    }
+    assert kept["tester"].value == {"model": "small"}
+
+
+async def test_a_conversation_is_loaded_per_agent_and_session(host: AgentHost) -> None:
+    """Conversation history per agent and session: load it ..."""
+    await host.chat("planner", "monday", "for the planner")
+    await host.chat("planner", "tuesday", "on another day")
+    await host.chat("coder", "monday", "for the coder")
+    assert (await host.load("planner", "monday"))[0] == {"role": "user", "content": "for the planner"}
+    assert (await host.load("planner", "tuesday"))[0]["content"] == "on another day"
+    assert (await host.load("coder", "monday"))[0]["content"] == "for the coder"
+    assert await host.load("coder", "tuesday") == []
+
+
+async def test_saving_the_full_history_replaces_what_was_there(
+    host: AgentHost, shared_server: ServerProcess
+) -> None:
+    """... save the full history (replaces what was there ..."""
+    long = [{"role": "user", "content": f"message {number}"} for number in range(300)]
+    await host.save("planner", "monday", long)
+    assert await host.load("planner", "monday") == long
+    summary = [{"role": "system", "content": "They counted to 300."}]
+    await host.save("planner", "monday", summary)
+    await shared_server.restart()
+    assert await host.load("planner", "monday") == summary
+
+
+async def test_a_history_is_replaced_atomically(host: AgentHost) -> None:
+    """... atomically)."""
+    versions = [[{"role": "user", "content": f"{letter}"}] * size for letter, size in (("a", 40), ("b", 25))]
+    await host.save("planner", "monday", versions[0])
+    is_over = False
+
+    async def write_on() -> None:
+        nonlocal is_over
+        for turn in range(1, 21):
+            await host.save("planner", "monday", versions[turn % 2])
+        is_over = True
+
+    async def read_on() -> list[list[Chat]]:
+        seen = [await host.load("planner", "monday")]
+        while not is_over:
+            seen.append(await host.load("planner", "monday"))
+        return seen
+
+    seen, _ = await asyncio.gather(read_on(), write_on())
+    assert all(messages in versions for messages in seen)
+    assert any(one != other for one, other in pairwise(seen))
+
+
+async def test_with_its_history_an_agent_goes_on_where_it_stopped(
+    host: AgentHost, files: Path, shared_server: ServerProcess, tenant: str
+) -> None:
+    """... with `include_history` the agent goes on where it stopped ..."""
+    await host.chat("planner", "monday", "Hello")
+    async with AgentHost(files, shared_server.target, tenant) as successor:
+        assert await successor.chat("planner", "monday", "Go on") == "planner was shown 3"
+        anew = await successor.chat("planner", "monday", "Hello", include_history=False)
+        assert anew == "planner was shown 1"
+
+
+async def test_the_content_of_a_message_is_any_json(host: AgentHost, shared_server: ServerProcess) -> None:
+    """... message content is any JSON."""
+    contents: list[Any] = [
+        "text", "", "\U0001f9ed \u0000 \u2028", None, True, 0, -1.5e300, 2**63, [], {}, ["a", {"b": [None]}],
+        [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}, {"type": "text"}],
+    ]  # fmt: skip
+    messages = [{"role": "user", "content": content} for content in contents]
+    await host.save("planner", "monday", messages)
+    await shared_server.restart()
+    loaded = await host.load("planner", "monday")
+    assert json.dumps(loaded) == json.dumps(messages)
+
+
+PASSWORD = "p@ss:w/rd?#[1] %41&='\" ü\\$"
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("way", ["parts", "url"])
+async def test_a_password_with_special_characters_works(
+    way: str, cluster: PostgresCluster, tmp_path: Path
+) -> None:
+    """Connection by host, port, user, password, database in separate variables as well as by URL; a password
+    with special characters works."""
+    connection = await asyncpg.connect(cluster.url)
+    quoted = await connection.fetchval("SELECT quote_literal($1)", PASSWORD)
+    await connection.execute(f"CREATE ROLE host LOGIN PASSWORD {quoted}")
+    await connection.execute("CREATE DATABASE configurations OWNER host")
+    await connection.close()
+    address = urlsplit(cluster.url)
+    if way == "url":
+        place = f"{address.hostname}:{address.port}"
+        settings = {
+            "HOLDFAST_DATABASE_URL": f"postgresql://host:{quote(PASSWORD, safe='')}@{place}/configurations"
+        }
+    else:
+        settings = {
+            "HOLDFAST_DB_HOST": str(address.hostname),
+            "HOLDFAST_DB_PORT": str(address.port),
+            "HOLDFAST_DB_USER": "host",
+            "HOLDFAST_DB_PASSWORD": PASSWORD,
+            "HOLDFAST_DB_NAME": "configurations",
+        }
+    server = ServerProcess(tmp_path, arguments=["--migrate"], environment=settings)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(server.kill)
+        await server.start()
+        client = await stack.enter_async_context(connected(server))
+        assert (await client.documents.put("agents", "planner", {})).version == 1
+        await server.stop()
+    assert PASSWORD not in server.log
+    assert quote(PASSWORD, safe="") not in server.log
