@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
+
+import grpc
 
 from holdfast.backoff import backoff
-from holdfast.channel import Connection
+from holdfast.channel import Connection, Request
 from holdfast.convert import new_id, to_optional_payload
 from holdfast.convert_tasks import from_task, to_task_status
 from holdfast.errors import (
@@ -22,6 +24,8 @@ from holdfast.errors import (
 from holdfast.task_types import Task, TaskStatus
 from holdfast.v1 import task_service_pb2 as pb
 from holdfast.values import build, from_timestamp, to_duration, to_timestamp
+
+_Answer = TypeVar("_Answer", pb.TransitionTaskResponse, pb.ReleaseTaskResponse)
 
 _ERROR_LENGTH = 65_536
 
@@ -86,8 +90,7 @@ class AsyncLease:
         began = asyncio.get_running_loop().time()
         answer = await self._connection.call(self._connection.stubs.tasks.ExtendLease, request, timeout)
         self._until = began + lasting.total_seconds()
-        if self._scope is not None and not self._scope.expired():
-            self._scope.reschedule(self._until)
+        self._cancel_block_at(self._until)
         return from_timestamp(answer.lease_expire_time)
 
     async def report(
@@ -139,10 +142,7 @@ class AsyncLease:
             phase=phase,
             request_id=new_id(),
         )
-        stub = self._connection.stubs.tasks
-        return self._over(
-            from_task((await self._connection.call(stub.TransitionTask, request, timeout)).task)
-        )
+        return await self._last_call(self._connection.stubs.tasks.TransitionTask, request, timeout)
 
     async def release(
         self,
@@ -167,15 +167,31 @@ class AsyncLease:
             run_after_time=to_timestamp(run_after_time, "run_after_time"),
             request_id=new_id(),
         )
-        stub = self._connection.stubs.tasks
-        return self._over(from_task((await self._connection.call(stub.ReleaseTask, request, timeout)).task))
+        return await self._last_call(self._connection.stubs.tasks.ReleaseTask, request, timeout)
 
-    def _over(self, task: Task) -> Task:
-        self._task = task
+    async def _last_call(
+        self,
+        method: grpc.aio.UnaryUnaryMultiCallable[Request, _Answer],
+        request: Request,
+        timeout: float | None,
+    ) -> Task:
+        """Make the call that ends the lease. No extension goes beside it: it would find the lease gone."""
+        is_kept = self._keeper is not None
+        await self._stop_keeping()
+        try:
+            answer = await self._connection.call(method, request, timeout)
+        except HoldfastError:
+            if is_kept:
+                await self.keep()
+            raise
+        self._task = from_task(answer.task)
         self._ended = True
+        self._cancel_block_at(None)
+        return self._task
+
+    def _cancel_block_at(self, time: float | None) -> None:
         if self._scope is not None and not self._scope.expired():
-            self._scope.reschedule(None)
-        return task
+            self._scope.reschedule(time)
 
     async def __aenter__(self) -> Self:
         self._scope = asyncio.timeout_at(self._until)
@@ -186,10 +202,11 @@ class AsyncLease:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._scope is not None
         await self._stop_keeping()
+        scope, self._scope = self._scope, None
+        assert scope is not None
         try:
-            await self._scope.__aexit__(kind, error, trace)
+            await scope.__aexit__(kind, error, trace)
         except TimeoutError:
             raise self._loss() from self._lost
         await self.finish(error)
@@ -234,8 +251,7 @@ class AsyncLease:
                 pause, failures = backoff(failures, error), failures + 1
             except HoldfastError as error:
                 self._lost = error
-                if self._scope is not None and not self._ended:
-                    self._scope.reschedule(loop.time())
+                self._cancel_block_at(loop.time())
                 return
             else:
                 pause, failures = self._duration.total_seconds() / 3, 0

@@ -18,8 +18,11 @@ from holdfast.v1 import approval_service_pb2_grpc as approval_grpc
 from holdfast.v1 import document_service_pb2_grpc as document_grpc
 from holdfast.v1 import history_service_pb2 as history_pb
 from holdfast.v1 import history_service_pb2_grpc as history_grpc
+from holdfast.v1 import memory_service_pb2_grpc as memory_grpc
+from holdfast.v1 import plan_service_pb2_grpc as plan_grpc
 from holdfast.v1 import run_service_pb2_grpc as run_grpc
 from holdfast.v1 import session_service_pb2_grpc as session_grpc
+from holdfast.v1 import task_service_pb2_grpc as task_grpc
 
 
 @dataclass(frozen=True)
@@ -163,6 +166,11 @@ async def start(script: Script, port: int = 0) -> grpc.aio.Server:
     run_grpc.add_RunServiceServicer_to_server(_servicer(run_grpc.RunServiceServicer, script), server)
     approval_grpc.add_ApprovalServiceServicer_to_server(
         _servicer(approval_grpc.ApprovalServiceServicer, script), server
+    )
+    task_grpc.add_TaskServiceServicer_to_server(_servicer(task_grpc.TaskServiceServicer, script), server)
+    plan_grpc.add_PlanServiceServicer_to_server(_servicer(plan_grpc.PlanServiceServicer, script), server)
+    memory_grpc.add_MemoryServiceServicer_to_server(
+        _servicer(memory_grpc.MemoryServiceServicer, script), server
     )
     script.target = f"127.0.0.1:{server.add_insecure_port(f'127.0.0.1:{port}')}"
     await server.start()

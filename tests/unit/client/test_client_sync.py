@@ -20,10 +20,14 @@ from holdfast.approvals import AsyncApprovals
 from holdfast.background import background
 from holdfast.documents import AsyncDocuments
 from holdfast.history import AsyncHistory
+from holdfast.memories import AsyncMemories
+from holdfast.plans import AsyncPlans
 from holdfast.runs import AsyncRuns
 from holdfast.sessions import AsyncSessions
 from holdfast.states import AsyncStates
+from holdfast.tasks import AsyncTasks
 from holdfast.v1 import session_service_pb2 as pb
+from holdfast.v1 import task_service_pb2 as task_pb
 from tests.unit.client.scripted import HANG, UNAVAILABLE, Failure, Script, batch, caught_up, start
 
 
@@ -55,10 +59,16 @@ def methods(kind: type) -> dict[str, Any]:
         (AsyncStates, sync.States),
         (AsyncHistory, sync.History),
         (AsyncRuns, sync.Runs),
+        (AsyncTasks, sync.Tasks),
         (AsyncApprovals, sync.Approvals),
         (AsyncDocuments, sync.Documents),
+        (AsyncPlans, sync.Plans),
+        (AsyncMemories, sync.Memories),
+        (holdfast.AsyncStateManager, holdfast.StateManager),
+        (holdfast.AsyncTodoListManager, holdfast.TodoListManager),
         (holdfast.AsyncPager, holdfast.Pager),
         (holdfast.AsyncTail, holdfast.Tail),
+        (holdfast.AsyncLease, holdfast.Lease),
         (holdfast.AsyncClient, holdfast.Client),
     ],
 )
@@ -74,8 +84,13 @@ def test_no_method_is_left_out(original: type, facade: type) -> None:
         (AsyncStates, sync.States),
         (AsyncHistory, sync.History),
         (AsyncRuns, sync.Runs),
+        (AsyncTasks, sync.Tasks),
         (AsyncApprovals, sync.Approvals),
         (AsyncDocuments, sync.Documents),
+        (AsyncPlans, sync.Plans),
+        (AsyncMemories, sync.Memories),
+        (holdfast.AsyncStateManager, holdfast.StateManager),
+        (holdfast.AsyncTodoListManager, holdfast.TodoListManager),
     ],
 )
 def test_signatures_and_docstrings_are_the_originals(original: type, facade: type) -> None:
@@ -210,3 +225,22 @@ def test_a_process_that_never_closes_its_client_ends_quietly() -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout.strip() in {"UNAVAILABLE", "DEADLINE_EXCEEDED"}
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_worker_in_a_thread_ends_its_tasks(script: Script) -> None:
+    task = task_pb.Task(task_id="t", status=task_pb.TASK_STATUS_RUNNING)
+    script.on("ClaimTask", task_pb.ClaimTaskResponse(task=task, lease_token="secret"))
+    script.on("TransitionTask", task_pb.TransitionTaskResponse(task=task))
+    script.on("ReleaseTask", task_pb.ReleaseTaskResponse(task=task))
+    with holdfast.connect_sync(script.target) as client:
+        for lease in client.tasks.work(kinds=["review"]):
+            with lease:
+                assert lease.task.task_id == "t"
+            break
+        again = client.tasks.claim()
+        assert again is not None
+        with pytest.raises(ValueError, match="seven"), again:
+            raise ValueError("seven")
+    (ended,) = script.requests("TransitionTask")
+    assert (ended.status, ended.lease_token) == (task_pb.TASK_STATUS_SUCCEEDED, "secret")
+    assert script.requests("ReleaseTask")[0].attempt_failed
