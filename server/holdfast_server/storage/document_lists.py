@@ -75,8 +75,6 @@ class DocumentLists:
         if where.words:
             found = self._words.found
             query = query.add_columns(found.c.points).join(found, found.c.row_key == row.key)
-        if where.content:
-            query = query.outerjoin(document_members, document_members.c.row_key == row.key)
         return query
 
     def _conditions(self, where: DocumentFilter) -> list[sa.ColumnElement[bool]]:
@@ -87,7 +85,7 @@ class DocumentLists:
         if where.collection_prefix:
             conditions.append(_begins_with(row.collection, where.collection_prefix))
         if where.parent is not None:
-            parent = documents.alias("parent")
+            parent = documents.alias()
             key = sa.select(parent.c.key).where(
                 parent.c.namespace == sa.bindparam("namespace", type_=sa.Text),
                 parent.c.collection == where.parent.collection,
@@ -97,15 +95,15 @@ class DocumentLists:
         for column, wanted in ((row.labels, where.labels), (row.metadata, where.metadata)):
             if wanted:
                 conditions.append(self._dialect.contains(column, wanted))
-        if where.updated_from is not None:
-            conditions.append(row.update_time >= where.updated_from)
-        if where.updated_until is not None:
-            conditions.append(row.update_time < where.updated_until)
+        if where.updated_from is not None or where.updated_until is not None:
+            conditions.append(row.key.in_(_updated(where)))
         return conditions
 
     def _holds(self, where: ContentFilter) -> sa.ColumnElement[bool]:
         """Whether a document's content meets a condition: all values compare as texts do."""
-        member = self._dialect.member(document_members.c.members, where.path)
+        # Of one row after the other: a join might read the contents of other collections too.
+        members = sa.select(document_members.c.members).where(document_members.c.row_key == documents.c.key)
+        member = self._dialect.member(members.scalar_subquery(), where.path)
         value = self._dialect.member_text(where.value)
         kind = where.value[0]
         match where.operator:
@@ -121,6 +119,17 @@ class DocumentLists:
                 return sa.and_(member < value, member >= kind)
             case ContentOperator.LESS_OR_EQUAL:
                 return sa.and_(member <= value, member >= kind)
+
+
+def _updated(where: DocumentFilter) -> sa.Select[Any]:
+    """Select the keys of what was updated in a time: apart, so that SQLite too looks at the time first."""
+    row = documents.alias().c
+    query = sa.select(row.key).where(row.namespace == sa.bindparam("namespace", type_=sa.Text))
+    if where.updated_from is not None:
+        query = query.where(row.update_time >= where.updated_from)
+    if where.updated_until is not None:
+        query = query.where(row.update_time < where.updated_until)
+    return query
 
 
 def _position(where: DocumentFilter, page: PageRequest) -> dict[str, Any]:
@@ -191,7 +200,7 @@ class _Collections:
         return query.order_by(label.desc() if descending else label.asc()).limit(page.size + 1)
 
     def _next(self, after: Any, descending: bool) -> sa.ScalarSelect[Any]:
-        row = documents.alias("next").c
+        row = documents.alias().c
         query = sa.select(row.collection).where(
             row.namespace == sa.bindparam("namespace", type_=sa.Text),
             sa.or_(row.gone_time.is_(None), row.gone_time > sa.bindparam("now", type_=Micros)),

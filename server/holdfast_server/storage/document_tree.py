@@ -50,19 +50,25 @@ class DocumentStatements:
         )
         self.delete = documents.delete().where(documents.c.key.in_(keys))
 
-        below = keys.cte("below", recursive=True)
-        child = documents.alias("child")
-        below = below.union(sa.select(child.c.key).join(below, child.c.parent_key == below.c.key))
-        self.lock_below = by_key.join(below, documents.c.key == below.c.key).with_for_update(of=documents)
+        self.lock_keyed = by_key.where(documents.c.key.in_(keys)).with_for_update()
 
-        above = keys.cte("above", recursive=True)
-        parent = documents.alias("parent")
-        above = above.union(
-            sa.select(parent.c.parent_key)
-            .join(above, parent.c.key == above.c.key)
-            .where(parent.c.parent_key.is_not(None))
+        # Apart from the lock: of a join with them, the planner would expect too much.
+        below = keys.cte("below", recursive=True)
+        child = documents.alias()
+        below = below.union(sa.select(child.c.key).join(below, child.c.parent_key == below.c.key))
+        self.below = sa.select(below.c.key)
+
+        names = ("key", "parent_key", "collection", "id")
+        start, parent = documents.alias(), documents.alias()
+        above = (
+            sa.select(*(start.c[name] for name in names))
+            .join(self.keys.table, start.c.key == self.keys.c.key)
+            .cte("above", recursive=True)
         )
-        self.above = by_key.join(above, documents.c.key == above.c.key)
+        above = above.union(
+            sa.select(*(parent.c[name] for name in names)).join(above, parent.c.key == above.c.parent_key)
+        )
+        self.above = sa.select(above)
 
         time = sa.bindparam("b_time", type_=Micros)
         self.refresh = (
@@ -127,20 +133,26 @@ class DocumentTree:
         """
         if not roots:
             return []
-        rows: dict[int, Any] = {}
-        known: set[int] | None = None
-        # Again, for while we waited for a lock another child may have come.
-        while rows.keys() != known:
-            known = set(rows)
-            found = await self._connection.execute(self._sql.lock_below, self._keys(roots))
-            rows = {row.key: row for row in found}
+        rows = await self._lock_below(roots)
         staying = [row for row in rows.values() if self.is_there(row) and row.key not in roots]
         if staying and not with_children:
             child = next(row for row in staying if row.parent_key in roots)
             raise DocumentHasChildren(child.parent_collection, child.parent_id)
-        await self._connection.execute(self._sql.delete, self._keys(rows or roots))
-        await self.settle({row.parent_key for row in rows.values()} - rows.keys())
+        if rows:
+            await self._connection.execute(self._sql.delete, self._keys(rows))
+            await self.settle({row.parent_key for row in rows.values()} - rows.keys())
         return list(rows.values())
+
+    async def _lock_below(self, roots: Collection[int]) -> dict[int, Any]:
+        """Lock documents and all below them, and return their rows by key."""
+        rows: dict[int, Any] = {}
+        while True:
+            keys = set(await self._connection.scalars(self._sql.below, self._keys(roots)))
+            # Until there are no others: while we waited for a lock, another child may have come.
+            if keys <= rows.keys():
+                return {key: rows[key] for key in keys}
+            locked = await self._connection.execute(self._sql.lock_keyed, self._keys(keys))
+            rows = {row.key: row for row in locked}
 
     async def refresh(self, rows: Iterable[Any]) -> dict[int, datetime]:
         """Let the times to live of rows begin anew, and return when they pass, by key."""

@@ -286,7 +286,9 @@ global___GetDocumentResponse = GetDocumentResponse
 
 @typing.final
 class ContentFilter(google.protobuf.message.Message):
-    """A condition on a document's content. Content that is not JSON has no members."""
+    """A condition on a document's content. Content that is not JSON has no members. Of members with the same
+    name the last one counts.
+    """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -358,9 +360,10 @@ class ListDocumentsRequest(google.protobuf.message.Message):
     order: holdfast.v1.payload_pb2.SortOrder.ValueType
     """By collection and id; ascending by default. Not with a `query`."""
     query: builtins.str
-    """Only documents with JSON content that holds at least one of these words in a string value. What a word
-    is, and when it is found, is as in SearchMemories; the score is the share of the words that are found,
-    and among equals the newer ones come first. At most 64 different words and 4,000 characters.
+    """Only documents with JSON content that holds at least one of these words in a string value; of each
+    content the first 10,000 different words are known. What a word is, and when it is found, is as in
+    SearchMemories; the score is the share of the words that are found, and among equals those that were
+    last updated come first. 1 to 64 different words, at most 4,000 characters.
     """
     refresh_ttl: builtins.bool
     """Let the time to live of each document that is returned begin anew."""

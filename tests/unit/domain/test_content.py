@@ -1,0 +1,97 @@
+"""The form of JSON that compares by its texts alone."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal, localcontext
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from holdfast_server.domain.content import compared, read_pointer, searchable, strings
+from holdfast_server.domain.errors import InvalidField
+
+LITERALS = some.builds(
+    "{}{}{}{}".format,
+    some.sampled_from(["", "-"]),
+    some.one_of(some.just(0), some.integers(0, 10**25)),
+    some.one_of(some.just(""), some.from_regex(r"\.[0-9]{1,25}", fullmatch=True)),
+    some.one_of(some.just(""), some.from_regex(r"[eE][+-]?[0-9]{1,4}", fullmatch=True)),
+)
+TEXTS = some.text(some.characters(exclude_categories=["Cs"]) | some.sampled_from("\0\1\2"))
+VALUES = some.recursive(
+    some.none() | some.booleans() | some.integers() | TEXTS,
+    lambda inner: some.lists(inner) | some.dictionaries(TEXTS, inner),
+)
+
+
+@given(LITERALS, LITERALS)
+def test_numbers_compare_as_their_sizes(one: str, other: str) -> None:
+    with localcontext(prec=60):
+        is_less, is_equal = Decimal(one) < Decimal(other), Decimal(one) == Decimal(other)
+    assert (compared(one) < compared(other), compared(one) == compared(other)) == (is_less, is_equal)
+
+
+@given(TEXTS, TEXTS)
+def test_strings_compare_as_their_bytes(one: str, other: str) -> None:
+    left, right = compared(json.dumps(one)).encode(), compared(json.dumps(other)).encode()
+    assert (left < right, left == right) == (one.encode() < other.encode(), one == other)
+    assert b"\0" not in left
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two values are the same in JSON, where a number is no boolean."""
+    match one, other:
+        case dict(), dict():
+            return one.keys() == other.keys() and all(same(one[name], other[name]) for name in one)
+        case list(), list():
+            return len(one) == len(other) and all(map(same, one, other))
+        case _:
+            return type(one) is type(other) and bool(one == other)
+
+
+@given(VALUES, VALUES)
+def test_values_are_equal_in_their_form_if_they_are(one: Any, other: Any) -> None:
+    assert (compared(json.dumps(one)) == compared(json.dumps(other))) == same(one, other)
+    assert compared(json.dumps(one)) == compared(json.dumps(one, ensure_ascii=False, indent=1))
+
+
+@given(VALUES)
+def test_what_databases_refuse_is_not_in_a_form(value: Any) -> None:
+    form = json.loads(searchable(json.dumps(value)))
+    pending = [form]
+    while pending:
+        match pending.pop():
+            case dict() as members:
+                pending.extend(members.values())
+                assert not any(set(name) & {'"', "\\", "\0"} or not name for name in members)
+            case str() as text:
+                assert "\0" not in text
+            case other:
+                raise AssertionError(other)
+
+
+def test_a_number_beyond_all_bounds_has_a_form() -> None:
+    for literal in ("1e" + "9" * 10_000, "-1E-" + "9" * 10_000, "1" * 10_000, "0." + "0" * 10_000 + "1"):
+        assert compared(literal) == compared(literal)
+    assert compared("1e" + "9" * 50) > compared("1e999999999")
+    assert compared("1e-" + "9" * 50) < compared("1e-999999999")
+
+
+def test_the_deepest_json_has_a_form() -> None:
+    assert searchable("[" * 500 + "]" * 500)
+    assert list(strings("[" * 499 + '"x"' + "]" * 499)) == ["x"]
+
+
+def test_only_string_values_are_strings() -> None:
+    text = '{"name": ["a", 1, {"x": "b"}], "y": null, "z": "3", "\\u0041": "\\u0042"}'
+    assert sorted(strings(text)) == ["3", "B", "a", "b"]
+
+
+@pytest.mark.parametrize("pointer", ["a", "a/b", "/~", "/~2", "/a~", "#/a"])
+def test_what_is_no_pointer_is_refused(pointer: str) -> None:
+    with pytest.raises(InvalidField) as caught:
+        read_pointer("f.pointer", pointer)
+    assert caught.value.field == "f.pointer"
