@@ -106,7 +106,8 @@ class Server:
         self._metrics_server: MetricsServer | None = None
         self._store = SqlStore(settings.storage_options(), settings.policy(), self._metrics)
         self._health = Health(SERVICES)
-        self._grpc = _make_grpc_server(settings, self._metrics)
+        self._calls = CallInterceptor(_make_access(settings), self._metrics)
+        self._grpc = _make_grpc_server(settings, self._calls)
         add_SessionServiceServicer_to_server(SessionService(self._store, settings.policy()), self._grpc)
         add_HistoryServiceServicer_to_server(HistoryService(self._store), self._grpc)
         add_TaskServiceServicer_to_server(TaskService(self._store), self._grpc)
@@ -144,6 +145,7 @@ class Server:
         """Take no further calls and end the tails; return when all calls have ended or their time is up."""
         self._health.drain()
         await self._store.drain_tails()
+        await self._calls.draining.begin()
         await self._grpc.stop(self._settings.drain_seconds)
 
     async def stop(self) -> None:
@@ -222,10 +224,13 @@ def _make_metrics() -> Metrics:
     return Metrics()
 
 
-def _make_grpc_server(settings: Settings, metrics: Metrics | None) -> grpc.aio.Server:
-    access = Access((token.token.get_secret_value(), token.namespaces) for token in settings.tokens)
+def _make_access(settings: Settings) -> Access:
+    return Access((token.token.get_secret_value(), token.namespaces) for token in settings.tokens)
+
+
+def _make_grpc_server(settings: Settings, calls: CallInterceptor) -> grpc.aio.Server:
     return grpc.aio.server(
-        interceptors=[CallInterceptor(access, metrics)],
+        interceptors=[calls],
         options=[("grpc.max_receive_message_length", settings.max_request_bytes), *GRPC_OPTIONS.items()],
     )
 

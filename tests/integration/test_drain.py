@@ -6,7 +6,7 @@ import asyncio
 import signal
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -96,6 +96,28 @@ async def test_calls_under_way_end_well_when_the_server_is_told_to_stop(
         assert {event.value for event in await history(client, "s")} == set(range(5))
     assert await server.stop() == 0
     assert "Traceback" not in server.log
+
+
+async def test_calls_that_meet_a_stop_are_told_to_come_again(server: ServerProcess) -> None:
+    async def call_on(client: holdfast.AsyncClient) -> holdfast.HoldfastError:
+        while True:
+            try:
+                await client.sessions.get("s")
+            except holdfast.HoldfastError as error:
+                return error
+
+    async with AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(connected(server, retries=False)) for _ in range(4)]
+        await clients[0].sessions.create("s")
+        calls = [asyncio.create_task(call_on(client)) for client in clients * 24]
+        await clients[0].sessions.list().page()
+        assert await server.stop() == 0
+        errors = await asyncio.gather(*calls)
+    assert {type(error) for error in errors} == {holdfast.Unavailable}
+    # gRPC ends as CANCELLED what comes between its own stop and the client's notice of it: hardly any.
+    told = [error for error in errors if error.reason == holdfast.Reason.SERVER_DRAINING]
+    assert len(told) > len(errors) / 2
+    assert all(error.retry_delay for error in told)
 
 
 async def test_writers_lose_nothing_while_a_server_is_restarted_in_order(server: ServerProcess) -> None:

@@ -18,6 +18,7 @@ from holdfast_server.domain.errors import HoldfastError, MalformedRequest
 from holdfast_server.domain.ids import check_id
 from holdfast_server.rpc.access import Access
 from holdfast_server.rpc.call import Call, current_call
+from holdfast_server.rpc.draining import Draining
 from holdfast_server.rpc.status import DETAILS_HEADER, Failure, failure_of, internal_failure
 
 OUR_METHODS = "/holdfast."
@@ -53,9 +54,10 @@ class CallMeter(Protocol):
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):
-    """Wraps each method of ours, once."""
+    """Wraps each method of ours, once. `draining` turns calls away when the server stops."""
 
     def __init__(self, access: Access, meter: CallMeter | None = None) -> None:
+        self.draining = Draining()
         self._access = access
         self._meter = meter
         self._wrapped: dict[str, Handler] = {}
@@ -80,7 +82,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         _, service, name = path.split("/")
         kind = "server_stream" if handler.response_streaming else "unary"
         meter = self._meter.method(kind, service, name) if self._meter else None
-        method = _Method(path, handler, self._access, meter)
+        method = _Method(path, handler, self._access, self.draining, meter)
         # Bytes come in and go out, so that parsing and serializing fail where errors are translated.
         if handler.response_streaming:
             return grpc.unary_stream_rpc_method_handler(method.stream)
@@ -90,9 +92,12 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 class _Method:
     """One wrapped method."""
 
-    def __init__(self, path: str, handler: Handler, access: Access, meter: MethodMeter | None) -> None:
+    def __init__(
+        self, path: str, handler: Handler, access: Access, draining: Draining, meter: MethodMeter | None
+    ) -> None:
         self._path = path
         self._access = access
+        self._draining = draining
         self._meter = meter
         self._parse = cast("Callable[[bytes], Any]", handler.request_deserializer)
         self._serialize = cast("Callable[[Any], bytes]", handler.response_serializer)
@@ -145,6 +150,7 @@ class _Method:
     def _admit(self, call: Call) -> None:
         check_id(NAMESPACE_HEADER, call.namespace)
         self._access.check(call.authorization, call.namespace)
+        self._draining.check()
 
     def _failure(self, error: Exception, call: Call) -> Failure:
         if isinstance(error, DecodeError):

@@ -66,6 +66,16 @@ async def test_retries_end_after_five_attempts(script: Script, client: holdfast.
     assert len(script.calls) == 5
 
 
+async def test_what_a_stopping_server_did_not_begin_with_is_retried(
+    script: Script, client: holdfast.AsyncClient
+) -> None:
+    script.on("GetSession", Failure(grpc.StatusCode.CANCELLED))
+    with pytest.raises(holdfast.Unavailable) as caught:
+        await client.sessions.get("s-1")
+    assert caught.value.code == grpc.StatusCode.CANCELLED
+    assert len(script.calls) == 5
+
+
 async def test_other_errors_are_not_retried(script: Script, client: holdfast.AsyncClient) -> None:
     script.on("GetSession", Failure(grpc.StatusCode.ABORTED))
     with pytest.raises(holdfast.Aborted):
