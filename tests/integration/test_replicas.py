@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 from uuid import uuid4
 
+import asyncpg
 import pytest
 
 import holdfast
@@ -243,12 +244,33 @@ async def test_work_on_many_sessions_in_any_order_never_deadlocks(two: Two) -> N
 async def test_a_tail_sees_at_once_what_another_server_wrote(two: Two) -> None:
     await two[0].sessions.create("s")
     async with two[1].history.tail("s") as tail:
-        began = time.monotonic()
-        for number in range(30):
+        await check_quick_delivery(two[0], tail)
+
+
+async def test_lost_connections_to_the_database_are_made_again(two: Two, database: PostgresCluster) -> None:
+    await two[0].sessions.create("s")
+    async with two[1].history.tail("s") as tail:
+        postgres = await asyncpg.connect(database.url)
+        ended = await postgres.fetchval(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        await postgres.close()
+        assert ended >= 4
+        # Until the listener is back, polling has to do.
+        for number in range(4):
             await two[0].history.append("s", holdfast.Event.of("n", number))
             assert (await anext(tail)).value == number
-        # Polling finds each of them a second after the one before.
-        assert time.monotonic() - began < 15
+        await check_quick_delivery(two[0], tail)
+
+
+async def check_quick_delivery(writer: holdfast.AsyncClient, tail: holdfast.AsyncTail) -> None:
+    """Check that a tail is told of events: by polling it finds each a second after the one before."""
+    began = time.monotonic()
+    for number in range(30):
+        await writer.history.append("s", holdfast.Event.of("n", number))
+        assert (await anext(tail)).value == number
+    assert time.monotonic() - began < 15
 
 
 async def test_tails_on_both_servers_see_the_same_while_writers_write(two: Two) -> None:
