@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import holdfast
-from holdfast import Event, EventKind
+from holdfast import Event, EventKind, NewPlanItem, PlanItemStatus
 from tests.support.command_line import CommandLine
 from tests.support.servers import ServerProcess
 
@@ -118,3 +118,57 @@ async def test_doctor_is_content_with_a_running_server(
     found = {check["check"]: check for check in map(json.loads, done.out.splitlines())}
     assert done.code == 0
     assert {check["outcome"] for check in found.values()} == {"ok"}, found
+
+
+async def test_a_plan_is_a_checklist_and_plans_a_table(
+    holdfast_command: CommandLine, server: ServerProcess
+) -> None:
+    assert "no plans here yet" in (await holdfast_command("plans")).out
+    async with holdfast.connect(server.target) as client:
+        await client.sessions.create("s")
+        items = [
+            NewPlanItem("Read\x1b[31m it", item_id="a", status=PlanItemStatus.COMPLETED, result="as is"),
+            NewPlanItem("Write", item_id="b", depends_on=["a"], acceptance_criteria=["It is short"]),
+            NewPlanItem("Print", item_id="c", depends_on=["a", "b"]),
+        ]
+        await client.plans.create(items, plan_id="p-1", session_id="s", title="A letter")
+        await client.plans.create(plan_id="p-2")
+    table = (await holdfast_command("plans")).out
+    assert [line.split()[0] for line in table.splitlines()[1:3]] == ["p-2", "p-1"]
+    assert "1/3" in table
+    assert "p-2" not in (await holdfast_command("plans", "--session", "s")).out
+    done = await holdfast_command("plans", "p-1")
+    assert done.code == 0
+    for text in ("A letter", "1 of 3 done", "✔ 1 Read␛[31m it", "→ as is", "○ 2 Write", "· It is short"):
+        assert text in done.out, text
+    assert "Print  waits for 2" in done.out
+    assert "no items yet" in (await holdfast_command("plans", "p-2")).out
+    shown = json.loads((await holdfast_command("plans", "p-1", "--json")).out)
+    assert [item["result"] for item in shown["items"]] == [{"json": '"as is"', "media_type": ""}, None, None]
+    assert shown["progress"]["ready_count"] == 1
+    listed = (await holdfast_command("plans", "--json", "--status", "pending")).out.splitlines()
+    assert [json.loads(line)["plan_id"] for line in listed] == ["p-2", "p-1"]
+    missing = await holdfast_command("plans", "nothing")
+    assert (missing.code, missing.err) == (1, "holdfast: no plan 'nothing' (PLAN_NOT_FOUND)\n")
+
+
+async def test_memories_are_listed_and_searched(holdfast_command: CommandLine, server: ServerProcess) -> None:
+    assert "no memories here yet" in (await holdfast_command("memories")).out
+    async with holdfast.connect(server.target) as client:
+        await client.memories.create("Retry\x1b[31m later", tool_name="web", confidence=0.8, memory_id="m-1")
+        await client.memories.create("Ask first", context="before a retry", memory_id="m-2")
+    listed = (await holdfast_command("memories")).out
+    for text in ("m-2  100% sure", "m-1  web  80% sure", "  Retry␛[31m later", "when: before a retry"):
+        assert text in listed, text
+    assert "1 of 2 memories" in (await holdfast_command("memories", "--limit", "1")).out
+    found = (await holdfast_command("memories", "retry", "late")).out
+    assert [line.split()[:2] for line in found.splitlines() if "sure" in line] == [
+        ["100%", "m-1"],
+        ["25%", "m-2"],
+    ]
+    assert "m-2" not in (await holdfast_command("memories", "retry", "late", "--every-word")).out
+    assert "No memory is like that" in (await holdfast_command("memories", "zebra")).out
+    filtered = (await holdfast_command("memories", "retry", "--tool", "web", "--json")).out.splitlines()
+    assert [json.loads(line)["memory"]["memory_id"] for line in filtered] == ["m-1"]
+    assert json.loads(filtered[0])["score"] == 1.0
+    assert (await holdfast_command("memories", "?!")).code == 2
