@@ -13,14 +13,14 @@ import holdfast
 from holdfast.errors import from_rpc_error
 from tests.support.servers import ServerProcess
 
-# A server that a test starts again must be found at once.
-_OPTIONS = (
+QUICK = (
     ("grpc.initial_reconnect_backoff_ms", 20),
     ("grpc.min_reconnect_backoff_ms", 500),
     ("grpc.max_reconnect_backoff_ms", 100),
     # Channels of one process share their connections otherwise.
     ("grpc.use_local_subchannel_pool", 1),
 )
+"""Channel options with which a server that a test starts again is found at once."""
 _NO_RETRIES = (("grpc.enable_retries", 0),)
 
 
@@ -29,7 +29,7 @@ async def connected(
     server: ServerProcess, *, retries: bool = True, **options: Any
 ) -> AsyncIterator[holdfast.AsyncClient]:
     """Give a client of the server. `options` are those of `holdfast.connect`."""
-    chosen = _OPTIONS if retries else _OPTIONS + _NO_RETRIES
+    chosen = QUICK if retries else QUICK + _NO_RETRIES
     async with holdfast.connect(server.target, options=chosen, **options) as client:
         yield client
 

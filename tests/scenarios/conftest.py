@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 import holdfast
-from tests.integration.clients import connected
+from tests.integration.clients import QUICK, connected
 from tests.support.servers import ServerProcess
 
 
@@ -29,7 +29,7 @@ async def client(shared_server: ServerProcess, tenant: str) -> AsyncIterator[hol
 @pytest.fixture
 def blocking_client(shared_server: ServerProcess, tenant: str) -> Iterator[holdfast.Client]:
     """A blocking client of the tenant, on each engine in turn."""
-    with holdfast.connect_sync(shared_server.target, namespace=tenant) as client:
+    with holdfast.connect_sync(shared_server.target, namespace=tenant, options=QUICK) as client:
         yield client
 
 

@@ -70,10 +70,11 @@ DEFAULT_OPTIONS: Mapping[str, str | int] = {
     "grpc.keepalive_time_ms": 30_000,
     "grpc.keepalive_timeout_ms": 10_000,
     "grpc.http2.max_pings_without_data": 0,
-    # A sidecar that restarts is found again within a moment, not after gRPC's 1 to 120 s.
+    # A server that restarts is found again within a moment, not after gRPC's 1 to 120 s: while a call's
+    # retries last, the connection is tried once at least.
     "grpc.initial_reconnect_backoff_ms": 100,
     "grpc.min_reconnect_backoff_ms": 1_000,
-    "grpc.max_reconnect_backoff_ms": 5_000,
+    "grpc.max_reconnect_backoff_ms": 1_000,
 }
 
 
