@@ -224,7 +224,7 @@ async def test_tails_that_are_cancelled_leave_nothing_behind(
             stream.cancel()
 
     async def crowd() -> int:
-        await asyncio.gather(*(open_and_cancel(25) for _ in range(40)))
+        await asyncio.gather(*(open_and_cancel(20) for _ in range(40)))
         await until_no_tail_is_open(shared_server)
         return resident_bytes(shared_server)
 
