@@ -22,6 +22,12 @@ class DocumentStatements:
 
     def __init__(self, dialect: Dialect) -> None:
         self.dialect = dialect
+        self.find = sa.select(documents).where(
+            documents.c.namespace == sa.bindparam("namespace", type_=sa.Text),
+            documents.c.collection == sa.bindparam("collection", type_=sa.Text),
+            documents.c.id == sa.bindparam("id", type_=sa.Text),
+            is_there(),
+        )
         self.names = InlineRows(dialect, "n", {"collection": sa.Text(), "id": sa.Text()})
         named = sa.and_(
             documents.c.namespace == sa.bindparam("namespace", type_=sa.Text),

@@ -72,7 +72,7 @@ class DocumentWriter:
         keys |= await self._parent_keys([*new, *changed], marks.keys())
         await self._insert(new, keys, marks)
         await self._update(changed, existing, keys, marks)
-        await self._index([(keys[draft.key], draft.key) for draft in (*new, *changed)])
+        await self._index(keys, new, changed)
         writing = {draft.key for draft in (*new, *changed)}
         await self.tree.refresh(existing[draft.key] for draft in drafts if draft.key not in writing)
         above = {keys[draft.fields.parent] for draft in (*new, *changed) if draft.fields.parent is not None}
@@ -167,12 +167,18 @@ class DocumentWriter:
     def _expire_time(self, draft: DocumentDraft) -> datetime | None:
         return None if draft.fields.ttl is None else self.tree.now + draft.fields.ttl
 
-    async def _index(self, written: Sequence[tuple[int, DocumentKey]]) -> None:
-        if not written:
+    async def _index(
+        self,
+        keys: Mapping[DocumentKey, int],
+        new: Sequence[DocumentDraft],
+        changed: Sequence[DocumentDraft],
+    ) -> None:
+        if changed:
+            old = document_members.c.row_key.in_([keys[draft.key] for draft in changed])
+            await self._connection.execute(document_members.delete().where(old))
+        indexes = [(keys[draft.key], self._indexes[draft.key]) for draft in (*new, *changed)]
+        if not indexes:
             return
-        keys = [row_key for row_key, _ in written]
-        await self._connection.execute(document_members.delete().where(document_members.c.row_key.in_(keys)))
-        indexes = [(row_key, self._indexes[key]) for row_key, key in written]
         members = [(row_key, index.members) for row_key, index in indexes if index.members is not None]
         if members:
             await self._sql.dialect.insert_rows(self._connection, document_members, members)

@@ -31,7 +31,7 @@ from holdfast_server.storage.batch import Conflict
 from holdfast_server.storage.columns import to_micros
 from holdfast_server.storage.database import Database, Work
 from holdfast_server.storage.document_lists import DocumentLists, read_collections
-from holdfast_server.storage.document_rows import document_of, is_there
+from holdfast_server.storage.document_rows import document_of
 from holdfast_server.storage.document_tree import DocumentStatements, DocumentTree
 from holdfast_server.storage.document_writes import DocumentWriter, Outcome, Written
 from holdfast_server.storage.requests import Requests
@@ -64,7 +64,7 @@ class SqlDocuments:
             known = await self._requests.claim(connection, namespace, request_id, mark)
             if known is not None:
                 key, is_created, is_parent_created = results.read_put(known)
-                return Put(await _require(connection, namespace, key), is_created, is_parent_created)
+                return Put(await self._require(connection, namespace, key), is_created, is_parent_created)
             writer = DocumentWriter(connection, self._sql, self._words, namespace, indexes)
             done = await self._put(connection, writer, namespace, put)
             result = results.write_put(
@@ -79,12 +79,12 @@ class SqlDocuments:
         self, connection: AsyncConnection, writer: DocumentWriter, namespace: str, put: DocumentPut
     ) -> Put:
         draft, parent = put.draft, put.missing_parent
-        if put.keep_existing and (found := await _find(connection, namespace, draft.key)) is not None:
+        if put.keep_existing and (found := await self._find(connection, namespace, draft.key)) is not None:
             return Put(document_of(found), is_created=False, is_parent_created=False)
         existing = await writer.tree.lock(namespace, [draft.key, *([parent.key] if parent else [])])
         row = existing.get(draft.key)
         if put.keep_existing and row is not None:
-            kept = await _require(connection, namespace, draft.key)
+            kept = await self._require(connection, namespace, draft.key)
             return Put(kept, is_created=False, is_parent_created=False)
         _check_version(draft.key, row, put.expected_version)
         new_parent = [parent] if parent is not None and parent.key not in existing else []
@@ -93,10 +93,21 @@ class SqlDocuments:
 
     async def get(self, namespace: str, key: DocumentKey, *, refresh_ttl: bool = False) -> Document:
         """See DocumentStore."""
-        row = await self._database.read(lambda connection: _find(connection, namespace, key))
+        row = await self._database.read(lambda connection: self._find(connection, namespace, key))
         if row is None:
             raise DocumentNotFound(key.collection, key.document_id)
         return (await self._refreshed([row], refresh_ttl))[0]
+
+    async def _find(self, connection: AsyncConnection, namespace: str, key: DocumentKey) -> Any:
+        """Return the row of a document that is there, or None."""
+        params = {"namespace": namespace, "collection": key.collection, "id": key.document_id}
+        return (await connection.execute(self._sql.find, params | {"now": datetime.now(UTC)})).first()
+
+    async def _require(self, connection: AsyncConnection, namespace: str, key: DocumentKey) -> Document:
+        row = await self._find(connection, namespace, key)
+        if row is None:
+            raise DocumentNotFound(key.collection, key.document_id)
+        return document_of(row)
 
     async def list(
         self, namespace: str, where: DocumentFilter, page: PageRequest, *, refresh_ttl: bool = False
@@ -233,24 +244,6 @@ async def _indexes(drafts: Iterable[DocumentDraft]) -> dict[DocumentKey, Content
     if sum(map(payload_bytes, contents.values())) <= _INDEXED_AT_ONCE:
         return {key: index_content(content) for key, content in contents.items()}
     return await asyncio.to_thread(lambda: {key: index_content(content) for key, content in contents.items()})
-
-
-async def _find(connection: AsyncConnection, namespace: str, key: DocumentKey) -> Any:
-    """Return the row of a document that is there, or None."""
-    query = sa.select(documents).where(
-        documents.c.namespace == namespace,
-        documents.c.collection == key.collection,
-        documents.c.id == key.document_id,
-        is_there(datetime.now(UTC)),
-    )
-    return (await connection.execute(query)).first()
-
-
-async def _require(connection: AsyncConnection, namespace: str, key: DocumentKey) -> Document:
-    row = await _find(connection, namespace, key)
-    if row is None:
-        raise DocumentNotFound(key.collection, key.document_id)
-    return document_of(row)
 
 
 def _check_version(key: DocumentKey, row: Any, expected: int | None) -> None:
