@@ -378,7 +378,7 @@ def tasks() -> None:
         op.create_index(
             name, "tasks", columns, unique=True, postgresql_where=condition, sqlite_where=condition
         )
-    order = [sa.text("priority DESC"), "create_time", "key", "claim_time"]
+    order: list[Any] = [sa.text("priority DESC"), "create_time", "key", "claim_time"]
     for name, columns, where in (
         ("tasks_claim_idx", ["namespace", *order], "claim_time IS NOT NULL"),
         ("tasks_claim_kind_idx", ["namespace", "kind", *order], "claim_time IS NOT NULL"),

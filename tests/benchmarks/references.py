@@ -19,8 +19,6 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from holdfast.v1 import history_service_pb2 as history
 from holdfast.v1 import session_service_pb2 as sessions
-from holdfast.v1.history_service_pb2_grpc import HistoryServiceServicer, add_HistoryServiceServicer_to_server
-from holdfast.v1.session_service_pb2_grpc import SessionServiceServicer, add_SessionServiceServicer_to_server
 from holdfast_server.storage.engines import parse_url
 
 SESSION = sa.Table(
@@ -36,7 +34,7 @@ EVENT = sa.Table(
 )
 
 
-class BareHistory(HistoryServiceServicer):
+class BareHistory:
     """Answers and does nothing."""
 
     async def AppendEvents(self, request: Any, context: Any) -> history.AppendEventsResponse:
@@ -47,7 +45,7 @@ class BareHistory(HistoryServiceServicer):
         return history.AppendEventsResponse(receipts=receipts, last_sequence=1)
 
 
-class BareSessions(SessionServiceServicer):
+class BareSessions:
     """Answers what it was started with."""
 
     def __init__(self) -> None:
@@ -64,7 +62,7 @@ class BareSessions(SessionServiceServicer):
         return self._state
 
 
-class PerRequest(HistoryServiceServicer):
+class PerRequest:
     """Commits each append by itself."""
 
     def __init__(self, url: str) -> None:
@@ -98,15 +96,31 @@ async def serve(kind: str, port: str, url: str = "") -> None:
     """Serve until killed."""
     server = grpc.aio.server()
     if kind == "bare":
-        add_HistoryServiceServicer_to_server(BareHistory(), server)
-        add_SessionServiceServicer_to_server(BareSessions(), server)
+        _add(server, "HistoryService", BareHistory(), history)
+        _add(server, "SessionService", BareSessions(), sessions)
     else:
-        history_service = PerRequest(url)
-        await history_service.prepare()
-        add_HistoryServiceServicer_to_server(history_service, server)
+        service = PerRequest(url)
+        await service.prepare()
+        _add(server, "HistoryService", service, history)
     server.add_insecure_port(f"127.0.0.1:{port}")
     await server.start()
     await server.wait_for_termination()
+
+
+def _add(server: grpc.aio.Server, name: str, service: object, messages: Any) -> None:
+    """Register the methods that a service has, as the generated code registers all."""
+    descriptor = messages.DESCRIPTOR.services_by_name[name]
+    handlers = {
+        method.name: grpc.unary_unary_rpc_method_handler(
+            getattr(service, method.name),
+            getattr(messages, method.input_type.name).FromString,
+            getattr(messages, method.output_type.name).SerializeToString,
+        )
+        for method in descriptor.methods
+        if hasattr(service, method.name)
+    }
+    server.add_registered_method_handlers(descriptor.full_name, handlers)
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(descriptor.full_name, handlers),))
 
 
 if __name__ == "__main__":

@@ -63,14 +63,14 @@ async def set_up(directory: Path) -> AsyncIterator[Stage]:
         await connection.execute("CREATE DATABASE bench")
         await connection.close()
         url = cluster.url.rsplit("/", 1)[0] + "/bench"
-        servers = [ServerProcess(directory, url, arguments=["--migrate"]) for _ in range(2)]
-        for server in servers:
-            stack.push_async_callback(server.stop)
-            await server.start()
+        server, second = (ServerProcess(directory, url, arguments=["--migrate"]) for _ in range(2))
+        for one in (server, second):
+            stack.push_async_callback(one.stop)
+            await one.start()
         bare = await _reference(stack, "bare")
         per_request = await _reference(stack, "per_request", url)
-        client = await stack.enter_async_context(holdfast.connect(servers[0].target))
-        yield Stage(directory, cluster, url, *servers, client, bare, per_request)
+        client = await stack.enter_async_context(holdfast.connect(server.target))
+        yield Stage(directory, cluster, url, server, second, client, bare, per_request)
 
 
 async def _reference(stack: contextlib.AsyncExitStack, kind: str, *arguments: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from itertools import product
+from typing import Any
 
 import pytest
 
@@ -47,7 +48,7 @@ async def test_an_allowed_move_changes_the_status_and_tells_the_session(store: S
         task_id = f"{source} to {target}"
         await add(store, task_id, session_id="s", trace_id="trace")
         before = await bring(store, source, task_id)
-        said = {"result": RESULT, "error": "why", "phase": "late", "actor": "ada"}
+        said: dict[str, Any] = {"result": RESULT, "error": "why", "phase": "late", "actor": "ada"}
         after = await transition(store, target, task_id, **said)
         assert (after.status, after.version) == (target, before.version + 1)
         assert (after.fields.result, after.fields.error, after.fields.phase) == (RESULT, "why", "late")

@@ -112,7 +112,7 @@ async def test_pages_hold_each_task_once_in_either_direction(store: Store) -> No
 async def test_a_task_that_changes_meanwhile_is_listed_once(store: Store) -> None:
     for number in range(6):
         await add(store, f"t{number}")
-    seen = []
+    seen: list[str] = []
     async for page in pages(lister(store), 2):
         seen.extend(task.task_id for task in page.items)
         await bring(store, SUCCEEDED, seen[0]) if len(seen) == 2 else None

@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections import Counter
 from datetime import timedelta
+from typing import Any
 
 import asyncpg
 import pytest
@@ -80,7 +81,11 @@ async def test_each_task_ends_once_although_workers_vanish(postgres_url: str) ->
 
     async def fill(part: int) -> None:
         for number in range(part, TASKS, 4):
-            fields = {"priority": number % 5, "max_attempts": 100, "session_id": SESSIONS[number % 4]}
+            fields: dict[str, Any] = {
+                "priority": number % 5,
+                "max_attempts": 100,
+                "session_id": SESSIONS[number % 4],
+            }
             await add(stores[part % 2], f"t{number}", **fields)
 
     async with asyncio.TaskGroup() as group:

@@ -35,7 +35,7 @@ async def test_the_server_and_each_service_are_serving(client: holdfast.AsyncCli
 
 
 async def test_reflection_lists_the_services_and_describes_them(client: holdfast.AsyncClient) -> None:
-    stub: Any = reflection_pb2_grpc.ServerReflectionStub(client.channel)
+    stub: Any = reflection_pb2_grpc.ServerReflectionStub(client.channel)  # type: ignore[arg-type]  # generated without asyncio in mind
 
     async def ask(**question: Any) -> Any:
         request = reflection_pb2.ServerReflectionRequest(**question)

@@ -157,7 +157,7 @@ class MemorySearch:
 
     def content(self) -> tuple[object, ...]:
         """Return what equal searches have in common, as plain JSON."""
-        where = {name: str(value) for name, value in asdict(self.where).items()}
+        where: dict[str, object] = {name: str(value) for name, value in asdict(self.where).items()}
         where |= {"labels": sorted(self.where.labels.items()), "metadata": self.where.metadata}
         return (self.words, self.match_all, where, self.count_use)
 

@@ -43,7 +43,7 @@ async def test_a_caller_may_ask_again_the_moment_it_is_answered(parallel: int) -
 
     async with asyncio.timeout(5):
         answers = await asyncio.gather(ask_often(0), ask_often(10))
-    assert answers == [[0, 2, 4, 6, 8], [20, 22, 24, 26, 28]]
+    assert list(answers) == [[0, 2, 4, 6, 8], [20, 22, 24, 26, 28]]
 
 
 async def test_requests_gather_while_a_batch_is_under_way() -> None:
