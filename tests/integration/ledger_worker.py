@@ -1,0 +1,44 @@
+"""A worker in a process of its own, to be killed: it does jobs, and writes each that it was told is done into
+a ledger of its own.
+
+    python -m tests.integration.ledger_worker TARGET NAME LEDGER
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import threading
+from datetime import timedelta
+from pathlib import Path
+
+import holdfast
+
+LEASE = timedelta(seconds=2)
+
+
+async def work(target: str, name: str, ledger: Path) -> None:
+    """Do jobs without end."""
+    with ledger.open("a", buffering=1) as book:
+        async with holdfast.connect(target) as client:
+            async for lease in client.tasks.work(kinds=["job"], worker_id=name, lease_duration=LEASE):
+                try:
+                    async with lease:
+                        await lease.report(phase="half-way")
+                        await lease.succeed({"by": name})
+                except holdfast.LeaseNotHeld:
+                    # The machine stood still for longer than the lease: somebody else does it.
+                    continue
+                book.write(f"{lease.task.task_id}\n")
+
+
+def end_with_parent() -> None:
+    """End when the test does, however that ends."""
+    sys.stdin.read()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    asyncio.run(work(sys.argv[1], sys.argv[2], Path(sys.argv[3])))
