@@ -105,7 +105,7 @@ class Settings(BaseSettings):
     pgbouncer: bool = False
     """Prepare no statements, because a pooler in transaction mode is in between. Default: false."""
     db_pool_min: Annotated[int, Field(ge=1, le=1000)] = 5
-    """Connections kept open. Default: 5."""
+    """Connections opened at the start. Default: 5."""
     db_pool_max: Annotated[int, Field(ge=1, le=1000)] = 20
     """Connections at most; PostgreSQL's max_connections must have room for all servers. Default: 20."""
     db_pool_timeout_seconds: Seconds = 5.0

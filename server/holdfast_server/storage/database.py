@@ -42,6 +42,10 @@ class Database:
         """Find out whether the database is there. Raises DatabaseUnavailable."""
         await self.read(lambda connection: connection.exec_driver_sql("SELECT 1"))
 
+    async def open_connections(self, number: int) -> None:
+        """Have so many connections open, so that the first calls find them. Raises DatabaseUnavailable."""
+        await asyncio.gather(*(self.ping() for _ in range(number)))
+
     async def write(self, work: Work[T]) -> T:
         """Run work in a transaction, and commit it. A cancelled caller does not cancel it half-way."""
         task = asyncio.ensure_future(self._run(self._writer, work, begin=True))

@@ -88,10 +88,12 @@ def _postgres(url: sa.URL, options: StorageOptions) -> AsyncEngine:
         isolation_level="READ COMMITTED",
         # The driver would parse json and jsonb: what the caller wrote must not change by it.
         json_deserializer=str,
-        pool_size=options.pool_min,
-        max_overflow=max(0, options.pool_max - options.pool_min),
+        # No overflow: SQLAlchemy closes what is over the size at once, and a burst would open it again
+        # and again.
+        pool_size=options.pool_max,
+        max_overflow=0,
         pool_timeout=options.pool_timeout,
-        # The newest connection first, so that the others may rest and be closed.
+        # The newest connection first: its statements are prepared.
         pool_use_lifo=True,
     )
 

@@ -18,9 +18,9 @@ class StorageOptions:
     listen_url: str | None = None
     """A direct URL for LISTEN, where `url` leads through a transaction pooler."""
     pool_min: int = 5
-    """Connections kept open: enough for the journal, the readers and a few others."""
+    """Connections opened at the start: enough for the journal, the readers and a few others."""
     pool_max: int = 20
-    """Connections at most; what PostgreSQL must have to spare for each server."""
+    """Connections at most, opened as they are needed; what PostgreSQL must have to spare for each server."""
     pool_timeout: float = 5.0
     """How long a request waits for a connection before it is UNAVAILABLE."""
     connect_timeout: float = 5.0

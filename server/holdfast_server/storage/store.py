@@ -123,9 +123,14 @@ class SqlStore:
                 self._options.poll_interval,
             )
             self._watch_over("listener", listener.run())
+            self._watch_over("opening", self._open_connections())
         if self._options.janitor_interval:
             sweeping = self.janitor.run(self._options.janitor_interval, lambda: self.is_available)
             self._watch_over("janitor", sweeping)
+
+    async def _open_connections(self) -> None:
+        with contextlib.suppress(DatabaseUnavailable):
+            await self._database.open_connections(self._options.pool_min)
 
     def _watch_over(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.append(asyncio.create_task(work, name=f"holdfast-{name}"))
