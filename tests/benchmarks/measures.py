@@ -15,6 +15,7 @@ import holdfast
 from holdfast.v1 import history_service_pb2 as history
 from holdfast.v1 import session_service_pb2 as sessions
 from tests.benchmarks.load import Load, drive, missing
+from tests.benchmarks.outage import recording
 from tests.benchmarks.report import Row, Skipped, median
 from tests.benchmarks.stage import Stage
 from tests.support.databases import sqlite_url
@@ -249,4 +250,6 @@ MEASURES = {
     "states": save_and_load,
     "tail": tail_delivery,
     "start": start_up,
+    # Last, for it stops the database.
+    "recorder": recording,
 }
