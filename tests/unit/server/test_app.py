@@ -95,7 +95,7 @@ async def test_every_service_and_the_whole_are_serving(start: Start) -> None:
         answer = await server.health.Check(HealthCheckRequest(service=service))
         assert answer.status == SERVING
     with pytest.raises(grpc.aio.AioRpcError) as failure:
-        await server.health.Check(HealthCheckRequest(service="holdfast.v1.TaskService"))
+        await server.health.Check(HealthCheckRequest(service="holdfast.v1.NoSuchService"))
     assert failure.value.code() is grpc.StatusCode.NOT_FOUND
 
 

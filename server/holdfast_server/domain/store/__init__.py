@@ -6,7 +6,8 @@ changed nothing. Values come in checked (see the nouns' `checked`) and in one na
 another one does not exist.
 
 A `request_id` that is not empty makes a write repeatable: repeating it with the same request changes
-nothing and returns the first result. With another request it raises RequestIdTaken.
+nothing and returns the first result, or, where that is a whole resource such as a session, the resource as
+it is now. With another request it raises RequestIdTaken.
 """
 
 from __future__ import annotations
