@@ -406,8 +406,8 @@ class TestCancelled:
         for task in tasks:
             task.cancel()
         await store.close()
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        assert not [task for task in others if not task.done()]
+        assert not store._database._writes
+        assert all(task.done() for task in store._tasks)
         again = await open_store()
         session = await again.sessions.get(NAMESPACE, "s")
         assert len(await history(again)) == session.last_sequence
