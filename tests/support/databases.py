@@ -13,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 
 from holdfast_server.storage import migrations
+from holdfast_server.storage.migrations import REVISIONS
 
 # Text does not sort by its bytes here, as on most servers of our users, and unlike locale C.
 _COLLATION = "en-US-x-icu"
@@ -81,6 +82,8 @@ class PostgresDatabases:
         connection = await asyncpg.connect(self._at(name))
         try:
             if await connection.fetchval("SELECT pg_database_size(current_database())") > _WORTH_DELETING:
+                return False
+            if await connection.fetchval("SELECT version_num FROM alembic_version") != REVISIONS[-1]:
                 return False
             # A test that failed may have left a transaction open.
             await connection.execute(_END_OTHERS)
