@@ -231,14 +231,13 @@ async def test_a_broken_file_changes_nothing(
 
 
 async def test_one_configuration_at_a_time_at_registration(
-    host: AgentHost, client: holdfast.AsyncClient, shared_server: ServerProcess
+    host: AgentHost, client: holdfast.AsyncClient
 ) -> None:
     """... and one at a time at registration."""
     await host.start()
     await host.register("agents", "tester", {"model": "small"})
     await host.register("agents", "tester", {"model": "small"})
     await host.register("agents", "coder", {"model": "large"})
-    await shared_server.restart()
     kept = await contents(client, "agents")
     assert {name: document.version for name, document in kept.items()} == {
         "coder": 2,
@@ -306,7 +305,7 @@ async def test_with_its_history_an_agent_goes_on_where_it_stopped(
         assert anew == "planner was shown 1"
 
 
-async def test_the_content_of_a_message_is_any_json(host: AgentHost, shared_server: ServerProcess) -> None:
+async def test_the_content_of_a_message_is_any_json(host: AgentHost) -> None:
     """... message content is any JSON."""
     contents: list[Any] = [
         "text", "", "\U0001f9ed \u0000 \u2028", None, True, 0, -1.5e300, 2**63, [], {}, ["a", {"b": [None]}],
@@ -314,7 +313,6 @@ async def test_the_content_of_a_message_is_any_json(host: AgentHost, shared_serv
     ]  # fmt: skip
     messages = [{"role": "user", "content": content} for content in contents]
     await host.save("planner", "monday", messages)
-    await shared_server.restart()
     loaded = await host.load("planner", "monday")
     assert json.dumps(loaded) == json.dumps(messages)
 

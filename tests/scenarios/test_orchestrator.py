@@ -268,12 +268,11 @@ async def command(*arguments: str, **settings: str) -> Done:
 
 
 async def test_a_task_goes_from_role_to_role(
-    orchestrator: Orchestrator, client: holdfast.AsyncClient, shared_server: ServerProcess
+    orchestrator: Orchestrator, client: holdfast.AsyncClient
 ) -> None:
     """Tasks between agents: type, from role, to role, payload, status, trace id ..."""
     await orchestrator.begin()
     sent = await orchestrator.delegate("build", "planner", "coder", {"feature": 7}, key="build-7")
-    await shared_server.restart()
     task = await client.tasks.get(sent.task_id)
     assert (task.kind, task.from_role, task.to_role, task.value) == (
         "build",
@@ -432,7 +431,6 @@ async def test_people_see_active_sessions_and_pending_approvals_in_sql(
                 f"a{number}", title="May I?", session_id="assignment", requested_by="coder"
             )
         await client.approvals.reject("a0", "ada")
-        await server.restart()
         (session,) = await read(database_url, "SELECT * FROM active_sessions")
         assert (session["session_id"], session["user_id"], session["title"]) == (
             "assignment",

@@ -161,12 +161,11 @@ async def test_from_the_webhook_to_the_pull_request_with_a_restart_between(
 
 
 async def test_installations_are_tracked_by_id_and_account(
-    bot: RefactoringBot, client: holdfast.AsyncClient, shared_server: ServerProcess
+    bot: RefactoringBot, client: holdfast.AsyncClient
 ) -> None:
     """Installations of its GitHub App: tracked by installation id and account ..."""
     await bot.install(7, "acme")
     await bot.install(8, "umbrella")
-    await shared_server.restart()
     assert (await client.documents.get(INSTALLATIONS, "7")).value == {"id": 7, "account": "acme"}
     found = [
         one.document_id
@@ -245,15 +244,12 @@ async def test_the_active_flag_and_the_last_scan_time_are_kept(
     assert never == ["acme/site"]
 
 
-async def test_every_scan_is_an_audit_record(
-    bot: RefactoringBot, client: holdfast.AsyncClient, shared_server: ServerProcess
-) -> None:
+async def test_every_scan_is_an_audit_record(bot: RefactoringBot, client: holdfast.AsyncClient) -> None:
     """Scan history: every scan of a repository is an audit record with start, end, status, and what it
     found."""
     await bot.register("acme/shop", 7, "acme")
     (bounty,) = await bot.scan("acme/shop")
     await bot.scan("acme/shop", findings=())
-    await shared_server.restart()
     empty, full = [run async for run in client.runs.list(kinds=["scan"], labels={"repository": "acme/shop"})]
     assert (full.status, output(full)) == (
         RunStatus.COMPLETED,
@@ -269,14 +265,11 @@ async def test_every_scan_is_an_audit_record(
         await client.runs.update(full.run_id, output={"findings": 0})
 
 
-async def test_a_bounty_has_all_of_its_fields(
-    bot: RefactoringBot, client: holdfast.AsyncClient, shared_server: ServerProcess
-) -> None:
+async def test_a_bounty_has_all_of_its_fields(bot: RefactoringBot, client: holdfast.AsyncClient) -> None:
     """Bounties (one unit of refactoring): target file and function, debt type, the code before and after,
     branch, pull-request number and URL, status."""
     await bot.offer("acme/shop", FINDINGS[0])
     await bot.work()
-    await shared_server.restart()
     (bounty,) = [task async for task in client.tasks.list(kinds=["bounty"])]
     before, after = bounty.value, bounty.result and bounty.result.value
     assert (before["file"], before["function"], before["debt"]) == ("shop/cart.py", "total", "long-function")

@@ -240,14 +240,11 @@ def test_a_task_shows_its_status_result_and_error_as_it_runs(
     assert (failed.status, failed.error) == (TaskStatus.FAILED, "stumbler: no such tool")
 
 
-def test_agent_runs_are_kept_from_start_to_end(
-    runner: TeamRunner, blocking_client: holdfast.Client, shared_server: ServerProcess
-) -> None:
+def test_agent_runs_are_kept_from_start_to_end(runner: TeamRunner, blocking_client: holdfast.Client) -> None:
     """Agent runs: created when an agent starts, STARTED to RUNNING to COMPLETED or FAILED, output summary
     kept."""
     task_id = runner.submit("Plan")
     runner.run(task_id, {"thinker": thinker, "stumbler": stumbler})
-    restart(shared_server)
     runs = {run.agent_id: run for run in blocking_client.runs.list(task_id=task_id)}
     assert set(runs) == {"thinker", "stumbler"}
     assert runs["thinker"].status is RunStatus.COMPLETED
@@ -415,9 +412,7 @@ def test_many_threads_use_one_client(blocking_client: holdfast.Client) -> None:
 MONDAY = datetime(2025, 3, 3, 9, tzinfo=UTC)
 
 
-def test_how_often_how_long_and_how_well_each_agent_works(
-    blocking_client: holdfast.Client, shared_server: ServerProcess
-) -> None:
+def test_how_often_how_long_and_how_well_each_agent_works(blocking_client: holdfast.Client) -> None:
     """Analytics over time: how often, how long, how well each agent works (counts, success rate, p50 and p95
     duration, tokens)."""
     runs = blocking_client.runs
@@ -429,7 +424,6 @@ def test_how_often_how_long_and_how_well_each_agent_works(
             status = RunStatus.FAILED if number == 20 else RunStatus.COMPLETED
             usage = TokenUsage(input_tokens=100, output_tokens=number)
             runs.finish(run, status, usage=usage, end_time=start + timedelta(seconds=number))
-    restart(shared_server)
 
     coder, planner = runs.summarize(["agent"])
     assert (planner.agent_id, planner.run_count, planner.completed_count) == ("planner", 20, 20)

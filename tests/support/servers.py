@@ -147,8 +147,11 @@ class ServerProcess:
             raise AssertionError(f"the server has ended:\n{self.log}")
         async with grpc.aio.insecure_channel(self.target, options=_CHANNEL_OPTIONS) as channel:
             request = health_pb2.HealthCheckRequest(service=service)
+            check = health_pb2_grpc.HealthStub(channel).Check
             try:
-                answer = await health_pb2_grpc.HealthStub(channel).Check(request, timeout=2)
+                # One call that waits for the server costs it less than many that fail. Not for long: it may
+                # have ended.
+                answer = await check(request, timeout=0.5, wait_for_ready=True)
             except grpc.aio.AioRpcError:
                 return False
             return bool(answer.status == wanted)
