@@ -139,3 +139,16 @@ async def test_too_many_groups_raise_limit_exceeded(store: Store) -> None:
         await summarize(store, TYPE)
     assert caught.value.metadata["maximum"] == str(SUMMARY_GROUPS)
     assert len(await summarize(store)) == 1
+
+
+@pytest.mark.parametrize("bucket", [604_800, 3_155_760_000, 315_576_000_000])
+async def test_times_at_the_ends_of_the_calendar_are_counted(store: Store, bucket: int) -> None:
+    first, last = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, 999_999, UTC)
+    times = (first, first + timedelta(days=1), EPOCH, last)
+    await append(store, *(note(event_time=time) for time in times))
+    (whole,) = await summarize(store)
+    assert (whole.count, whole.first_event_time, whole.last_event_time) == (4, first, last)
+    groups = await summarize(store, TIME, bucket=bucket)
+    assert sum(group.count for group in groups) == 4
+    # A bucket that would begin before the calendar begins with it.
+    assert groups[0].bucket_time == first

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import TypeEngine
 
 from holdfast_server.domain.values import JsonScalar, dump_json
-from holdfast_server.storage.columns import Micros
+from holdfast_server.storage.columns import Micros, to_micros
 from holdfast_server.storage.schema.base import singular
 from holdfast_server.storage.words import PostgresWordSearch, SqliteWordSearch, WordSearch
 
@@ -77,7 +77,7 @@ class Dialect(Protocol):
         ...
 
     def bucket(self, column: sa.Column[Any], seconds: int) -> sa.ColumnElement[Any]:
-        """Return the start of the time bucket that a time falls into."""
+        """Return the start of the time bucket that a time falls into, but no time before the year 1."""
         ...
 
     def microseconds(self, start: sa.Column[Any], end: sa.Column[Any]) -> sa.ColumnElement[int]:
@@ -122,6 +122,9 @@ class Dialect(Protocol):
     def is_transient(self, error: BaseException | None) -> bool:
         """Whether an error of the driver may be gone if the transaction is run again at once."""
         ...
+
+
+_SECONDS_TO_1970 = -to_micros(datetime.min.replace(tzinfo=UTC)) // 1_000_000
 
 
 class PostgresDialect:
@@ -192,7 +195,11 @@ class PostgresDialect:
         """date_bin, which rounds down before 1970 too."""
         width = sa.func.make_interval(0, 0, 0, 0, 0, 0, seconds)
         epoch = sa.text("TIMESTAMPTZ '1970-01-01 00:00:00+00'")
-        return sa.type_coerce(sa.func.date_bin(width, column, epoch), Micros)
+        first = sa.text("TIMESTAMPTZ '0001-01-01 00:00:00+00'")
+        # Longer than from the first year to 1970: what date_bin would return PostgreSQL may not know.
+        reaches_back = sa.and_(column < epoch, sa.literal(seconds > _SECONDS_TO_1970))
+        start = sa.case((reaches_back, first), else_=sa.func.date_bin(width, column, epoch))
+        return sa.type_coerce(sa.func.greatest(start, first), Micros)
 
     def microseconds(self, start: sa.Column[Any], end: sa.Column[Any]) -> sa.ColumnElement[int]:
         """EXTRACT gives an exact numeric."""
@@ -332,7 +339,8 @@ class SqliteDialect:
         """Round down; % takes the sign of the time, hence twice."""
         width = seconds * 1_000_000
         micros = sa.type_coerce(column, sa.BigInteger)
-        return sa.type_coerce(micros - (micros % width + width) % width, Micros)
+        start = micros - (micros % width + width) % width
+        return sa.type_coerce(sa.func.max(start, -_SECONDS_TO_1970 * 1_000_000), Micros)
 
     def microseconds(self, start: sa.Column[Any], end: sa.Column[Any]) -> sa.ColumnElement[int]:
         """Times are microseconds."""
