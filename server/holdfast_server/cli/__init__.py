@@ -24,6 +24,7 @@ from holdfast_server.cli.runs import runs
 from holdfast_server.cli.serve import serve
 from holdfast_server.cli.sessions import sessions
 from holdfast_server.cli.syncing import sync
+from holdfast_server.cli.tasks import tasks
 
 _RUN = "Run the server"
 _LOOK = "Look at what is kept"
@@ -41,7 +42,7 @@ app = typer.Typer(
 )
 for _panel, _commands in (
     (_RUN, (serve, migrate, janitor, doctor, health)),
-    (_LOOK, (sessions, history, tail, runs, plans, memories, documents)),
+    (_LOOK, (sessions, history, tail, tasks, runs, plans, memories, documents)),
     (_DECIDE, (approvals, approve, reject)),
     (_MOVE, (export, sync)),
 ):

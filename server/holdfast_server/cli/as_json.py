@@ -33,6 +33,7 @@ from holdfast import (
     Session,
     Step,
     Synced,
+    Task,
     Text,
     TokenUsage,
     ToolCall,
@@ -107,6 +108,38 @@ def event(it: Event) -> dict[str, Any]:
         case Json() | Data() as payload:
             described["payload"] = _payload(payload)
     return described
+
+
+def task(it: Task) -> dict[str, Any]:
+    """A task with all its fields."""
+    return {
+        "task_id": it.task_id,
+        "session_id": it.session_id,
+        "kind": it.kind,
+        "status": it.status.value,
+        "phase": it.phase,
+        "from_role": it.from_role,
+        "to_role": it.to_role,
+        "payload": None if it.payload is None else _payload(it.payload),
+        "result": None if it.result is None else _payload(it.result),
+        "error": it.error,
+        "idempotency_key": it.idempotency_key,
+        "dedupe_key": it.dedupe_key,
+        "priority": it.priority,
+        "run_after_time": _time(it.run_after_time),
+        "max_attempts": it.max_attempts,
+        "labels": dict(it.labels),
+        "metadata": plain_numbers(dict(it.metadata)),
+        "trace_id": it.trace_id,
+        "version": it.version,
+        "attempts": it.attempts,
+        "worker_id": it.worker_id,
+        "lease_expire_time": _time(it.lease_expire_time),
+        "create_time": _time(it.create_time),
+        "update_time": _time(it.update_time),
+        "start_time": _time(it.start_time),
+        "end_time": _time(it.end_time),
+    }
 
 
 def run(it: Run) -> dict[str, Any]:

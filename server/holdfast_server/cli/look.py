@@ -22,6 +22,7 @@ _STATUS_STYLES = {
     "started": "bold green",
     "running": "bold green",
     "completed": "green",
+    "succeeded": "green",
     "approved": "green",
     "failed": "bold red",
     "rejected": "bold red",

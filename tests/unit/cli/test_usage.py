@@ -22,6 +22,7 @@ COMMANDS = [
     "history",
     "tail",
     "runs",
+    "tasks",
     "approvals",
     "approve",
     "reject",
