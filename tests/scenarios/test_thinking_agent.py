@@ -6,8 +6,6 @@ The framework is not asynchronous: it uses the blocking client and its two manag
 from __future__ import annotations
 
 import asyncio
-import statistics
-import time
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
@@ -419,19 +417,13 @@ def _refused(agent: ThinkingAgent) -> Iterable[Any]:
     )
 
 
-def test_states_are_saved_and_loaded_in_less_than_50_milliseconds(agent: ThinkingAgent) -> None:
-    """Save and load of state under 50 ms. (With 32 in flight: `make bench`.)"""
+def test_many_large_states_are_saved_and_loaded_one_after_the_other(agent: ThinkingAgent) -> None:
+    """Save and load of state under 50 ms: how long they take is measured by `make bench`."""
     agent.begin(MISSION, "ada")
-    saves, loads = [], []
     for number in range(20):
-        began = time.perf_counter()
-        agent.save({"mission": MISSION, "status": "running", "steps": number, "notes": "x" * 10_000})
-        middle = time.perf_counter()
-        agent.load()
-        saves.append(middle - began)
-        loads.append(time.perf_counter() - middle)
-    assert statistics.median(saves) < 0.05
-    assert statistics.median(loads) < 0.05
+        state = {"mission": MISSION, "status": "running", "steps": number, "notes": "x" * 10_000}
+        agent.save(state)
+        assert agent.load() == state
 
 
 @pytest.mark.parametrize("manager", [holdfast.StateManager, holdfast.AsyncStateManager])
