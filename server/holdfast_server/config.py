@@ -129,7 +129,8 @@ class Settings(BaseSettings):
     max_request_bytes: Annotated[int, Field(ge=4 * MEBIBYTE, le=512 * MEBIBYTE)] = 16 * MEBIBYTE
     """The largest request taken; a larger one is RESOURCE_EXHAUSTED. Default: 16 MiB (16777216)."""
     max_waiting: Annotated[int, Field(ge=1)] = 10_000
-    """Requests that may wait for their batch before further ones are RESOURCE_EXHAUSTED. Default: 10000."""
+    """Requests that may wait for their batch, and claims for a task, before further ones are
+    RESOURCE_EXHAUSTED. Default: 10000."""
     max_tails: Annotated[int, Field(ge=1)] = 10_000
     """Open tails at most; a further one is RESOURCE_EXHAUSTED. Default: 10000."""
     drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 30.0
