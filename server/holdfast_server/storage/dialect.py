@@ -245,7 +245,9 @@ class PostgresDialect:
             | asyncpg.ReadOnlySQLTransactionError
             | asyncpg.InvalidAuthorizationSpecificationError
             | asyncpg.InvalidCatalogNameError
-            | asyncpg.InterfaceError,
+            | asyncpg.InterfaceError
+            # The last words of a server that stops came between two statements, unasked.
+            | asyncpg.InternalClientError,
         )
 
     def is_schema_error(self, error: BaseException | None) -> bool:
