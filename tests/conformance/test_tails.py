@@ -17,6 +17,7 @@ from holdfast_server.storage.store import SqlStore
 from tests.support.content import EVERYTHING, NAMESPACE, append, create, history, move, note, notes
 from tests.support.stores import OpenStore
 from tests.support.tailing import following
+from tests.support.waiting import eventually
 
 
 @pytest.fixture(autouse=True)
@@ -285,7 +286,7 @@ async def test_a_tail_that_is_closed_while_it_waits_leaves_nothing_behind(store:
     for _ in range(20):
         async with following(store) as tail:
             await tail.until_caught_up()
-    assert not asyncio.all_tasks() - tasks
+    await eventually(lambda: not asyncio.all_tasks() - tasks, "no further task")
 
 
 @pytest.mark.postgres
