@@ -17,7 +17,6 @@ from holdfast_server.storage.store import SqlStore
 from tests.support.content import EVERYTHING, NAMESPACE, append, create, history, move, note, notes
 from tests.support.stores import OpenStore
 from tests.support.tailing import following
-from tests.support.waiting import eventually
 
 
 @pytest.fixture(autouse=True)
@@ -281,12 +280,12 @@ async def test_too_many_tails_raise_overloaded(store: SqlStore, open_store: Open
             await again.until_caught_up()
 
 
-async def test_a_tail_that_is_closed_while_it_waits_leaves_nothing_behind(store: Store) -> None:
-    tasks = asyncio.all_tasks()
+async def test_a_tail_that_is_closed_while_it_waits_leaves_nothing_behind(store: SqlStore) -> None:
     for _ in range(20):
         async with following(store) as tail:
             await tail.until_caught_up()
-    await eventually(lambda: not asyncio.all_tasks() - tasks, "no further task")
+    assert not store._tails._open
+    assert not store._signals._watches
 
 
 @pytest.mark.postgres
