@@ -17,6 +17,7 @@ from holdfast_server.storage.store import SqlStore
 from tests.support.content import EVERYTHING, NAMESPACE, append, create, history, move, note, notes
 from tests.support.stores import OpenStore
 from tests.support.tailing import following
+from tests.support.waiting import PATIENCE, eventually
 
 
 @pytest.fixture(autouse=True)
@@ -333,3 +334,17 @@ class TestReplicas:
             assert await append(writer, note(f"e{number}")) == [number]
             assert (await reader.sessions.get(NAMESPACE, "s")).last_sequence == number
             assert len(await history(reader)) == number
+
+
+async def test_what_a_caller_did_not_wait_for_is_delivered_too(
+    store: SqlStore, open_store: OpenStore
+) -> None:
+    await store.close()
+    store = await open_store(poll_interval=PATIENCE * 10)
+    async with following(store) as tail:
+        await tail.until_caught_up()
+        added = Replacement(newest=1, events=notes(1))
+        writing = asyncio.create_task(store.events.replace(NAMESPACE, "s", added))
+        await eventually(lambda: bool(store._database._writes))
+        writing.cancel()
+        await tail.until_sequence(1)

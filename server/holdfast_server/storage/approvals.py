@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -30,7 +30,7 @@ from holdfast_server.storage.payloads import payload_names
 from holdfast_server.storage.requests import Requests
 from holdfast_server.storage.schema import approvals
 from holdfast_server.storage.signals import Signals, approval_topic
-from holdfast_server.storage.statements import Statements
+from holdfast_server.storage.writer import Writer
 
 _PAYLOADS = payload_names("payload", "response")
 
@@ -41,33 +41,28 @@ class SqlApprovals:
     def __init__(
         self,
         database: Database,
-        statements: Statements,
+        writer: Writer,
         requests: Requests,
         waits: ApprovalWaits,
         signals: Signals,
-        versions_kept: int,
-        published: Callable[[set[str]], None],
     ) -> None:
         self._database = database
-        self._sql = statements
+        self._writer = writer
         self._requests = requests
         self._waits = waits
         self._signals = signals
-        self._versions_kept = versions_kept
-        self._published = published
         self._queries = PageQueries()
 
     async def request(self, namespace: str, question: Question) -> Approval:
         """See ApprovalStore."""
-        topics: set[str] = set()
         mark = question.fingerprint()
 
-        async def work(connection: AsyncConnection) -> Approval | None:
-            batch = Batch(connection, self._sql, self._versions_kept)
+        async def work(batch: Batch) -> Approval | None:
+            connection = batch.connection
             session = await batch.lock_owner(namespace, question.session_id)
             approval = Approval(question, Answer(), batch.now, None)
             insert = (
-                self._sql.dialect.insert(approvals)
+                self._database.dialect.insert(approvals)
                 .values(
                     namespace=namespace,
                     session_key=None if session is None else session.key,
@@ -87,30 +82,26 @@ class SqlApprovals:
             if session is not None:
                 batch.append(session, [approval.event()])
                 await batch.write()
-                topics.update(batch.topics)
             return approval
 
-        approval = await self._database.write(work)
-        self._published(topics)
+        approval = await self._writer.run(work)
         return approval or await self.get(namespace, question.approval_id)
 
     async def decide(
         self, namespace: str, approval_id: str, answer: Answer, request_id: str = ""
     ) -> Approval:
         """See ApprovalStore."""
-        topics: set[str] = set()
         mark = answer.fingerprint(approval_id)
 
-        async def work(connection: AsyncConnection) -> Approval:
-            batch = Batch(connection, self._sql, self._versions_kept)
+        async def work(batch: Batch) -> Approval:
+            connection = batch.connection
             row = await require(connection, namespace, approval_id)
             if row.session_id:
                 await batch.lock([(namespace, row.session_id)])
             row = await require(connection, namespace, approval_id, for_update=True)
             approval = approval_of(row)
             if approval.is_due(batch.now):
-                await _expire(connection, batch, [row.key])
-                topics.update(batch.topics | {approval_topic(row.key)})
+                await _expire(batch, [row.key])
                 return approval.expired()
             if await self._requests.claim(connection, namespace, request_id, mark) is not None:
                 return approval
@@ -121,11 +112,10 @@ class SqlApprovals:
             if row.session_id:
                 batch.append(batch.session(namespace, row.session_id), [decided.event()])
                 await batch.write()
-            topics.update(batch.topics | {approval_topic(row.key)})
+            batch.topics.add(approval_topic(row.key))
             return decided
 
-        approval = await self._database.write(work)
-        self._published(topics)
+        approval = await self._writer.run(work)
         if approval.status is ApprovalStatus.EXPIRED:  # which is written down now
             raise ApprovalAlreadyDecided(approval_id, approval.status.name)
         return approval
@@ -162,7 +152,7 @@ class SqlApprovals:
         more = more or len(shown) < len(found)
         total = None
         if page.with_total:
-            matching = approval_conditions(self._sql.dialect, namespace, where)
+            matching = approval_conditions(self._database.dialect, namespace, where)
             count = sa.select(sa.func.count()).select_from(approvals).where(*matching)
             total = await self._database.read(lambda c: c.scalar(count, {"now": now}))
         return Page(
@@ -173,7 +163,7 @@ class SqlApprovals:
 
     def _page_query(self, namespace: str, where: ApprovalFilter, page: PageRequest) -> PageQuery:
         picked = sa.select(approvals.c.key, approvals.c.create_time, approvals.c.size).where(
-            *approval_conditions(self._sql.dialect, namespace, where)
+            *approval_conditions(self._database.dialect, namespace, where)
         )
         if page.after is not None:
             picked = picked.where(after_time(approvals.c.create_time, approvals.c.key, page.descending))
@@ -212,25 +202,21 @@ class SqlApprovals:
 
     async def _expire(self, keys: Sequence[int]) -> int:
         """Write down the expiry of those that are still pending; return how many it were."""
-        topics: set[str] = set()
 
-        async def work(connection: AsyncConnection) -> int:
-            batch = Batch(connection, self._sql, self._versions_kept)
+        async def work(batch: Batch) -> int:
             owners = sa.select(approvals.c.namespace, approvals.c.session_id).where(
                 approvals.c.key.in_(keys), approvals.c.session_id.is_not(None)
             )
-            await batch.lock([(row.namespace, row.session_id) for row in await connection.execute(owners)])
-            expired = await _expire(connection, batch, keys)
-            topics.update(batch.topics, map(approval_topic, expired))
-            return len(expired)
+            await batch.lock(
+                [(row.namespace, row.session_id) for row in await batch.connection.execute(owners)]
+            )
+            return await _expire(batch, keys)
 
-        count = await self._database.write(work)
-        self._published(topics)
-        return count
+        return await self._writer.run(work)
 
 
-async def _expire(connection: AsyncConnection, batch: Batch, keys: Sequence[int]) -> Sequence[int]:
-    """Expire those that are still pending, whose sessions are locked, and return their keys."""
+async def _expire(batch: Batch, keys: Sequence[int]) -> int:
+    """Expire those that are still pending, whose sessions are locked; return how many it were."""
     heads = [sa.null().label(c.name) if c.name in _PAYLOADS else c for c in approvals.columns]
     pending = (
         sa.select(*heads)
@@ -238,16 +224,18 @@ async def _expire(connection: AsyncConnection, batch: Batch, keys: Sequence[int]
         .order_by(approvals.c.key)
         .with_for_update()
     )
-    found = (await connection.execute(pending)).all()
+    found = (await batch.connection.execute(pending)).all()
     for row in found:
+        batch.topics.add(approval_topic(row.key))
         if row.session_id:
             batch.append(batch.session(row.namespace, row.session_id), [approval_of(row).expired().event()])
     await batch.write()
-    expired = [row.key for row in found]
-    update = approvals.update().where(approvals.c.key.in_(expired))
+    update = approvals.update().where(approvals.c.key.in_([row.key for row in found]))
     # At the time that was announced, whenever it is that somebody looks.
-    await connection.execute(update.values(status=ApprovalStatus.EXPIRED, end_time=approvals.c.expire_time))
-    return expired
+    await batch.connection.execute(
+        update.values(status=ApprovalStatus.EXPIRED, end_time=approvals.c.expire_time)
+    )
+    return len(found)
 
 
 async def require(

@@ -59,7 +59,7 @@ class Batch:
     """The changes of one transaction to its sessions."""
 
     def __init__(self, connection: AsyncConnection, statements: Statements, versions_kept: int) -> None:
-        self._connection = connection
+        self.connection = connection
         self._sql = statements
         self._versions_kept = versions_kept
         self.now = datetime.now(UTC)
@@ -88,7 +88,7 @@ class Batch:
         wanted = sorted(set(ids))
         if not wanted:
             return
-        found = await self._connection.execute(statement, self._sql.names.params(wanted))
+        found = await self.connection.execute(statement, self._sql.names.params(wanted))
         for key, namespace, session_id, status, last_sequence in found:
             self._sessions[namespace, session_id] = LockedSession(
                 key, namespace, session_id, SessionStatus(status), last_sequence
@@ -117,7 +117,7 @@ class Batch:
         if not wanted:
             return
         by_key = {session.key: session.session_id for session, _ in wanted}
-        found = await self._connection.execute(
+        found = await self.connection.execute(
             self._sql.events_by_id, self._sql.keyed.params([(s.key, event_id) for s, event_id in wanted])
         )
         for row in found:
@@ -133,7 +133,7 @@ class Batch:
         """Read the newest versions of these keys."""
         if not wanted:
             return
-        found = await self._connection.execute(
+        found = await self.connection.execute(
             self._sql.heads_by_key, self._sql.keyed.params([(s.key, key) for s, key in wanted])
         )
         self._heads.update({(row.session_key, row.key): row.version for row in found})
@@ -142,7 +142,7 @@ class Batch:
         """Read the requests that have these ids."""
         if not wanted:
             return
-        found = await self._connection.execute(
+        found = await self.connection.execute(
             self._sql.requests_by_id, self._sql.keyed.params([(s.key, request) for s, request in wanted])
         )
         for row in found:
@@ -216,7 +216,7 @@ class Batch:
 
     async def write(self) -> None:
         """Write what was planned. Raises Conflict if an event or request id is taken after all."""
-        insert, connection = self._sql.dialect.insert_rows, self._connection
+        insert, connection = self._sql.dialect.insert_rows, self.connection
         for table, planned in (
             (schema.events, self._event_rows),
             (schema.session_requests, self._request_rows),
@@ -233,7 +233,7 @@ class Batch:
     async def _write_heads(self) -> None:
         heads = [(key, name, self._namespaces[key], version) for (key, name), version in self._saved.items()]
         await self._sql.dialect.insert_rows(
-            self._connection,
+            self.connection,
             schema.states,
             heads,
             "ON CONFLICT (session_key, key) DO UPDATE SET version = excluded.version",
@@ -244,4 +244,4 @@ class Batch:
             if version > self._versions_kept
         ]
         if surplus:
-            await self._connection.execute(self._sql.trim_versions, self._sql.bounds.params(surplus))
+            await self.connection.execute(self._sql.trim_versions, self._sql.bounds.params(surplus))

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import secrets
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Hashable, Iterator
 from datetime import timedelta
 from typing import Any
 from weakref import WeakValueDictionary
@@ -27,9 +27,9 @@ from holdfast_server.storage.options import StorageOptions
 from holdfast_server.storage.requests import Requests
 from holdfast_server.storage.schema import tasks
 from holdfast_server.storage.signals import Signals, task_topic
-from holdfast_server.storage.statements import Statements
 from holdfast_server.storage.task_changes import TaskChanges, read_clock, require
 from holdfast_server.storage.task_rows import IS_SPENT, NOW, has_lapsed, task_of
+from holdfast_server.storage.writer import Writer
 
 
 class _NothingThere(Exception):
@@ -50,19 +50,15 @@ class Claims:
     def __init__(
         self,
         database: Database,
-        statements: Statements,
+        writer: Writer,
         requests: Requests,
-        versions_kept: int,
         signals: Signals,
-        published: Callable[[set[str]], None],
         options: StorageOptions,
     ) -> None:
         self._database = database
-        self._sql = statements
+        self._writer = writer
         self._requests = requests
-        self._versions_kept = versions_kept
         self._signals = signals
-        self._published = published
         self._poll_interval = options.poll_interval
         self._max_waiting = options.max_waiting
         self._waiting = 0
@@ -115,7 +111,7 @@ class Claims:
             self._waiting -= 1
 
     async def _is_there(self, namespace: str, wanted: Claim) -> bool:
-        query = claimable(self._sql.dialect, namespace, wanted).with_only_columns(tasks.c.key)
+        query = claimable(self._database.dialect, namespace, wanted).with_only_columns(tasks.c.key)
         found = await self._database.read(lambda connection: connection.execute(query))
         return found.first() is not None
 
@@ -139,16 +135,15 @@ class Claims:
         session known; so its session must not be waited for, or the two orders would deadlock.
         """
         mark = fingerprint("claim", *wanted.content())
-        topics: set[str] = set()
 
-        async def work(connection: AsyncConnection) -> Lease:
+        async def work(batch: Batch) -> Lease:
+            connection = batch.connection
             known = await self._requests.claim(connection, namespace, request_id, mark)
             if known is not None:
                 return await self._repeated(connection, namespace, known)
-            batch = Batch(connection, self._sql, self._versions_kept)
             if session_id:
                 await batch.lock([(namespace, session_id)])
-            query = claimable(self._sql.dialect, namespace, wanted).with_for_update(
+            query = claimable(self._database.dialect, namespace, wanted).with_for_update(
                 key_share=True, skip_locked=True, of=tasks
             )
             if session_id:
@@ -156,44 +151,40 @@ class Claims:
             row = (await connection.execute(query)).first()
             if row is None:
                 if wanted.task_id:
-                    await require(connection, self._sql.dialect, namespace, wanted.task_id)
+                    await require(connection, self._database.dialect, namespace, wanted.task_id)
                 raise _NothingThere
             if row.session_id and not session_id:
                 await batch.try_lock([(namespace, row.session_id)])
                 if batch.find(namespace, row.session_id) is None:
                     raise _SessionBusy(row.session_id)
-            changes = TaskChanges(connection, batch, namespace, self._sql.dialect)
+            changes = TaskChanges(batch, namespace, self._database.dialect)
             token = secrets.token_urlsafe(24)
             task = await changes.change(
                 row, row.now, lambda task: wanted.apply(task, token, row.now), wanted.worker_id
             )
-            await changes.write()
+            await batch.write()
             kept = dump_json({"task_id": task.task_id, "token": token})
             await self._requests.finish(connection, namespace, request_id, kept)
-            topics.update(changes.topics)
             return Lease(task, token)
 
-        lease = await self._database.write(work)
-        self._published(topics)
-        return lease
+        return await self._writer.run(work)
 
     async def _repeated(self, connection: AsyncConnection, namespace: str, known: str) -> Lease:
         kept = json.loads(known)
-        row = await require(connection, self._sql.dialect, namespace, kept["task_id"])
+        row = await require(connection, self._database.dialect, namespace, kept["task_id"])
         return Lease(task_of(row).at(row.now), kept["token"])
 
     async def requeue(self, limit: int, *conditions: sa.ColumnElement[bool]) -> int:
         """See TaskStore.requeue_lapsed. `conditions` choose among the leases whose first end has passed."""
-        topics: set[str] = set()
         due = sa.and_(tasks.c.lease_token.is_not(None), tasks.c.claim_time <= NOW, *conditions)
         chosen = sa.select(tasks.c.key, tasks.c.namespace, tasks.c.session_id).where(due)
 
-        async def work(connection: AsyncConnection) -> int:
-            now = await read_clock(connection, self._sql.dialect)
+        async def work(batch: Batch) -> int:
+            connection = batch.connection
+            now = await read_clock(connection, self._database.dialect)
             found = (
                 await connection.execute(chosen.order_by(tasks.c.claim_time).limit(limit), {"now": now})
             ).all()
-            batch = Batch(connection, self._sql, self._versions_kept)
             sessions = [(row.namespace, row.session_id) for row in found if row.session_id]
             if sessions:
                 await batch.lock(sessions)
@@ -204,17 +195,13 @@ class Claims:
                 .with_for_update(skip_locked=True)
             )
             for row in (await connection.execute(locked, {"now": now})).all():
-                changes = TaskChanges(connection, batch, row.namespace, self._sql.dialect)
+                changes = TaskChanges(batch, row.namespace, self._database.dialect)
                 # One that was extended stays as it is, and is looked at again when it may lapse then.
                 await changes.change(row, now, lambda task: task)
-                topics.update(changes.topics)
             await batch.write()
-            topics.update(batch.topics)
             return len(found)
 
-        looked_at = await self._database.write(work)
-        self._published(topics)
-        return looked_at
+        return await self._writer.run(work)
 
     async def settle(self, namespace: str, task_id: str) -> None:
         """Write down what a lapsed lease has made of one task."""

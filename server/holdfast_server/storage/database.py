@@ -46,12 +46,18 @@ class Database:
         """Have so many connections open, so that the first calls find them. Raises DatabaseUnavailable."""
         await asyncio.gather(*(self.ping() for _ in range(number)))
 
-    async def write(self, work: Work[T]) -> T:
-        """Run work in a transaction, and commit it. A cancelled caller does not cancel it half-way."""
-        task = asyncio.ensure_future(self._run(self._writer, work, begin=True))
+    async def write(self, work: Work[T], committed: Callable[[], None] | None = None) -> T:
+        """Run work in a transaction, and call `committed` after it. A cancelled caller cancels neither."""
+        task = asyncio.ensure_future(self._commit(work, committed))
         self._writes.add(task)
         task.add_done_callback(self._wrote)
         return await asyncio.shield(task)
+
+    async def _commit(self, work: Work[T], committed: Callable[[], None] | None) -> T:
+        result = await self._run(self._writer, work, begin=True)
+        if committed is not None:
+            committed()
+        return result
 
     def _wrote(self, task: asyncio.Future[Any]) -> None:
         self._writes.discard(task)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -32,8 +32,8 @@ from holdfast_server.storage.filters import event_conditions, has_prefix
 from holdfast_server.storage.journal import Append, Journal
 from holdfast_server.storage.schema import events, sessions
 from holdfast_server.storage.sessions import require
-from holdfast_server.storage.statements import Statements
 from holdfast_server.storage.tails import Tails
+from holdfast_server.storage.writer import Writer
 
 
 class SqlEvents:
@@ -42,20 +42,16 @@ class SqlEvents:
     def __init__(
         self,
         database: Database,
-        statements: Statements,
+        writer: Writer,
         journal: Journal,
         pages: EventPages,
         tails: Tails,
-        versions_kept: int,
-        published: Callable[[set[str]], None],
     ) -> None:
         self._database = database
-        self._sql = statements
+        self._writer = writer
         self._journal = journal
         self._pages = pages
         self._tails = tails
-        self._versions_kept = versions_kept
-        self._published = published
 
     async def append(
         self,
@@ -140,7 +136,7 @@ class SqlEvents:
         bounds: Sequence[sa.ColumnElement[bool]],
         where: EventFilter,
     ) -> int | None:
-        conditions = event_conditions(self._sql.dialect, where)
+        conditions = event_conditions(self._database.dialect, where)
         return await connection.scalar(
             sa.select(sa.func.count()).select_from(events).where(*bounds, *conditions)
         )
@@ -161,10 +157,8 @@ class SqlEvents:
     ) -> Replaced:
         """See EventStore."""
         mark = fingerprint("replace", replacement.content(), expected_last_sequence) if request_id else b""
-        topics: set[str] = set()
 
-        async def work(connection: AsyncConnection) -> Replaced:
-            batch = Batch(connection, self._sql, self._versions_kept)
+        async def work(batch: Batch) -> Replaced:
             await batch.lock([(namespace, session_id)])
             session = batch.session(namespace, session_id)
             await batch.look_up_requests([(session, request_id)] if request_id else [])
@@ -172,7 +166,7 @@ class SqlEvents:
                 return results.read_replaced(known)
             if expected_last_sequence not in (None, session.last_sequence):
                 raise SequenceMismatch(session_id, expected_last_sequence or 0, session.last_sequence)
-            removed = await _remove(connection, session, replacement)
+            removed = await _remove(batch.connection, session, replacement)
             if removed:
                 batch.append(session, [_replaced_event(removed, len(replacement.events))])
             given = [(session, event.event_id) for event in replacement.events if event.event_id]
@@ -184,12 +178,9 @@ class SqlEvents:
             replaced = Replaced(len(removed), receipts, session.last_sequence)
             batch.remember(session, request_id, mark, results.write_replaced(replaced))
             await batch.write()
-            topics.update(batch.topics)
             return replaced
 
-        replaced = await self._database.write(work)
-        self._published(topics)
-        return replaced
+        return await self._writer.run(work)
 
     async def summarize(
         self,
@@ -201,7 +192,7 @@ class SqlEvents:
     ) -> Sequence[EventSummary]:
         """See EventStore."""
         by: dict[Grouping, sa.ColumnElement[Any]] = {
-            Grouping.TIME: self._sql.dialect.bucket(events.c.event_time, bucket_seconds),
+            Grouping.TIME: self._database.dialect.bucket(events.c.event_time, bucket_seconds),
             Grouping.TYPE: events.c.type,
             Grouping.ACTOR: sa.func.coalesce(events.c.actor, ""),
         }
@@ -216,7 +207,7 @@ class SqlEvents:
                     sa.func.min(events.c.event_time).label("first"),
                     sa.func.max(events.c.event_time).label("last"),
                 )
-                .where(events.c.session_key == session.key, *event_conditions(self._sql.dialect, where))
+                .where(events.c.session_key == session.key, *event_conditions(self._database.dialect, where))
                 .group_by(*(sa.literal_column(str(place + 1)) for place in range(len(columns))))
                 .having(sa.func.count() > 0)
                 .order_by(*(sa.literal_column(str(place + 1)) for place in range(len(columns))))

@@ -7,11 +7,9 @@ so that only the culprit fails.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
-
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfast_server.domain.errors import DatabaseUnavailable, HoldfastError
 from holdfast_server.domain.events import Appended, Event
@@ -19,10 +17,9 @@ from holdfast_server.domain.sessions import fingerprint
 from holdfast_server.domain.states import State, StateWrite
 from holdfast_server.storage import results, rows
 from holdfast_server.storage.batch import Batch, Conflict
-from holdfast_server.storage.database import Database
 from holdfast_server.storage.gather import Gatherer, Waiting
 from holdfast_server.storage.observer import StorageObserver
-from holdfast_server.storage.statements import Statements
+from holdfast_server.storage.writer import Writer
 
 # Two: one batch is planned while the other's commit is on its way to the disk.
 _PARALLEL = 2
@@ -102,17 +99,11 @@ class Journal:
 
     def __init__(
         self,
-        database: Database,
-        statements: Statements,
-        versions_kept: int,
-        published: Callable[[set[str]], None],
+        writer: Writer,
         observer: StorageObserver,
         max_waiting: int,
     ) -> None:
-        self._database = database
-        self._sql = statements
-        self._versions_kept = versions_kept
-        self._published = published
+        self._writer = writer
         self._gatherer: Gatherer[Entry, Any] = Gatherer(
             "journal", self._run, observer, parallel=_PARALLEL, max_waiting=max_waiting
         )
@@ -155,19 +146,14 @@ class Journal:
     async def _commit(self, entries: Sequence[Entry]) -> list[Any]:
         """Carry out the entries in one transaction; return an answer or an error for each."""
         try:
-            outcomes, topics = await self._database.write(lambda c: self._apply(c, entries, careful=False))
+            return await self._writer.run(lambda batch: self._apply(batch, entries, careful=False))
         except Conflict:
-            outcomes, topics = await self._database.write(lambda c: self._apply(c, entries, careful=True))
-        self._published(topics)
-        return outcomes
+            return await self._writer.run(lambda batch: self._apply(batch, entries, careful=True))
 
-    async def _apply(
-        self, connection: AsyncConnection, entries: Sequence[Entry], *, careful: bool
-    ) -> tuple[list[Any], set[str]]:
+    async def _apply(self, batch: Batch, entries: Sequence[Entry], *, careful: bool) -> list[Any]:
         """Plan and write the entries. Most ids are new: they are looked up only when `careful`, or when
         their request would fail, and the insert tells if one was there after all.
         """
-        batch = Batch(connection, self._sql, self._versions_kept)
         await batch.lock([(entry.namespace, entry.session_id) for entry in entries])
         await self._look_up_heads(batch, entries)
         if careful:
@@ -184,7 +170,7 @@ class Journal:
                 for index in doubtful:
                     outcomes[index] = _plan(entries[index], batch)
         await batch.write()
-        return outcomes, batch.topics
+        return outcomes
 
     async def _look_up_heads(self, batch: Batch, entries: Sequence[Entry]) -> None:
         await batch.look_up_heads(

@@ -23,7 +23,7 @@ from holdfast_server.storage.plan_pages import PlanPageQuery, plan_conditions, r
 from holdfast_server.storage.plan_rows import item_row, plan_size, plan_values
 from holdfast_server.storage.requests import Requests
 from holdfast_server.storage.schema import plan_items, plans
-from holdfast_server.storage.statements import Statements
+from holdfast_server.storage.writer import Writer
 
 _REPLACE = "ON CONFLICT (plan_key, id) DO UPDATE SET " + ", ".join(
     f"{column.name} = excluded.{column.name}" for column in plan_items.c if not column.primary_key
@@ -36,30 +36,25 @@ class SqlPlans:
     def __init__(
         self,
         database: Database,
-        statements: Statements,
+        writer: Writer,
         requests: Requests,
-        versions_kept: int,
-        published: Callable[[set[str]], None],
     ) -> None:
         self._database = database
-        self._sql = statements
+        self._writer = writer
         self._requests = requests
-        self._versions_kept = versions_kept
-        self._published = published
         self._queries = PageQueries()
 
     async def create(self, namespace: str, draft: PlanDraft) -> Plan:
         """See PlanStore."""
-        topics: set[str] = set()
         mark = draft.fingerprint()
 
-        async def work(connection: AsyncConnection) -> Plan:
-            batch = Batch(connection, self._sql, self._versions_kept)
+        async def work(batch: Batch) -> Plan:
+            connection = batch.connection
             session = await batch.lock_owner(namespace, draft.session_id)
             plan = draft.made(batch.now)
             check_plan_size(plan_size(plan))
             insert = (
-                self._sql.dialect.insert(plans)
+                self._database.dialect.insert(plans)
                 .values(
                     namespace=namespace,
                     id=plan.plan_id,
@@ -82,12 +77,9 @@ class SqlPlans:
             if session is not None:
                 batch.append(session, plan.events(None))
                 await batch.write()
-                topics.update(batch.topics)
             return plan
 
-        plan = await self._database.write(work)
-        self._published(topics)
-        return plan
+        return await self._writer.run(work)
 
     async def get(self, namespace: str, plan_id: str) -> Plan:
         """See PlanStore."""
@@ -97,7 +89,7 @@ class SqlPlans:
         self, namespace: str, where: PlanFilter, page: PageRequest, *, omit_items: bool = False
     ) -> Page[Plan]:
         """See PlanStore."""
-        matching = plan_conditions(self._sql.dialect, namespace, where)
+        matching = plan_conditions(self._database.dialect, namespace, where)
 
         def build() -> PlanPageQuery:
             picked = sa.select(plans.c.key, plans.c.create_time).where(*matching)
@@ -166,10 +158,9 @@ class SqlPlans:
         mark: bytes,
     ) -> Plan:
         """Lock the plan, let `revise` say how it is then, and write what differs."""
-        topics: set[str] = set()
 
-        async def work(connection: AsyncConnection) -> Plan:
-            batch = Batch(connection, self._sql, self._versions_kept)
+        async def work(batch: Batch) -> Plan:
+            connection = batch.connection
             owner = (await require(connection, namespace, plan_id)).session_id or ""
             session = await batch.lock_owner(namespace, owner)
             row = await require(connection, namespace, plan_id, for_update=True)
@@ -186,12 +177,9 @@ class SqlPlans:
             if session is not None:
                 batch.append(session, after.events(before, actor))
                 await batch.write()
-                topics.update(batch.topics)
             return after
 
-        plan = await self._database.write(work)
-        self._published(topics)
-        return plan
+        return await self._writer.run(work)
 
     async def _write_items(
         self, connection: AsyncConnection, key: int, namespace: str, before: Plan | None, after: Plan
@@ -209,7 +197,7 @@ class SqlPlans:
             if before is None or were.get(item.item_id) != place or before.items[place] != item
         ]
         if changed:
-            await self._sql.dialect.insert_rows(connection, plan_items, changed, _REPLACE)
+            await self._database.dialect.insert_rows(connection, plan_items, changed, _REPLACE)
 
     async def delete(self, namespace: str, plan_id: str, expected_version: int | None = None) -> None:
         """See PlanStore."""

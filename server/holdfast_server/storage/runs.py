@@ -23,7 +23,7 @@ from holdfast_server.storage.payloads import payload_names
 from holdfast_server.storage.requests import Requests
 from holdfast_server.storage.run_rows import changing_values, fixed_values, head_size, run_conditions, run_of
 from holdfast_server.storage.schema import runs
-from holdfast_server.storage.statements import Statements
+from holdfast_server.storage.writer import Writer
 
 
 class SqlRuns:
@@ -32,29 +32,24 @@ class SqlRuns:
     def __init__(
         self,
         database: Database,
-        statements: Statements,
+        writer: Writer,
         requests: Requests,
-        versions_kept: int,
-        published: Callable[[set[str]], None],
     ) -> None:
         self._database = database
-        self._sql = statements
+        self._writer = writer
         self._requests = requests
-        self._versions_kept = versions_kept
-        self._published = published
         self._queries = PageQueries()
 
     async def start(self, namespace: str, draft: RunDraft) -> Run:
         """See RunStore."""
-        topics: set[str] = set()
         mark = draft.fingerprint()
 
-        async def work(connection: AsyncConnection) -> Run:
-            batch = Batch(connection, self._sql, self._versions_kept)
+        async def work(batch: Batch) -> Run:
+            connection = batch.connection
             session = await batch.lock_owner(namespace, draft.session_id)
             run = _started(draft, batch.now)
             insert = (
-                self._sql.dialect.insert(runs)
+                self._database.dialect.insert(runs)
                 .values(
                     namespace=namespace,
                     session_key=None if session is None else session.key,
@@ -74,12 +69,9 @@ class SqlRuns:
             if session is not None:
                 batch.append(session, [run.event(None)])
                 await batch.write()
-                topics.update(batch.topics)
             return run
 
-        run = await self._database.write(work)
-        self._published(topics)
-        return run
+        return await self._writer.run(work)
 
     async def get(self, namespace: str, run_id: str) -> Run:
         """See RunStore."""
@@ -99,7 +91,7 @@ class SqlRuns:
             more = more or len(shown) < len(found)
             total = None
             if page.with_total:
-                matching = run_conditions(self._sql.dialect, namespace, where)
+                matching = run_conditions(self._database.dialect, namespace, where)
                 total = await connection.scalar(sa.select(sa.func.count()).select_from(runs).where(*matching))
             return Page(
                 [run_of(row) for row in shown],
@@ -113,7 +105,7 @@ class SqlRuns:
         self, namespace: str, where: RunFilter, page: PageRequest, omit_payload: bool
     ) -> PageQuery:
         picked = sa.select(runs.c.key, runs.c.start_time, runs.c.size).where(
-            *run_conditions(self._sql.dialect, namespace, where)
+            *run_conditions(self._database.dialect, namespace, where)
         )
         if page.after is not None:
             picked = picked.where(after_time(runs.c.start_time, runs.c.key, page.descending))
@@ -167,10 +159,9 @@ class SqlRuns:
 
         Only if `moves` may it change the status: then the session is locked too, and before.
         """
-        topics: set[str] = set()
 
-        async def work(connection: AsyncConnection) -> Run:
-            batch = Batch(connection, self._sql, self._versions_kept)
+        async def work(batch: Batch) -> Run:
+            connection = batch.connection
             row = await require(connection, namespace, run_id)
             if row.session_id and moves:
                 await batch.lock([(namespace, row.session_id)])
@@ -192,12 +183,9 @@ class SqlRuns:
                 session = batch.session(namespace, row.session_id)
                 batch.append(session, [after.event(before.status)])
                 await batch.write()
-                topics.update(batch.topics)
             return after
 
-        run = await self._database.write(work)
-        self._published(topics)
-        return run
+        return await self._writer.run(work)
 
     async def summarize(
         self,
@@ -207,8 +195,8 @@ class SqlRuns:
         bucket_seconds: int = 0,
     ) -> Sequence[RunSummary]:
         """See RunStore."""
-        matching = run_conditions(self._sql.dialect, namespace, where)
-        query = run_summaries.query(self._sql.dialect, matching, groups, bucket_seconds)
+        matching = run_conditions(self._database.dialect, namespace, where)
+        query = run_summaries.query(self._database.dialect, matching, groups, bucket_seconds)
         return run_summaries.read(await self._database.read(lambda c: c.execute(query)))
 
 

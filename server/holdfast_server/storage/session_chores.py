@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfast_server.domain.limits import Policy
 from holdfast_server.domain.sessions import SessionStatus, Transition
@@ -20,7 +18,7 @@ from holdfast_server.storage.dialect import InlineRows
 from holdfast_server.storage.schema import sessions
 from holdfast_server.storage.sessions import plan_move
 from holdfast_server.storage.signals import session_topic
-from holdfast_server.storage.statements import Statements
+from holdfast_server.storage.writer import Writer
 
 _EXPIRY = Transition(SessionStatus.EXPIRED, "it was at rest for longer than its retention")
 # With a session goes its history: so many events at most in one transaction, unless one session has more.
@@ -34,15 +32,13 @@ class SessionChores:
     def __init__(
         self,
         database: Database,
-        statements: Statements,
+        writer: Writer,
         policy: Policy,
-        published: Callable[[set[str]], None],
     ) -> None:
         self._database = database
-        self._sql = statements
+        self._writer = writer
         self._policy = policy
-        self._published = published
-        self._checks = InlineRows(statements.dialect, "c", {"session_key": sa.BigInteger(), "time": Micros()})
+        self._checks = InlineRows(database.dialect, "c", {"session_key": sa.BigInteger(), "time": Micros()})
         self._move_checks_on = (
             sessions.update()
             .where(sessions.c.key == self._checks.c.session_key)
@@ -62,7 +58,9 @@ class SessionChores:
     async def expire_shortened(self, limit: int) -> Done:
         """Look at sessions whose check is as late as only a longer default, a former one, made it."""
         retention = self._policy.session_retention
-        margin = self._sql.dialect.microseconds(sessions.c.last_activity_time, sessions.c.expiry_check_time)
+        margin = self._database.dialect.microseconds(
+            sessions.c.last_activity_time, sessions.c.expiry_check_time
+        )
         return await self._look(
             limit,
             sessions.c.retention.is_(None),
@@ -73,7 +71,6 @@ class SessionChores:
 
     async def _look(self, limit: int, *conditions: sa.ColumnElement[bool]) -> Done:
         """Expire those whose retention has passed, and move on the checks of the others."""
-        topics: set[str] = set()
         chosen = (
             sa.select(sessions)
             .where(*conditions, sessions.c.expiry_check_time.is_not(None))
@@ -82,9 +79,8 @@ class SessionChores:
             .with_for_update(key_share=True, skip_locked=True)
         )
 
-        async def work(connection: AsyncConnection) -> Done:
-            found = (await connection.execute(chosen)).all()
-            batch = Batch(connection, self._sql, self._policy.state_versions_kept)
+        async def work(batch: Batch) -> Done:
+            found = (await batch.connection.execute(chosen)).all()
             await batch.lock([(row.namespace, row.id) for row in found])
             over, later = [], []
             for row in found:
@@ -93,23 +89,20 @@ class SessionChores:
                     later.append((row.key, expire_time))
                 else:
                     over.append(row)
-            await self._expire(connection, batch, over)
+            await self._expire(batch, over)
             if later:
-                await connection.execute(self._move_checks_on, self._checks.params(later))
-            topics.update(batch.topics)
+                await batch.connection.execute(self._move_checks_on, self._checks.params(later))
             return Done(len(over), may_be_more=len(found) == limit)
 
-        done = await self._database.write(work)
-        self._published(topics)
-        return done
+        return await self._writer.run(work)
 
-    async def _expire(self, connection: AsyncConnection, batch: Batch, over: list[Any]) -> None:
+    async def _expire(self, batch: Batch, over: list[Any]) -> None:
         columns: dict[str, Any] = {}
         for row in over:
             columns = plan_move(batch, batch.session(row.namespace, row.id), _EXPIRY)
         await batch.write()
         if columns:
-            await connection.execute(
+            await batch.connection.execute(
                 sessions.update()
                 .where(sessions.c.key.in_([row.key for row in over]))
                 .values(version=sessions.c.version + 1, update_time=batch.now, **columns)
@@ -120,7 +113,6 @@ class SessionChores:
         purge = self._policy.session_purge
         if purge is None:
             return Done(0)
-        topics: set[str] = set()
         over = (
             sa.select(sessions.c.key, sessions.c.last_sequence)
             .where(sessions.c.end_time <= datetime.now(UTC) - purge)
@@ -129,8 +121,8 @@ class SessionChores:
             .with_for_update(skip_locked=True)
         )
 
-        async def work(connection: AsyncConnection) -> Done:
-            found = (await connection.execute(over)).all()
+        async def work(batch: Batch) -> Done:
+            found = (await batch.connection.execute(over)).all()
             keys: list[int] = []
             events = 0
             for row in found:
@@ -138,10 +130,8 @@ class SessionChores:
                 if keys and events > _EVENTS_DELETED:
                     break
                 keys.append(row.key)
-            await connection.execute(sessions.delete().where(sessions.c.key.in_(keys)))
-            topics.update(map(session_topic, keys))
+            await batch.connection.execute(sessions.delete().where(sessions.c.key.in_(keys)))
+            batch.topics.update(map(session_topic, keys))
             return Done(len(keys), may_be_more=len(found) == limit or len(keys) < len(found))
 
-        done = await self._database.write(work)
-        self._published(topics)
-        return done
+        return await self._writer.run(work)

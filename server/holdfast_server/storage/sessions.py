@@ -33,7 +33,7 @@ from holdfast_server.storage.pages import cursor_time, fitting
 from holdfast_server.storage.reads import PointReads
 from holdfast_server.storage.schema import sessions
 from holdfast_server.storage.signals import session_topic
-from holdfast_server.storage.statements import Statements
+from holdfast_server.storage.writer import Writer
 
 
 class SqlSessions:
@@ -42,16 +42,14 @@ class SqlSessions:
     def __init__(
         self,
         database: Database,
-        statements: Statements,
+        writer: Writer,
         reads: PointReads,
         policy: Policy,
-        published: Callable[[set[str]], None],
     ) -> None:
         self._database = database
-        self._sql = statements
+        self._writer = writer
         self._reads = reads
         self._policy = policy
-        self._published = published
 
     async def create(self, namespace: str, draft: SessionDraft) -> Session:
         """See SessionStore."""
@@ -79,7 +77,7 @@ class SqlSessions:
     ) -> Session:
         now = datetime.now(UTC)
         insert = (
-            self._sql.dialect.insert(sessions)
+            self._database.dialect.insert(sessions)
             .values(
                 namespace=namespace,
                 id=session_id,
@@ -150,9 +148,9 @@ class SqlSessions:
             if value:
                 conditions.append(column == value)
         if where.labels:
-            conditions.append(self._sql.dialect.contains(sessions.c.labels, where.labels))
+            conditions.append(self._database.dialect.contains(sessions.c.labels, where.labels))
         if where.metadata:
-            conditions.append(self._sql.dialect.contains(sessions.c.metadata, where.metadata))
+            conditions.append(self._database.dialect.contains(sessions.c.metadata, where.metadata))
         if where.created_from is not None:
             conditions.append(sessions.c.create_time >= where.created_from)
         if where.created_until is not None:
@@ -209,10 +207,9 @@ class SqlSessions:
         mark: bytes,
     ) -> Session:
         """Lock the session, let `plan` say which columns change, and write them with a new version."""
-        topics: set[str] = set()
 
-        async def work(connection: AsyncConnection) -> Session:
-            batch = Batch(connection, self._sql, self._policy.state_versions_kept)
+        async def work(batch: Batch) -> Session:
+            connection = batch.connection
             await batch.lock([(namespace, session_id)])
             locked = batch.session(namespace, session_id)
             await batch.look_up_requests([(locked, request_id)] if request_id else [])
@@ -225,7 +222,6 @@ class SqlSessions:
             if columns:
                 batch.touch(locked)
             await batch.write()
-            topics.update(batch.topics)
             if not columns:
                 return rows.session_of(row)
             update = (
@@ -236,28 +232,25 @@ class SqlSessions:
             )
             return rows.session_of((await connection.execute(update)).one())
 
-        session = await self._database.write(work)
-        self._published(topics)
-        return session
+        return await self._writer.run(work)
 
     async def delete(self, namespace: str, session_id: str, expected_version: int | None = None) -> None:
         """See SessionStore."""
 
-        async def work(connection: AsyncConnection) -> int:
-            row = await require(connection, namespace, session_id, for_update=True)
+        async def work(batch: Batch) -> None:
+            row = await require(batch.connection, namespace, session_id, for_update=True)
             check_version(row, expected_version)
-            await connection.execute(sessions.delete().where(sessions.c.key == row.key))
-            key: int = row.key
-            return key
+            await batch.connection.execute(sessions.delete().where(sessions.c.key == row.key))
+            batch.topics.add(session_topic(row.key))
 
-        self._published({session_topic(await self._database.write(work))})
+        await self._writer.run(work)
 
     async def fork(self, namespace: str, session_id: str, draft: ForkDraft) -> Session:
         """See SessionStore."""
         mark = draft.fingerprint(session_id)
 
-        async def work(connection: AsyncConnection) -> Session:
-            batch = Batch(connection, self._sql, self._policy.state_versions_kept)
+        async def work(batch: Batch) -> Session:
+            connection = batch.connection
             await batch.lock([(namespace, session_id)])
             existing = await find(connection, namespace, draft.session_id)
             if existing is not None:
@@ -277,7 +270,7 @@ class SqlSessions:
             await batch.write()
             return rows.session_of(await require(connection, namespace, copy.session_id))
 
-        return await self._database.write(work)
+        return await self._writer.run(work)
 
     def _expiry_check(self, retention: Any, since: datetime) -> datetime | None:
         if retention == "never":

@@ -23,7 +23,7 @@ from holdfast_server.storage.pages import PageQueries, PageQuery, fitting
 from holdfast_server.storage.reads import Load, PointReads
 from holdfast_server.storage.schema import state_versions, states
 from holdfast_server.storage.sessions import require
-from holdfast_server.storage.statements import Statements
+from holdfast_server.storage.writer import Writer
 
 
 class SqlStates:
@@ -32,16 +32,14 @@ class SqlStates:
     def __init__(
         self,
         database: Database,
-        statements: Statements,
+        writer: Writer,
         journal: Journal,
         reads: PointReads,
-        versions_kept: int,
     ) -> None:
         self._database = database
-        self._sql = statements
+        self._writer = writer
         self._journal = journal
         self._reads = reads
-        self._versions_kept = versions_kept
         self._queries = PageQueries()
 
     async def save(
@@ -54,8 +52,8 @@ class SqlStates:
         """See StateStore."""
         mark = fingerprint("patch", patch.key, patch.merge_patch, patch.run_id, patch.expected_version)
 
-        async def work(connection: AsyncConnection) -> State:
-            batch = Batch(connection, self._sql, self._versions_kept)
+        async def work(batch: Batch) -> State:
+            connection = batch.connection
             await batch.lock([(namespace, session_id)])
             session = batch.session(namespace, session_id)
             await batch.look_up_heads([(session, patch.key)])
@@ -84,7 +82,7 @@ class SqlStates:
             made = await self._version(connection, session.key, patch.key)
             return rows.state_of(made)
 
-        return await self._database.write(work)
+        return await self._writer.run(work)
 
     async def _version(
         self, connection: AsyncConnection, session_key: int, key: str, version: int | None = None
@@ -140,7 +138,7 @@ class SqlStates:
         listed = _listed(where)
         found = []
         if where.metadata:
-            found.append(self._sql.dialect.holds(state_versions.c.metadata, where.metadata))
+            found.append(self._database.dialect.holds(state_versions.c.metadata, where.metadata))
         if where.run_id:
             found.append(state_versions.c.run_id == where.run_id)
         size: sa.ColumnElement[int] = state_versions.c.size
@@ -168,8 +166,8 @@ class SqlStates:
     async def delete(self, namespace: str, session_id: str, which: StateSelection) -> int:
         """See StateStore."""
 
-        async def work(connection: AsyncConnection) -> int:
-            batch = Batch(connection, self._sql, self._versions_kept)
+        async def work(batch: Batch) -> int:
+            connection = batch.connection
             await batch.lock([(namespace, session_id)])
             session = batch.session(namespace, session_id)
             session.check_open()
@@ -201,7 +199,7 @@ class SqlStates:
                 await batch.write()
             return deleted.rowcount
 
-        return await self._database.write(work)
+        return await self._writer.run(work)
 
 
 def _position(page: PageRequest) -> dict[str, Any]:

@@ -39,6 +39,7 @@ from holdfast_server.storage.statements import Statements
 from holdfast_server.storage.states import SqlStates
 from holdfast_server.storage.tails import Tails
 from holdfast_server.storage.tasks import SqlTasks
+from holdfast_server.storage.writer import Writer
 
 log = structlog.get_logger("holdfast.storage")
 
@@ -58,35 +59,24 @@ class SqlStore:
         self._signals = Signals()
         self._announcer = Announcer(self._database) if isinstance(dialect, PostgresDialect) else None
         self._reads = PointReads(self._database, statements, observer, options.max_waiting)
-        self._journal = Journal(
-            self._database,
-            statements,
-            policy.state_versions_kept,
-            self._published,
-            observer,
-            options.max_waiting,
-        )
+        writer = Writer(self._database, statements, policy.state_versions_kept, self._published)
+        self._journal = Journal(writer, observer, options.max_waiting)
         pages = EventPages(dialect)
         self._tails = Tails(self._database, statements, pages, self._reads, self._signals, observer, options)
-        kept = policy.state_versions_kept
-        self.sessions = SqlSessions(self._database, statements, self._reads, policy, self._published)
-        self.states = SqlStates(self._database, statements, self._journal, self._reads, kept)
-        self.events = SqlEvents(
-            self._database, statements, self._journal, pages, self._tails, kept, self._published
-        )
+        self.sessions = SqlSessions(self._database, writer, self._reads, policy)
+        self.states = SqlStates(self._database, writer, self._journal, self._reads)
+        self.events = SqlEvents(self._database, writer, self._journal, pages, self._tails)
         requests = Requests(dialect)
-        self.runs = SqlRuns(self._database, statements, requests, kept, self._published)
+        self.runs = SqlRuns(self._database, writer, requests)
         self._waits = ApprovalWaits(self._database, self._signals, options.max_tails)
-        self.approvals = SqlApprovals(
-            self._database, statements, requests, self._waits, self._signals, kept, self._published
-        )
-        claims = Claims(self._database, statements, requests, kept, self._signals, self._published, options)
-        self.tasks = SqlTasks(self._database, statements, requests, claims, policy, self._published)
-        self.plans = SqlPlans(self._database, statements, requests, kept, self._published)
+        self.approvals = SqlApprovals(self._database, writer, requests, self._waits, self._signals)
+        claims = Claims(self._database, writer, requests, self._signals, options)
+        self.tasks = SqlTasks(self._database, writer, requests, claims, policy)
+        self.plans = SqlPlans(self._database, writer, requests)
         self.memories = SqlMemories(self._database, requests)
         self.documents = SqlDocuments(self._database, requests)
         chores = chores_of(
-            SessionChores(self._database, statements, policy, self._published),
+            SessionChores(self._database, writer, policy),
             self.approvals,
             self.tasks,
             self.documents,

@@ -26,13 +26,11 @@ class TaskChanges:
     task, after that lock: a lease counts from when it was given, not from when it was asked for.
     """
 
-    def __init__(self, connection: AsyncConnection, batch: Batch, namespace: str, dialect: Dialect) -> None:
-        self._connection = connection
+    def __init__(self, batch: Batch, namespace: str, dialect: Dialect) -> None:
+        self._connection = batch.connection
         self._dialect = dialect
         self.batch = batch
         self.namespace = namespace
-        self.topics: set[str] = set()
-        """What to signal once the transaction is committed."""
 
     async def lock(self, task_id: str) -> tuple[Any, datetime]:
         """Lock a task, and its session before, and return the row and the time. Raises TaskNotFound."""
@@ -57,7 +55,7 @@ class TaskChanges:
         self.tell(before, settled)
         self.tell(settled, after, actor)
         if after.status is TaskStatus.PENDING and changed:
-            self.topics |= {task_topic(self.namespace), task_topic(self.namespace, after.kind)}
+            self.batch.topics |= {task_topic(self.namespace), task_topic(self.namespace, after.kind)}
         return after
 
     def tell(self, before: Task | None, after: Task, actor: str = "") -> None:
@@ -65,11 +63,6 @@ class TaskChanges:
         if after.session_id and (before is None or before.status is not after.status):
             session = self.batch.session(self.namespace, after.session_id)
             self.batch.append(session, [after.event(before, actor)])
-
-    async def write(self) -> None:
-        """Write the events."""
-        await self.batch.write()
-        self.topics |= self.batch.topics
 
 
 async def read_clock(connection: AsyncConnection, dialect: Dialect) -> datetime:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -38,7 +37,6 @@ from holdfast_server.storage.payloads import payload_names
 from holdfast_server.storage.requests import Requests
 from holdfast_server.storage.schema import tasks
 from holdfast_server.storage.signals import task_topic
-from holdfast_server.storage.statements import Statements
 from holdfast_server.storage.task_changes import TaskChanges, find, read_clock, require
 from holdfast_server.storage.task_rows import (
     changing_values,
@@ -49,6 +47,7 @@ from holdfast_server.storage.task_rows import (
     task_conditions,
     task_of,
 )
+from holdfast_server.storage.writer import Writer
 
 
 class _Lapsed(Exception):
@@ -65,18 +64,16 @@ class SqlTasks:
     def __init__(
         self,
         database: Database,
-        statements: Statements,
+        writer: Writer,
         requests: Requests,
         claims: Claims,
         policy: Policy,
-        published: Callable[[set[str]], None],
     ) -> None:
         self._database = database
-        self._sql = statements
+        self._writer = writer
         self._requests = requests
         self._claims = claims
         self._policy = policy
-        self._published = published
         self._queries = PageQueries()
 
     async def create(self, namespace: str, draft: TaskDraft) -> Task:
@@ -88,17 +85,16 @@ class SqlTasks:
                 await self._claims.settle(namespace, lapsed.task_id)
 
     async def _create(self, namespace: str, draft: TaskDraft) -> Task:
-        topics: set[str] = set()
 
-        async def work(connection: AsyncConnection) -> Task:
-            batch = Batch(connection, self._sql, self._policy.state_versions_kept)
+        async def work(batch: Batch) -> Task:
+            connection = batch.connection
             session = await batch.lock_owner(namespace, draft.session_id)
-            changes = TaskChanges(connection, batch, namespace, self._sql.dialect)
+            changes = TaskChanges(batch, namespace, self._database.dialect)
             while True:
-                now = await read_clock(connection, self._sql.dialect)
+                now = await read_clock(connection, self._database.dialect)
                 task = new_task(draft, now)
                 insert = (
-                    self._sql.dialect.insert(tasks)
+                    self._database.dialect.insert(tasks)
                     .values(
                         namespace=namespace,
                         session_key=None if session is None else session.key,
@@ -116,13 +112,11 @@ class SqlTasks:
                 if existing is not None:
                     return existing
             changes.tell(None, task)
-            await changes.write()
-            topics.update(changes.topics, {task_topic(namespace), task_topic(namespace, draft.kind)})
+            await batch.write()
+            batch.topics.update((task_topic(namespace), task_topic(namespace, draft.kind)))
             return task
 
-        task = await self._database.write(work)
-        self._published(topics)
-        return task
+        return await self._writer.run(work)
 
     async def _existing(
         self, connection: AsyncConnection, namespace: str, draft: TaskDraft, now: datetime
@@ -160,7 +154,7 @@ class SqlTasks:
         """See TaskStore."""
 
         async def work(connection: AsyncConnection) -> Task:
-            row = await require(connection, self._sql.dialect, namespace, task_id)
+            row = await require(connection, self._database.dialect, namespace, task_id)
             return task_of(row).at(row.now)
 
         return await self._database.read(work)
@@ -171,14 +165,14 @@ class SqlTasks:
         query = self._queries.get(shape, lambda: self._page_query(namespace, where, page))
 
         async def work(connection: AsyncConnection) -> Page[Task]:
-            now = await read_clock(connection, self._sql.dialect)
+            now = await read_clock(connection, self._database.dialect)
             found, more = await query.read(connection, page.size, {"now": now, **time_position(page)})
             # The database has counted the payloads too.
             shown = fitting(found, head_size) if where.omit_payload else found
             more = more or len(shown) < len(found)
             total = None
             if page.with_total:
-                matching = task_conditions(self._sql.dialect, namespace, where)
+                matching = task_conditions(self._database.dialect, namespace, where)
                 count = sa.select(sa.func.count()).select_from(tasks).where(*matching)
                 total = await connection.scalar(count, {"now": now})
             return Page(
@@ -191,7 +185,7 @@ class SqlTasks:
 
     def _page_query(self, namespace: str, where: TaskFilter, page: PageRequest) -> PageQuery:
         picked = sa.select(tasks.c.key, tasks.c.create_time, tasks.c.size).where(
-            *task_conditions(self._sql.dialect, namespace, where)
+            *task_conditions(self._database.dialect, namespace, where)
         )
         if page.after is not None:
             picked = picked.where(after_time(tasks.c.create_time, tasks.c.key, page.descending))
@@ -232,7 +226,7 @@ class SqlTasks:
         """See TaskStore."""
 
         async def work(connection: AsyncConnection) -> datetime:
-            now = await read_clock(connection, self._sql.dialect)
+            now = await read_clock(connection, self._database.dialect)
             until = now + lease_duration
             # The claim's time is in an index: it is written only if the lease is to end before that.
             earlier = sa.case(
@@ -249,7 +243,7 @@ class SqlTasks:
                 .values(lease_expire_time=until, claim_time=earlier)
             )
             if not (await connection.execute(extend)).rowcount:
-                await require(connection, self._sql.dialect, namespace, task_id)
+                await require(connection, self._database.dialect, namespace, task_id)
                 raise LeaseNotHeld(task_id)
             return until
 
@@ -264,11 +258,10 @@ class SqlTasks:
     ) -> Task:
         """Lock the task, make the move, and write what differs with a new version."""
         mark = fingerprint(type(move).__name__, task_id, expected_version, *move.content())
-        topics: set[str] = set()
 
-        async def work(connection: AsyncConnection) -> Task:
-            batch = Batch(connection, self._sql, self._policy.state_versions_kept)
-            changes = TaskChanges(connection, batch, namespace, self._sql.dialect)
+        async def work(batch: Batch) -> Task:
+            connection = batch.connection
+            changes = TaskChanges(batch, namespace, self._database.dialect)
             row, now = await changes.lock(task_id)
             before = task_of(row).at(now)
             if await self._requests.claim(connection, namespace, request_id, mark) is not None:
@@ -277,19 +270,16 @@ class SqlTasks:
             after = await changes.change(
                 row, now, lambda task: make(move, task, expected_version, now), move.actor_for(before)
             )
-            await changes.write()
-            topics.update(changes.topics)
+            await batch.write()
             return after
 
-        task = await self._database.write(work)
-        self._published(topics)
-        return task
+        return await self._writer.run(work)
 
     async def delete(self, namespace: str, task_id: str, expected_version: int | None = None) -> None:
         """See TaskStore."""
 
         async def work(connection: AsyncConnection) -> None:
-            row = await require(connection, self._sql.dialect, namespace, task_id, for_update=True)
+            row = await require(connection, self._database.dialect, namespace, task_id, for_update=True)
             check_version(task_of(row).at(row.now), expected_version)
             await connection.execute(tasks.delete().where(tasks.c.key == row.key))
 
