@@ -1,4 +1,4 @@
-"""ApprovalStore.list: filters, order, paging, and the indexes that answer them."""
+"""ApprovalStore.list: filters, order and paging."""
 
 from __future__ import annotations
 
@@ -12,10 +12,8 @@ from holdfast_server.domain.limits import MEBIBYTE
 from holdfast_server.domain.paging import Page, PageRequest
 from holdfast_server.domain.store import Store
 from holdfast_server.domain.values import Payload
-from holdfast_server.storage.store import SqlStore
 from tests.support.approvals import Clock, ask, bring, decide
 from tests.support.content import NAMESPACE, Fetch, create, pages, read_all
-from tests.support.plans import Statements
 
 PENDING, APPROVED, REJECTED, CANCELLED, EXPIRED = ApprovalStatus
 ANY = ApprovalFilter()
@@ -152,31 +150,3 @@ async def test_the_total_counts_only_when_asked(store: Store) -> None:
     await ask(store)
     assert (await store.approvals.list(NAMESPACE, ANY, PageRequest(2))).total_size is None
     assert await total(store) == 1
-
-
-INDEXES: dict[str, dict[str, Any]] = {
-    "approvals_namespace_create_time_key_idx": {},
-    "approvals_namespace_status_create_time_key_idx": {"statuses": (PENDING,)},
-    "approvals_task_id_idx": {"task_id": "a"},
-    "approvals_run_id_idx": {"run_id": "a"},
-    "approvals_requested_by_idx": {"requested_by": "a"},
-    "approvals_approver_idx": {"approver": "a"},
-    "approvals_decided_by_idx": {"decided_by": "a"},
-    "approvals_trace_id_idx": {"trace_id": "a"},
-    "approvals_session_key_idx": {"session_id": "s"},
-}
-
-
-async def test_each_filter_is_answered_by_its_index(store: SqlStore) -> None:
-    for index, where in INDEXES.items():
-        statements = Statements(store)
-        with statements.recorded():
-            await store.approvals.list(NAMESPACE, ApprovalFilter(**where), PageRequest(10, descending=True))
-        assert index in await statements.indexes(), where
-
-
-async def test_those_whose_time_is_up_are_found_by_their_index(store: SqlStore) -> None:
-    statements = Statements(store)
-    with statements.recorded():
-        await store.approvals.expire(10)
-    assert await statements.indexes() == {"approvals_expire_time_idx"}

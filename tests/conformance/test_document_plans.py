@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from holdfast_server.domain.document_lists import (
     CollectionFilter,
@@ -21,10 +19,7 @@ from holdfast_server.domain.paging import PageRequest
 from holdfast_server.storage.store import SqlStore
 from tests.support.content import NAMESPACE
 from tests.support.documents import HOUR, draft, get, key, put, sync
-from tests.support.explained import Explainer, explainer, statements
-from tests.support.stores import StoreOpener
-
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+from tests.support.filled import FilledStore, filled_store
 
 LARGE = {"documents", "document_marks", "document_members"}
 BY_NAME = {"documents_namespace_collection_id_key", "sqlite_autoindex_documents_1"}
@@ -32,63 +27,32 @@ COLLECTIONS, EACH = 40, 250
 PAGE = PageRequest(20)
 
 
-class Filled:
-    """A store with many documents, and the means to explain what it runs."""
-
-    def __init__(self, store: SqlStore, explainer: Explainer) -> None:
-        self.store = store
-        self.explainer = explainer
-
-    async def check(self, *calls: Awaitable[Any], rows: int) -> set[str | None]:
-        """Check that the calls enter indexes only, and look at so many rows at most; return the indexes."""
-        used: set[str | None] = set()
-        with statements() as seen:
-            for call in calls:
-                await call
-        assert seen
-        for statement in seen:
-            accesses = [one for one in await self.explainer.accesses(statement) if one.table in LARGE]
-            assert all(one.index and one.is_bounded for one in accesses), (accesses, statement)
-            assert sum(one.rows or 0 for one in accesses) <= rows, (accesses, statement)
-            used |= {one.index for one in accesses}
-        return used
-
-    async def listed(self, *, rows: int, **where: Any) -> set[str | None]:
-        """Check the first page of a list, and the one after it."""
-        wanted = DocumentFilter(**where).checked()
-        read = self.store.documents.list
-        first = await read(NAMESPACE, wanted, PAGE)
-        assert first.items
-        pages = [PAGE, PageRequest(20, descending=True)]
-        if first.next is not None:
-            pages.append(PageRequest(20, first.next))
-        return await self.check(*(read(NAMESPACE, wanted, page) for page in pages), rows=rows)
+async def listed(filled: FilledStore, *, rows: int, **where: Any) -> set[str]:
+    """Check the first page of a list, and the one after it."""
+    wanted = DocumentFilter(**where).checked()
+    read = filled.store.documents.list
+    first = await read(NAMESPACE, wanted, PAGE)
+    assert first.items
+    pages = [PAGE, PageRequest(20, descending=True)]
+    if first.next is not None:
+        pages.append(PageRequest(20, first.next))
+    return await filled.check(*(read(NAMESPACE, wanted, page) for page in pages), rows=rows)
 
 
-@pytest_asyncio.fixture(
-    scope="module",
-    loop_scope="module",
-    params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)],
-)
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 async def filled(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Filled]:
+) -> AsyncIterator[FilledStore]:
     """Thousands of documents in many collections and two namespaces."""
-    async with AsyncExitStack() as stack:
-        if request.param == "sqlite":
-            url = await request.getfixturevalue("sqlite").fresh(tmp_path_factory.mktemp("plans"))
-        else:
-            url = await stack.enter_async_context(request.getfixturevalue("postgres").fresh())
-        opener = StoreOpener(url)
-        stack.push_async_callback(opener.close)
-        store = await opener(janitor_interval=0)
-        for number in range(COLLECTIONS):
-            path = f"{'ab'[number % 2]}/{number}"
-            drafts = [one(number * EACH + n, path) for n in range(EACH)]
-            await sync(store, *drafts, collection=path, namespace=(NAMESPACE, "other")[number % 4 == 3])
-        explains = explainer(url)
-        await explains.analyze()
-        yield Filled(store, explains)
+    async with filled_store(request, tmp_path_factory, fill, LARGE) as filled:
+        yield filled
+
+
+async def fill(store: SqlStore) -> None:
+    for number in range(COLLECTIONS):
+        path = f"{'ab'[number % 2]}/{number}"
+        drafts = [one(number * EACH + n, path) for n in range(EACH)]
+        await sync(store, *drafts, collection=path, namespace=(NAMESPACE, "other")[number % 4 == 3])
 
 
 def one(number: int, collection: str) -> Any:
@@ -104,54 +68,54 @@ def one(number: int, collection: str) -> Any:
     )
 
 
-async def document(filled: Filled) -> Document:
+async def document(filled: FilledStore) -> Document:
     return await get(filled.store, "d1000", "a/4")
 
 
-async def test_a_document_is_found_by_its_name(filled: Filled) -> None:
+async def test_a_document_is_found_by_its_name(filled: FilledStore) -> None:
     used = await filled.check(document(filled), rows=1)
     assert used <= BY_NAME
 
 
-async def test_a_list_by_name_reads_a_page(filled: Filled) -> None:
+async def test_a_list_by_name_reads_a_page(filled: FilledStore) -> None:
     for where in ({"collection": "a/4"}, {"collection_prefix": "a"}, {}):
-        used = await filled.listed(rows=60, **where)
+        used = await listed(filled, rows=60, **where)
         assert used & BY_NAME, where
 
 
-async def test_children_are_found_by_their_parent(filled: Filled) -> None:
-    used = await filled.listed(rows=60, parent=key("d1000", "a/4"))
+async def test_children_are_found_by_their_parent(filled: FilledStore) -> None:
+    used = await listed(filled, rows=60, parent=key("d1000", "a/4"))
     assert "documents_parent_key_idx" in used
 
 
-async def test_labels_metadata_and_times_are_found_by_their_indexes(filled: Filled) -> None:
+async def test_labels_metadata_and_times_are_found_by_their_indexes(filled: FilledStore) -> None:
     marks = {"document_marks_value_idx"}
-    assert await filled.listed(rows=120, labels={"l": "8"}) & (marks | {"documents_labels_idx"})
-    assert await filled.listed(rows=120, metadata={"m": 8}) & (marks | {"documents_metadata_idx"})
+    assert await listed(filled, rows=120, labels={"l": "8"}) & (marks | {"documents_labels_idx"})
+    assert await listed(filled, rows=120, metadata={"m": 8}) & (marks | {"documents_metadata_idx"})
     changed = await put(filled.store, draft("d9749", "[]", collection="a/38"))
-    used = await filled.listed(rows=120, updated_from=changed.document.update_time)
+    used = await listed(filled, rows=120, updated_from=changed.document.update_time)
     assert "documents_namespace_update_time_key_idx" in used
 
 
-async def test_filters_on_content_look_into_one_collection_only(filled: Filled) -> None:
+async def test_filters_on_content_look_into_one_collection_only(filled: FilledStore) -> None:
     where = content_filter("f.", "/n", ContentOperator.GREATER, "1240")
-    used = await filled.listed(rows=4 * EACH, collection="a/4", content=[where])
+    used = await listed(filled, rows=4 * EACH, collection="a/4", content=[where])
     assert used & BY_NAME
 
 
-async def test_words_are_found_by_their_beginning(filled: Filled) -> None:
+async def test_words_are_found_by_their_beginning(filled: FilledStore) -> None:
     where = DocumentFilter(words=("rare77",))
     await filled.check(filled.store.documents.search(NAMESPACE, where, PAGE), rows=200)
 
 
-async def test_collections_are_listed_without_reading_their_documents(filled: Filled) -> None:
+async def test_collections_are_listed_without_reading_their_documents(filled: FilledStore) -> None:
     read = filled.store.documents.list_collections
     for where in (CollectionFilter(), CollectionFilter("a"), CollectionFilter(max_depth=1)):
         used = await filled.check(read(NAMESPACE, where, PageRequest(5)), rows=50)
         assert used <= BY_NAME
 
 
-async def test_writes_look_at_what_they_change(filled: Filled) -> None:
+async def test_writes_look_at_what_they_change(filled: FilledStore) -> None:
     store = filled.store
     await filled.check(
         put(store, draft("new", collection="a/0", parent=key("d0", "a/0"))),
@@ -163,7 +127,7 @@ async def test_writes_look_at_what_they_change(filled: Filled) -> None:
     )
 
 
-async def test_lapsed_documents_are_found_by_their_time(filled: Filled) -> None:
+async def test_lapsed_documents_are_found_by_their_time(filled: FilledStore) -> None:
     assert "documents_expiry_check_time_idx" in await filled.check(
         filled.store.documents.delete_lapsed(10), rows=10
     )

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 from datetime import timedelta
-from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfast_server.domain.approvals import ApprovalStatus, Question
@@ -25,7 +22,8 @@ from holdfast_server.storage.sessions import require
 from holdfast_server.storage.store import SqlStore
 from tests.support.ages import age
 from tests.support.content import NAMESPACE, append, create, history, load_json, move, notes, save, write
-from tests.support.stores import OpenStore
+from tests.support.explained import explainer, statements
+from tests.support.stores import OpenStore, StoreOpener
 
 NOTHING = Swept()
 DAY = timedelta(days=1)
@@ -309,31 +307,14 @@ async def test_what_a_writer_has_locked_is_passed_over(two_stores: tuple[SqlStor
     assert await second.janitor.sweep() == Swept(sessions_expired=1)
 
 
-async def test_no_chore_reads_a_whole_table(open_store: OpenStore) -> None:
+async def test_no_chore_reads_a_whole_table(open_store: StoreOpener) -> None:
     store = await open_store(policy=Policy(session_purge=DAY, state_versions_kept=1))
     await create(store)
     await save(store, write())
-    seen: list[tuple[str, Any]] = []
-    engine = store._database._writer.sync_engine
-
-    def note(connection: Any, cursor: Any, statement: str, parameters: Any, *rest: Any) -> None:
-        if statement.startswith(("SELECT", "UPDATE", "DELETE")):
-            seen.append((statement, parameters))
-
-    sa.event.listen(engine, "before_cursor_execute", note)
-    await store.janitor.sweep()
-    sa.event.remove(engine, "before_cursor_execute", note)
+    with statements(store) as seen:
+        await store.janitor.sweep()
     assert len(seen) > 10
-
-    async def explain(connection: AsyncConnection) -> None:
-        is_sqlite = store._database.dialect.name == "sqlite"
-        if not is_sqlite:
-            # Tables of tests are so small that reading them whole is cheaper.
-            await connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
-        for statement, parameters in seen:
-            command = "EXPLAIN QUERY PLAN" if is_sqlite else "EXPLAIN"
-            found = await connection.exec_driver_sql(f"{command} {statement}", parameters)
-            plan = "\n".join(str(row[-1]) for row in found)
-            assert not re.search(r"Seq Scan|SCAN (?!json_each)\w+$", plan, re.MULTILINE), (statement, plan)
-
-    await store._database.write(explain)
+    async with explainer(open_store.url, of_small_tables=True) as explains:
+        for statement in seen:
+            for access in await explains.accesses(statement):
+                assert access.index is not None, (access, statement)

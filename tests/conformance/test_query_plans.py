@@ -1,20 +1,14 @@
-"""Which indexes the engines use: that nothing which is asked for all the time reads a whole table.
-
-The statements are those that the store runs, the plans those that the engine chooses by its own
-statistics of tables that are large enough for it to care.
-"""
+"""Which indexes the engines use for sessions: nothing that is asked for often reads a whole table."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Awaitable, Sequence
-from contextlib import AsyncExitStack
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator
+from datetime import timedelta
 from itertools import combinations
 from typing import Any
 
 import pytest
-import pytest_asyncio
 import sqlalchemy as sa
 
 from holdfast_server.domain.events import EventFilter, Grouping, Replacement
@@ -31,86 +25,26 @@ from holdfast_server.domain.states import StateFilter, StatePatch, StateSelectio
 from holdfast_server.storage import schema
 from holdfast_server.storage.store import SqlStore
 from tests.support.content import EVERYTHING, NAMESPACE, draft, note, save, write
-from tests.support.explained import Access, Explainer, PostgresExplainer, Statement, explainer, statements
-from tests.support.stores import StoreOpener
-
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+from tests.support.filled import START, FilledStore, filled_store, insert
 
 LARGE = {"sessions", "session_marks", "events", "states", "state_versions", "session_requests"}
 SESSIONS = 6_000
 EVENTS = 12_000
 KEYS = 1_500
-START = datetime(2024, 1, 1, tzinfo=UTC)
 PAGE = PageRequest(20)
 
 
-class Filled:
-    """A store with many rows, and the means to explain what it runs."""
-
-    def __init__(self, store: SqlStore, explainer: Explainer) -> None:
-        self.store = store
-        self.explainer = explainer
-
-    async def plans_of(self, *calls: Awaitable[Any]) -> list[tuple[Statement, list[Access]]]:
-        """Carry out the calls, and return how each of their statements gets at the large tables."""
-        with statements() as seen:
-            for call in calls:
-                await call
-        assert seen
-        found = []
-        for statement in seen:
-            accesses = await self.explainer.accesses(statement)
-            found.append((statement, [access for access in accesses if access.table in LARGE]))
-        return found
-
-    async def check(self, *calls: Awaitable[Any], rows: int | None = None) -> set[str | None]:
-        """Check that the calls enter indexes only, and look at so many rows at most; return the indexes."""
-        used: set[str | None] = set()
-        for statement, accesses in await self.plans_of(*calls):
-            check_bounded(statement, accesses)
-            looked_at = sum(access.rows or 0 for access in accesses)
-            assert rows is None or looked_at <= rows, (looked_at, accesses, statement)
-            used |= {access.index for access in accesses}
-            # A statement that counts or deletes by a whole session is planned anew each time.
-            if isinstance(self.explainer, PostgresExplainer):
-                generic = await self.explainer.generic_accesses(statement)
-                check_bounded(statement, [access for access in generic if access.table in LARGE])
-        return used
-
-
-def check_bounded(statement: Statement, accesses: Sequence[Access]) -> None:
-    for access in accesses:
-        assert access.index is not None, ("reads a whole table", access, statement)
-        assert access.is_bounded, ("reads a whole index", access, statement)
-
-
-@pytest_asyncio.fixture(
-    scope="module",
-    loop_scope="module",
-    params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)],
-)
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 async def filled(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Filled]:
+) -> AsyncIterator[FilledStore]:
     """Thousands of sessions in two namespaces; one with many events and states, others with a few."""
-    async with AsyncExitStack() as stack:
-        if request.param == "sqlite":
-            url = await request.getfixturevalue("sqlite").fresh(tmp_path_factory.mktemp("plans"))
-        else:
-            url = await stack.enter_async_context(request.getfixturevalue("postgres").fresh())
-        opener = StoreOpener(url)
-        stack.push_async_callback(opener.close)
-        store = await opener(janitor_interval=0)
-        await fill(store)
-        explains = explainer(url)
-        await explains.analyze()
-        yield Filled(store, explains)
+    async with filled_store(request, tmp_path_factory, fill, LARGE, for_any_parameters=True) as filled:
+        yield filled
 
 
 async def fill(store: SqlStore) -> None:
-    await store._database.write(
-        lambda connection: connection.execute(schema.sessions.insert(), session_rows())
-    )
+    await insert(store, schema.sessions, session_rows())
     for start in range(0, EVENTS, 1_000):
         session_id = "s0" if start < EVENTS // 2 else f"s{start // 1_000}"
         events = [event_of(start + number) for number in range(1_000)]
@@ -128,12 +62,9 @@ async def fill(store: SqlStore) -> None:
                 store, *writes, session_id=f"s{session_number * 15 + start // 100}", request_id=request_id
             )
     heads, versions = state_rows()
-    for table, rows in (
-        (schema.session_requests, request_rows()),
-        (schema.states, heads),
-        (schema.state_versions, versions),
-    ):
-        await store._database.write(lambda connection: connection.execute(table.insert(), rows))  # noqa: B023
+    await insert(store, schema.session_requests, request_rows())
+    await insert(store, schema.states, heads)
+    await insert(store, schema.state_versions, versions)
 
 
 def session_rows() -> list[dict[str, Any]]:
@@ -241,12 +172,12 @@ async def first_pages(store: SqlStore, where: SessionFilter) -> None:
         await store.sessions.list(NAMESPACE, where, PageRequest(20, cursor, descending))
 
 
-async def test_the_list_of_all_sessions_reads_no_more_than_its_page(filled: Filled) -> None:
+async def test_the_list_of_all_sessions_reads_no_more_than_its_page(filled: FilledStore) -> None:
     await filled.check(first_pages(filled.store, SessionFilter()), rows=21)
 
 
 @pytest.mark.parametrize("name", SESSION_FILTERS)
-async def test_each_filter_of_sessions_is_answered_by_its_index(filled: Filled, name: str) -> None:
+async def test_each_filter_of_sessions_is_answered_by_its_index(filled: FilledStore, name: str) -> None:
     where, wanted = SESSION_FILTERS[name]
     used = await filled.check(first_pages(filled.store, SessionFilter(**where)), rows=250)
     if wanted:
@@ -254,13 +185,13 @@ async def test_each_filter_of_sessions_is_answered_by_its_index(filled: Filled, 
 
 
 @pytest.mark.parametrize("status", SessionStatus)
-async def test_one_status_is_answered_by_its_index(filled: Filled, status: SessionStatus) -> None:
+async def test_one_status_is_answered_by_its_index(filled: FilledStore, status: SessionStatus) -> None:
     used = await filled.check(first_pages(filled.store, SessionFilter(statuses=[status])), rows=250)
     assert used
 
 
 @pytest.mark.parametrize("size", [2, 3, len(SESSION_FILTERS)])
-async def test_combined_filters_of_sessions_are_answered_by_indexes(filled: Filled, size: int) -> None:
+async def test_combined_filters_of_sessions_are_answered_by_indexes(filled: FilledStore, size: int) -> None:
     for names in combinations(SESSION_FILTERS, size):
         where: dict[str, Any] = {}
         for name in names:
@@ -271,12 +202,12 @@ async def test_combined_filters_of_sessions_are_answered_by_indexes(filled: Fill
         await filled.check(call, rows=1_500)
 
 
-async def test_frequent_labels_are_found_without_reading_the_table(filled: Filled) -> None:
+async def test_frequent_labels_are_found_without_reading_the_table(filled: FilledStore) -> None:
     where = SessionFilter(labels={"env": "env 1", "team": "team 7"}, metadata={"kind": "kind 1"})
     await filled.check(first_pages(filled.store, where))
 
 
-async def test_sessions_and_states_are_got_by_their_keys(filled: Filled) -> None:
+async def test_sessions_and_states_are_got_by_their_keys(filled: FilledStore) -> None:
     store = filled.store
     await filled.check(
         store.sessions.get(NAMESPACE, "s7"),
@@ -296,7 +227,7 @@ EVENT_FILTERS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("name", EVENT_FILTERS)
-async def test_events_of_a_session_are_read_from_their_place(filled: Filled, name: str) -> None:
+async def test_events_of_a_session_are_read_from_their_place(filled: FilledStore, name: str) -> None:
     where = EventFilter(**EVENT_FILTERS[name])
 
     async def read() -> None:
@@ -311,7 +242,7 @@ async def test_events_of_a_session_are_read_from_their_place(filled: Filled, nam
     await filled.check(read(), rows=EVENTS // 2 + 50 if name == "labels" else 200)
 
 
-async def test_events_of_a_trace_are_read_from_their_place(filled: Filled) -> None:
+async def test_events_of_a_trace_are_read_from_their_place(filled: FilledStore) -> None:
     where = EventFilter(trace_id="trace 7")
 
     async def read() -> None:
@@ -334,7 +265,7 @@ STATE_FILTERS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("all_versions", [False, True])
 @pytest.mark.parametrize("name", STATE_FILTERS)
 async def test_states_of_a_session_are_read_from_their_place(
-    filled: Filled, name: str, all_versions: bool
+    filled: FilledStore, name: str, all_versions: bool
 ) -> None:
     where = StateFilter(all_versions=all_versions, **STATE_FILTERS[name])
 
@@ -349,7 +280,7 @@ async def test_states_of_a_session_are_read_from_their_place(
     await filled.check(read(), rows=1_000 if name == "all" else 70 + 180 * all_versions)
 
 
-async def test_writes_enter_indexes_only(filled: Filled) -> None:
+async def test_writes_enter_indexes_only(filled: FilledStore) -> None:
     store = filled.store
     await store.sessions.create(NAMESPACE, draft("new"))
     await filled.check(

@@ -1,4 +1,4 @@
-"""RunStore.list: filters, order, paging, and the indexes that answer them."""
+"""RunStore.list: filters, order and paging."""
 
 from __future__ import annotations
 
@@ -14,9 +14,7 @@ from holdfast_server.domain.run_reports import RunFilter
 from holdfast_server.domain.runs import Run, RunChange, RunResults, RunStatus
 from holdfast_server.domain.store import Store
 from holdfast_server.domain.values import Payload, dump_json
-from holdfast_server.storage.store import SqlStore
 from tests.support.content import NAMESPACE, Fetch, create, pages, read_all
-from tests.support.plans import Statements
 from tests.support.runs import NOON, bring, start, text
 
 ANY = RunFilter()
@@ -192,23 +190,3 @@ async def test_errors_and_metadata_count_for_the_page_bytes(store: Store) -> Non
         )
         assert sum(sizes) <= PAGE_BYTES
     assert len(read) <= 6
-
-
-INDEXES: dict[str, dict[str, Any]] = {
-    "runs_namespace_start_time_key_idx": {},
-    "runs_namespace_status_start_time_key_idx": {"statuses": (RunStatus.FAILED,)},
-    "runs_namespace_kind_start_time_key_idx": {"kinds": ("scan",)},
-    "runs_agent_id_idx": {"agent_id": "a"},
-    "runs_task_id_idx": {"task_id": "a"},
-    "runs_parent_id_idx": {"parent_run_id": "a"},
-    "runs_trace_id_idx": {"trace_id": "a"},
-    "runs_session_key_idx": {"session_id": "s"},
-}
-
-
-async def test_each_filter_is_answered_by_its_index(store: SqlStore) -> None:
-    for index, where in INDEXES.items():
-        statements = Statements(store)
-        with statements.recorded():
-            await store.runs.list(NAMESPACE, RunFilter(**where), PageRequest(10, descending=True))
-        assert index in await statements.indexes(), where

@@ -14,9 +14,7 @@ from holdfast_server.domain.limits import RUN_TOKENS
 from holdfast_server.domain.run_reports import RunFilter, RunGrouping, RunSummary
 from holdfast_server.domain.runs import Run, RunStatus, TokenUsage
 from holdfast_server.domain.store import Store
-from holdfast_server.storage.store import SqlStore
 from tests.support.content import NAMESPACE, create
-from tests.support.plans import Statements
 from tests.support.runs import NOON, start, take
 
 AGENT, KIND, STATUS, TIME = RunGrouping
@@ -186,15 +184,3 @@ async def test_too_many_groups_raise_limit_exceeded(store: Store, monkeypatch: p
     assert len(await summarize(store, AGENT)) == 3
     with pytest.raises(LimitExceeded):
         await summarize(store, KIND)
-
-
-async def test_a_summary_of_a_time_reads_only_that_time(store: SqlStore) -> None:
-    for number in range(100):
-        await start(store, f"r{number}", start_time=NOON + number * HOUR)
-    statements = Statements(store)
-    with statements.recorded():
-        await summarize(store, AGENT, started_from=NOON, started_until=NOON + HOUR)
-    # PostgreSQL 18 may skip through the one by kind as well.
-    indexes = await statements.indexes()
-    assert indexes
-    assert all("start_time" in name for name in indexes)

@@ -1,4 +1,4 @@
-"""TaskStore.list: filters, order, paging, and the indexes that answer them."""
+"""TaskStore.list: filters, order and paging."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ from holdfast_server.domain.paging import Page, PageRequest
 from holdfast_server.domain.store import Store
 from holdfast_server.domain.tasks import Task, TaskFilter, TaskStatus
 from holdfast_server.domain.values import Payload
-from holdfast_server.storage.store import SqlStore
 from tests.support.content import NAMESPACE, Fetch, create, pages, read_all
-from tests.support.plans import Statements
-from tests.support.tasks import add, add_ended, bring, lapsed, lease
+from tests.support.tasks import add, bring, lapsed, lease
 
 PENDING, RUNNING, SUCCEEDED, FAILED, CANCELLED = TaskStatus
 
@@ -129,37 +127,3 @@ async def test_a_page_ends_before_it_passes_its_bytes(store: Store) -> None:
     assert counts == [2, 2]
     page = await lister(store, omit_payload=True)(PageRequest(100))
     assert [(task.fields.payload, task.fields.result) for task in page.items] == [(None, None)] * 4
-
-
-INDEXES: dict[str, tuple[dict[str, Any], str]] = {
-    "nothing": ({}, "tasks_namespace_create_time_key_idx"),
-    "status": ({"statuses": (CANCELLED,)}, "tasks_namespace_status_create_time_key_idx"),
-    "kind": ({"kinds": ("k",)}, "tasks_namespace_kind_create_time_key_idx"),
-    "phase": ({"phase": "p"}, "tasks_phase_idx"),
-    "session_id": ({"session_id": "s"}, "tasks_session_key_idx"),
-    "from_role": ({"from_role": "r"}, "tasks_from_role_idx"),
-    "to_role": ({"to_role": "r"}, "tasks_to_role_idx"),
-    "worker_id": ({"worker_id": "w"}, "tasks_worker_id_idx"),
-    "dedupe_key": ({"dedupe_key": "d"}, "tasks_dedupe_digest_idx"),
-    "trace_id": ({"trace_id": "t"}, "tasks_trace_id_idx"),
-    "labels": ({"labels": {"a": "1"}}, "tasks_labels_idx"),
-    "metadata": ({"metadata": {"a": 1}}, "tasks_metadata_idx"),
-}
-
-# SQLite's, which has no index for members of an object.
-MARKS = dict.fromkeys(("labels", "metadata"), "task_marks_value_idx")
-
-
-async def test_each_filter_has_an_index(store: SqlStore) -> None:
-    await create(store)
-    await add_ended(store, 3_000)
-    everything = {name: value for where, _ in INDEXES.values() for name, value in where.items()}
-    for name in ("statuses", "kinds", "worker_id"):
-        del everything[name]
-    await add(store, kind="k", **everything)
-    await lease(store, worker_id="w")
-    statements = Statements(store, of="FROM tasks")
-    for name, (where, index) in INDEXES.items():
-        with statements.recorded():
-            await lister(store, **where)(PageRequest(20, descending=True))
-        assert await statements.indexes() & {index, MARKS.get(name)}, name

@@ -6,13 +6,15 @@ import json
 import re
 import sqlite3
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
 import sqlalchemy as sa
+
+from holdfast_server.storage.store import SqlStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +35,8 @@ Statement = tuple[str, tuple[Any, ...]]
 
 
 @contextmanager
-def statements() -> Iterator[list[Statement]]:
-    """Collect the statements that any store runs in the block, with their parameters."""
+def statements(store: SqlStore) -> Iterator[list[Statement]]:
+    """Collect the statements that the store runs in the block, with their parameters."""
     seen: list[Statement] = []
 
     def note(
@@ -44,18 +46,18 @@ def statements() -> Iterator[list[Statement]]:
         if re.match(r"\s*(SELECT|WITH|INSERT|UPDATE|DELETE)\b", statement):
             seen.append((statement, tuple(first or ())))
 
-    sa.event.listen(sa.Engine, "before_cursor_execute", note)
+    engines = {store._database._readers.sync_engine, store._database._writer.sync_engine}
+    for engine in engines:
+        sa.event.listen(engine, "before_cursor_execute", note)
     try:
         yield seen
     finally:
-        sa.event.remove(sa.Engine, "before_cursor_execute", note)
+        for engine in engines:
+            sa.event.remove(engine, "before_cursor_execute", note)
 
 
 class Explainer(ABC):
-    """Explains statements on the database of a URL, with statistics as they are."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
+    """Explains statements on one database, by statistics that are as `analyze` found them."""
 
     @abstractmethod
     async def analyze(self) -> None:
@@ -63,33 +65,53 @@ class Explainer(ABC):
 
     @abstractmethod
     async def accesses(self, statement: Statement) -> list[Access]:
-        """Return how each table is got at. A SELECT is carried out for it."""
+        """Return how each table is got at. PostgreSQL carries a SELECT out for it."""
+
+    @abstractmethod
+    async def generic_accesses(self, statement: Statement) -> list[Access]:
+        """Return the same for the plan that fits any parameters."""
 
 
-def explainer(url: str) -> Explainer:
-    """Return the explainer for the URL's engine."""
-    return SqliteExplainer(url) if url.startswith("sqlite") else PostgresExplainer(url)
+@asynccontextmanager
+async def explainer(url: str, *, of_small_tables: bool = False) -> AsyncIterator[Explainer]:
+    """Give the explainer for the URL's engine.
+
+    `of_small_tables`: show what PostgreSQL would do if it were dearer to read them whole. SQLite always does.
+    """
+    if url.startswith("sqlite"):
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as file:
+            yield SqliteExplainer(file)
+        return
+    # The plan for any parameters is what EXECUTE gets; what is explained with parameters is not concerned.
+    settings = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": str(not of_small_tables)}
+    connection = await asyncpg.connect(url, server_settings=settings)
+    try:
+        yield PostgresExplainer(connection)
+    finally:
+        await connection.close()
 
 
 class SqliteExplainer(Explainer):
     """EXPLAIN QUERY PLAN."""
 
+    def __init__(self, file: sqlite3.Connection) -> None:
+        self._file = file
+
     async def analyze(self) -> None:
-        with closing(sqlite3.connect(self._path)) as file:
-            file.execute("ANALYZE")
-            file.commit()
+        self._file.execute("ANALYZE")
+        self._file.commit()
 
     async def accesses(self, statement: Statement) -> list[Access]:
         text, parameters = statement
-        with closing(sqlite3.connect(self._path)) as file:
-            tables = {name for (name,) in file.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
-            lines = [row[3] for row in file.execute(f"EXPLAIN QUERY PLAN {text}", parameters)]
+        names = self._file.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+        tables = {name for (name,) in names}
+        lines = [row[3] for row in self._file.execute(f"EXPLAIN QUERY PLAN {text}", parameters)]
         found = [_access_of_line(line) for line in lines]
         return [access for access in found if access and access.table in tables]
 
-    @property
-    def _path(self) -> str:
-        return self.url.removeprefix("sqlite:///")
+    async def generic_accesses(self, statement: Statement) -> list[Access]:
+        # SQLite's plans look at no parameters.
+        return await self.accesses(statement)
 
 
 def _access_of_line(line: str) -> Access | None:
@@ -105,33 +127,33 @@ def _access_of_line(line: str) -> Access | None:
 class PostgresExplainer(Explainer):
     """EXPLAIN, with ANALYZE for what only reads."""
 
+    def __init__(self, connection: asyncpg.Connection) -> None:
+        self._connection = connection
+
     async def analyze(self) -> None:
-        connection = await asyncpg.connect(self.url)
-        await connection.execute("VACUUM ANALYZE")
-        await connection.close()
+        await self._connection.execute("VACUUM ANALYZE")
 
     async def accesses(self, statement: Statement) -> list[Access]:
         text, parameters = statement
-        reads = text.lstrip().startswith(("SELECT", "WITH")) and "FOR " not in text
+        reads = text.lstrip().startswith(("SELECT", "WITH"))
         options = "ANALYZE, TIMING OFF, FORMAT JSON" if reads else "FORMAT JSON"
-        connection = await asyncpg.connect(self.url)
+        # Undone, for one that begins with WITH may write.
+        undone = self._connection.transaction()
+        await undone.start()
         try:
-            plan = await connection.fetchval(f"EXPLAIN ({options}) {text}", *parameters)
+            plan = await self._connection.fetchval(f"EXPLAIN ({options}) {text}", *parameters)
         finally:
-            await connection.close()
+            await undone.rollback()
         return list(_accesses_of_node(json.loads(plan)[0]["Plan"]))
 
     async def generic_accesses(self, statement: Statement) -> list[Access]:
-        """Return the same for the plan that fits any parameters, which a prepared statement gets in time."""
         text, parameters = statement
-        connection = await asyncpg.connect(self.url)
+        await self._connection.execute(f"PREPARE explained AS {text}")
+        nulls = f"({', '.join(['NULL'] * len(parameters))})" if parameters else ""
         try:
-            await connection.execute("SET plan_cache_mode = force_generic_plan")
-            await connection.execute(f"PREPARE explained AS {text}")
-            nulls = f"({', '.join(['NULL'] * len(parameters))})" if parameters else ""
-            plan = await connection.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE explained{nulls}")
+            plan = await self._connection.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE explained{nulls}")
         finally:
-            await connection.close()
+            await self._connection.execute("DEALLOCATE explained")
         return list(_accesses_of_node(json.loads(plan)[0]["Plan"]))
 
 

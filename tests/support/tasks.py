@@ -8,8 +8,6 @@ from typing import Any
 from holdfast_server.domain.store import Store
 from holdfast_server.domain.task_moves import Claim, Lease, Release, TaskChange, TaskTransition
 from holdfast_server.domain.tasks import Task, TaskDraft, TaskFields, TaskStatus
-from holdfast_server.storage.schema import tasks
-from holdfast_server.storage.store import SqlStore
 from tests.support.content import NAMESPACE
 
 _FIXED = ("kind", "session_id", "idempotency_key", "dedupe_key", "trace_id")
@@ -98,20 +96,3 @@ async def bring(store: Store, status: TaskStatus, task_id: str = "t") -> Task:
     if status in (TaskStatus.PENDING, TaskStatus.RUNNING):
         return await store.tasks.get(NAMESPACE, task_id)
     return await transition(store, status, task_id)
-
-
-_NUMBERS = {
-    "sqlite": "WITH RECURSIVE n (i) AS (SELECT 1 UNION SELECT i + 1 FROM n LIMIT {count}) SELECT i FROM n",
-    "postgresql": "SELECT generate_series(1, {count}) AS i",
-}
-
-
-async def add_ended(store: SqlStore, count: int) -> None:
-    """Make so many tasks that have ended, past the API: a hundred thousand take a few seconds so."""
-    await add(store, "ended", priority=9)
-    await bring(store, TaskStatus.SUCCEEDED, "ended")
-    names = ", ".join(column.name for column in tasks.columns if column.name not in ("key", "id"))
-    numbers = _NUMBERS[store._database.dialect.name].format(count=count)
-    copy = f"INSERT INTO tasks (id, {names}) SELECT 'ended-' || n.i, {names} FROM tasks, ({numbers}) AS n"
-    await store._database.write(lambda c: c.exec_driver_sql(copy))
-    await store._database.write(lambda c: c.exec_driver_sql("ANALYZE"))
