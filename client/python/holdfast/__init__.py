@@ -15,176 +15,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from holdfast.approval_types import Approval, ApprovalStatus
-from holdfast.client import AsyncClient, connect
-from holdfast.document_types import Document, DocumentDraft, DocumentKey, DocumentMatch, Synced
-from holdfast.errors import (
-    Aborted,
-    AlreadyExists,
-    DeadlineExceeded,
-    FailedPrecondition,
-    FieldViolation,
-    HoldfastError,
-    Internal,
-    InvalidArgument,
-    LeaseNotHeld,
-    NotFound,
-    PermissionDenied,
-    Reason,
-    ResourceExhausted,
-    SequenceMismatch,
-    Unauthenticated,
-    Unavailable,
-    Unimplemented,
-    VersionMismatch,
-)
-from holdfast.events import (
-    Blob,
-    Body,
-    Event,
-    EventKind,
-    Message,
-    OtherPart,
-    Part,
-    Step,
-    Text,
-    ToolCall,
-    ToolCallResponse,
-)
-from holdfast.leases import AsyncLease
-from holdfast.memory_types import Memory, MemoryMatch
-from holdfast.paging import AsyncPager, Page
-from holdfast.payload import Data, Json, Payload
-from holdfast.plan_types import (
-    MoveItem,
-    NewPlanItem,
-    Plan,
-    PlanEdit,
-    PlanItem,
-    PlanItemStatus,
-    PlanProgress,
-    PlanStatus,
-    PutItem,
-    RemoveItem,
-    UpdatedItem,
-)
-from holdfast.record_buffer import RecorderStats
-from holdfast.recorder import Recorder
-from holdfast.run_types import Run, RunStatus, RunSummary, TokenUsage
-from holdfast.state_manager import AsyncStateManager
-from holdfast.sync import Client, Lease, Pager, Tail, connect_sync
-from holdfast.sync_managers import StateManager, TodoListManager
-from holdfast.tail import AsyncTail
-from holdfast.task_types import Task, TaskStatus
-from holdfast.todo_list_manager import AsyncTodoListManager, TodoItem, TodoListSummary
-from holdfast.types import (
-    Appended,
-    EventReceipt,
-    EventSummary,
-    Replaced,
-    Session,
-    SessionStatus,
-    State,
-    StateWrite,
-)
-
-__all__ = [
-    "Aborted",
-    "AlreadyExists",
-    "Appended",
-    "Approval",
-    "ApprovalStatus",
-    "AsyncClient",
-    "AsyncLease",
-    "AsyncPager",
-    "AsyncStateManager",
-    "AsyncTail",
-    "AsyncTodoListManager",
-    "Blob",
-    "Body",
-    "Client",
-    "Data",
-    "DeadlineExceeded",
-    "Document",
-    "DocumentDraft",
-    "DocumentKey",
-    "DocumentMatch",
-    "Event",
-    "EventKind",
-    "EventReceipt",
-    "EventSummary",
-    "FailedPrecondition",
-    "FieldViolation",
-    "HoldfastError",
-    "Internal",
-    "InvalidArgument",
-    "Json",
-    "Lease",
-    "LeaseNotHeld",
-    "Memory",
-    "MemoryMatch",
-    "Message",
-    "MoveItem",
-    "NewPlanItem",
-    "NotFound",
-    "OtherPart",
-    "Page",
-    "Pager",
-    "Part",
-    "Payload",
-    "PermissionDenied",
-    "Plan",
-    "PlanEdit",
-    "PlanItem",
-    "PlanItemStatus",
-    "PlanProgress",
-    "PlanStatus",
-    "PutItem",
-    "Reason",
-    "Recorder",
-    "RecorderStats",
-    "RemoveItem",
-    "Replaced",
-    "ResourceExhausted",
-    "Run",
-    "RunStatus",
-    "RunSummary",
-    "SequenceMismatch",
-    "Session",
-    "SessionStatus",
-    "State",
-    "StateManager",
-    "StateWrite",
-    "Step",
-    "Synced",
-    "Tail",
-    "Task",
-    "TaskStatus",
-    "Text",
-    "TodoItem",
-    "TodoListManager",
-    "TodoListSummary",
-    "TokenUsage",
-    "ToolCall",
-    "ToolCallResponse",
-    "Unauthenticated",
-    "Unavailable",
-    "Unimplemented",
-    "UpdatedItem",
-    "VersionMismatch",
-    "__version__",
-    "connect",
-    "connect_sync",
-]
-
 if TYPE_CHECKING:
+    from holdfast.public import *  # noqa: F403 -- `public.__all__` says which they are
+    from holdfast.public import __all__ as __all__
+
     __version__: str
 else:
+    # All but the stubs loads when the first of its names is asked for: the server, which has no use for
+    # the client, starts the sooner for it, and so do commands that call no server.
 
-    def __getattr__(name: str) -> str:
-        # Looked up when asked for: it reads the installed distribution's files, and few ask.
+    def __getattr__(name: str) -> object:
         if name == "__version__":
             from importlib.metadata import version
 
             return version("holdfast")
+        if name == "__all__" or not name.startswith("__"):
+            from importlib import import_module
+
+            public = import_module("holdfast.public")
+            globals().update({"__all__": public.__all__, **{n: getattr(public, n) for n in public.__all__}})
+        if name in globals():
+            return globals()[name]
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__getattr__("__all__"), "__version__"})

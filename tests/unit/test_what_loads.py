@@ -1,0 +1,34 @@
+"""What is imported for what: a server and each command should be there before one has to wait for them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+CLIENT = {"holdfast.client", "holdfast.sync"}
+
+
+@pytest.mark.parametrize(
+    ("code", "unneeded"),
+    [
+        pytest.param("import holdfast", {"asyncio", "google", "grpc"} | CLIENT, id="the package alone"),
+        pytest.param("from holdfast.v1 import session_service_pb2", {"grpc"} | CLIENT, id="messages"),
+        pytest.param("import holdfast_server.app", CLIENT, id="the server"),
+    ],
+)
+def test_no_more_is_loaded_than_is_needed(code: str, unneeded: set[str]) -> None:
+    assert not loaded_by(code) & unneeded
+
+
+def test_the_client_is_there_when_it_is_asked_for() -> None:
+    assert loaded_by("from holdfast import Event") >= CLIENT
+    assert loaded_by("import holdfast; holdfast.errors.NotFound") >= CLIENT
+
+
+def loaded_by(code: str) -> set[str]:
+    """Return the names of the modules that a new process has loaded after the code."""
+    shown = f"{code}\nimport sys\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", shown], check=True, capture_output=True, text=True)
+    return set(done.stdout.split())
