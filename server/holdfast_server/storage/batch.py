@@ -184,7 +184,11 @@ class Batch:
     def _append_one(self, session: LockedSession, event: Event) -> EventReceipt:
         session.last_sequence += 1
         receipt = EventReceipt(event.event_id or new_id(), session.last_sequence, self.now)
-        self._event_rows.append(rows.event_row(session.key, session.namespace, receipt, event))
+        self._event_rows.append(
+            rows.event_row(
+                session.key, receipt.sequence, session.namespace, receipt.event_id, event, self.now
+            )
+        )
         if event.event_id:
             self._events[session.key, event.event_id] = (event, receipt)
         self._touched[session.key] = session

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from sqlalchemy.exc import DBAPIError
@@ -12,11 +13,22 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from holdfast_server.domain.errors import DatabaseUnavailable, HoldfastError, SchemaMismatch
 from holdfast_server.storage.dialect import Dialect
+from holdfast_server.storage.lines import Lines
 
 T = TypeVar("T")
 Work = Callable[[AsyncConnection], Awaitable[T]]
 
 _ATTEMPTS = 3
+# For the journal and the announcer: they have no more under way.
+_LINES_KEPT = 3
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """An attempt to run some work."""
+
+    is_committing: bool = False
+    """Whether the commit was sent, which may have been carried out then."""
 
 
 class Database:
@@ -30,13 +42,19 @@ class Database:
         self._readers = readers
         self._writer = writer
         self.dialect = dialect
+        self._lines = Lines(writer, _LINES_KEPT)
         self._writes: set[asyncio.Future[Any]] = set()
         self.lost = asyncio.Event()
         """Set when some work found the database away; whoever watches over it clears it."""
 
     async def read(self, work: Work[T]) -> T:
         """Run one statement or several that need no common snapshot."""
-        return await self._run(self._readers, work, begin=False)
+
+        async def look(attempt: _Attempt) -> T:
+            async with self._readers.connect() as connection:
+                return await work(connection)
+
+        return await self._run(look)
 
     async def ping(self) -> None:
         """Find out whether the database is there. Raises DatabaseUnavailable."""
@@ -48,16 +66,51 @@ class Database:
 
     async def write(self, work: Work[T], committed: Callable[[], None] | None = None) -> T:
         """Run work in a transaction, and call `committed` after it. A cancelled caller cancels neither."""
-        task = asyncio.ensure_future(self._commit(work, committed))
+
+        async def transact(attempt: _Attempt) -> T:
+            async with self._writer.connect() as connection, connection.begin() as transaction:
+                result = await work(connection)
+                attempt.is_committing = True
+                await transaction.commit()
+                return result
+
+        async def commit() -> T:
+            result = await self._run(transact)
+            if committed is not None:
+                committed()
+            return result
+
+        return await self._shielded(commit())
+
+    async def run_at_once(
+        self,
+        statement: str,
+        arguments: Sequence[Any],
+        committed: Callable[[Sequence[Any]], None] | None = None,
+    ) -> Sequence[Any]:
+        """Run one statement that commits by itself, as asyncpg takes it, and then `committed` on its rows.
+
+        A cancelled caller cancels neither. Only PostgreSQL's database can do this.
+        """
+
+        async def fetch(attempt: _Attempt) -> Sequence[Any]:
+            async with self._lines.line() as line:
+                rows: Sequence[Any] = await line.fetch(statement, *arguments)
+                return rows
+
+        async def commit() -> Sequence[Any]:
+            found = await self._run(fetch)
+            if committed is not None:
+                committed(found)
+            return found
+
+        return await self._shielded(commit())
+
+    async def _shielded(self, work: Coroutine[Any, Any, T]) -> T:
+        task = asyncio.ensure_future(work)
         self._writes.add(task)
         task.add_done_callback(self._wrote)
         return await asyncio.shield(task)
-
-    async def _commit(self, work: Work[T], committed: Callable[[], None] | None) -> T:
-        result = await self._run(self._writer, work, begin=True)
-        if committed is not None:
-            committed()
-        return result
 
     def _wrote(self, task: asyncio.Future[Any]) -> None:
         self._writes.discard(task)
@@ -65,26 +118,20 @@ class Database:
             # Nobody may be left to see the error; asyncio would log it as never retrieved.
             task.exception()
 
-    async def _run(self, engine: AsyncEngine, work: Work[T], *, begin: bool) -> T:
-        for attempt in range(1, _ATTEMPTS + 1):
-            committing = False
+    async def _run(self, make: Callable[[_Attempt], Awaitable[T]]) -> T:
+        for number in range(1, _ATTEMPTS + 1):
+            attempt = _Attempt()
             try:
-                async with engine.connect() as connection:
-                    if not begin:
-                        return await work(connection)
-                    async with connection.begin() as transaction:
-                        result = await work(connection)
-                        committing = True
-                        await transaction.commit()
-                        return result
+                return await make(attempt)
             except HoldfastError:
                 raise
             except Exception as error:
                 cause = driver_error(error)
                 # A connection may have died in the pool: a new one is worth a try, but not when the
                 # commit was sent, for it may have been carried out.
-                stale = isinstance(error, DBAPIError) and error.connection_invalidated and attempt == 1
-                if attempt < _ATTEMPTS and not committing and (stale or self.dialect.is_transient(cause)):
+                stale = isinstance(error, DBAPIError) and error.connection_invalidated and number == 1
+                again = not attempt.is_committing and (stale or self.dialect.is_transient(cause))
+                if again and number < _ATTEMPTS:
                     continue
                 if isinstance(error, PoolTimeout) or self.dialect.is_unavailable(cause):
                     self.lost.set()
@@ -100,11 +147,13 @@ class Database:
     def pool_status(self) -> dict[str, int]:
         """Return how many connections are open and in use."""
         pool: Any = self._readers.sync_engine.pool
-        return {"size": pool.checkedin() + pool.checkedout(), "in_use": pool.checkedout()}
+        size = pool.checkedin() + pool.checkedout()
+        return {"size": size, "in_use": pool.checkedout() - self._lines.idle}
 
     async def close(self) -> None:
         """Finish the writes that are under way, their callers gone or not, and close all connections."""
         await asyncio.gather(*self._writes, return_exceptions=True)
+        await self._lines.close()
         await self._readers.dispose()
         if self._writer is not self._readers:
             await self._writer.dispose()

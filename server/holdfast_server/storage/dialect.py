@@ -175,9 +175,13 @@ class PostgresDialect:
         text = f"INSERT INTO {table.name} ({names}) SELECT * FROM unnest({arrays}) {on_conflict}"
         return text, converters
 
-    def _array(self, column_type: TypeEngine[Any]) -> str:
+    def plain_type(self, column_type: TypeEngine[Any]) -> str:
+        """Return the name of a type, without its collation."""
         compiled = column_type.dialect_impl(self._sql).compile(self._sql)
-        return f"{compiled.split(' COLLATE')[0]}[]"
+        return compiled.split(" COLLATE")[0].lower()
+
+    def _array(self, column_type: TypeEngine[Any]) -> str:
+        return f"{self.plain_type(column_type)}[]"
 
     def _converter(self, column_type: TypeEngine[Any]) -> Any:
         return column_type.dialect_impl(self._sql).bind_processor(self._sql)

@@ -27,9 +27,10 @@ from holdfast_server.domain.sessions import fingerprint
 from holdfast_server.storage import results, rows
 from holdfast_server.storage.batch import Batch, LockedSession
 from holdfast_server.storage.database import Database
+from holdfast_server.storage.entries import Append
 from holdfast_server.storage.event_pages import EventPages
 from holdfast_server.storage.filters import event_conditions, has_prefix
-from holdfast_server.storage.journal import Append, Journal
+from holdfast_server.storage.journal import Journal
 from holdfast_server.storage.schema import events, sessions
 from holdfast_server.storage.sessions import require
 from holdfast_server.storage.tails import Tails

@@ -8,90 +8,21 @@ so that only the culprit fails.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from holdfast_server.domain.errors import DatabaseUnavailable, HoldfastError
-from holdfast_server.domain.events import Appended, Event
-from holdfast_server.domain.sessions import fingerprint
-from holdfast_server.domain.states import State, StateWrite
-from holdfast_server.storage import results, rows
+from holdfast_server.domain.events import Appended
+from holdfast_server.domain.states import State
+from holdfast_server.storage import rows
 from holdfast_server.storage.batch import Batch, Conflict
+from holdfast_server.storage.entries import Append, Entry, Save
 from holdfast_server.storage.gather import Gatherer, Waiting
 from holdfast_server.storage.observer import StorageObserver
+from holdfast_server.storage.quick_appends import QuickAppends
 from holdfast_server.storage.writer import Writer
 
 # Two: one batch is planned while the other's commit is on its way to the disk.
 _PARALLEL = 2
-
-
-class Entry(Protocol):
-    """A request to the journal."""
-
-    @property
-    def namespace(self) -> str:
-        """The namespace of its session."""
-        ...
-
-    @property
-    def session_id(self) -> str:
-        """Its session."""
-        ...
-
-    @property
-    def is_repeatable(self) -> bool:
-        """Whether it carries ids by which an earlier one may be found."""
-        ...
-
-    def plan(self, batch: Batch) -> Any:
-        """Plan it and return its answer. Raises its own error, and then has planned nothing."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Append:
-    """Append events to a session."""
-
-    namespace: str
-    session_id: str
-    events: Sequence[Event]
-    expected_last_sequence: int | None
-
-    @property
-    def is_repeatable(self) -> bool:
-        """See Entry."""
-        return any(event.event_id for event in self.events)
-
-    def plan(self, batch: Batch) -> Appended:
-        """See Entry."""
-        session = batch.session(self.namespace, self.session_id)
-        return batch.append(session, self.events, self.expected_last_sequence)
-
-
-@dataclass(frozen=True, slots=True)
-class Save:
-    """Save states of a session."""
-
-    namespace: str
-    session_id: str
-    writes: Sequence[StateWrite]
-    request_id: str
-
-    @property
-    def is_repeatable(self) -> bool:
-        """See Entry."""
-        return bool(self.request_id)
-
-    def plan(self, batch: Batch) -> list[State]:
-        """See Entry."""
-        session = batch.session(self.namespace, self.session_id)
-        mark = fingerprint("save", [write.content() for write in self.writes]) if self.request_id else b""
-        if (known := batch.recall(session, self.request_id, mark)) is not None:
-            return rows.saved_states(self.writes, *results.read_save(known))
-        versions = batch.save(session, self.writes)
-        saved = (versions, session.last_sequence, batch.now)
-        batch.remember(session, self.request_id, mark, results.write_save(*saved))
-        return rows.saved_states(self.writes, *saved)
 
 
 class Journal:
@@ -100,10 +31,12 @@ class Journal:
     def __init__(
         self,
         writer: Writer,
+        quick: QuickAppends | None,
         observer: StorageObserver,
         max_waiting: int,
     ) -> None:
         self._writer = writer
+        self._quick = quick
         self._gatherer: Gatherer[Entry, Any] = Gatherer(
             "journal", self._run, observer, parallel=_PARALLEL, max_waiting=max_waiting
         )
@@ -124,6 +57,25 @@ class Journal:
         await self._gatherer.close()
 
     async def _run(self, waiting: Sequence[Waiting[Entry, Any]]) -> None:
+        if self._quick is not None:
+            waiting = await self._append_at_once(self._quick, waiting)
+        if waiting:
+            await self._run_planned(waiting)
+
+    async def _append_at_once(
+        self, quick: QuickAppends, waiting: Sequence[Waiting[Entry, Any]]
+    ) -> Sequence[Waiting[Entry, Any]]:
+        """Answer what can be appended in one statement; return the others."""
+        appends = [(one, one.request) for one in waiting if isinstance(one.request, Append)]
+        if not appends:
+            return waiting
+        answers = await quick.append([request for _, request in appends])
+        for (one, _), answer in zip(appends, answers, strict=True):
+            if answer is not None:
+                one.succeed(answer)
+        return [one for one in waiting if not one.answer.done()]
+
+    async def _run_planned(self, waiting: Sequence[Waiting[Entry, Any]]) -> None:
         try:
             outcomes = await self._commit([one.request for one in waiting])
         except DatabaseUnavailable:
@@ -133,7 +85,7 @@ class Journal:
                 raise
             for one in waiting:
                 try:
-                    await self._run([one])
+                    await self._run_planned([one])
                 except Exception as error:  # noqa: BLE001  # it is handed to the caller
                     one.fail(error)
             return

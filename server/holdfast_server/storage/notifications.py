@@ -18,6 +18,8 @@ _EVERYONE = "*"
 # NOTIFY takes at most 7,999 bytes.
 _PAYLOAD_BYTES = 7_900
 
+_NOTIFY = "SELECT pg_notify($1, $2)"
+
 log = structlog.get_logger("holdfast.notifications")
 
 
@@ -42,10 +44,7 @@ class Announcer:
             topics, self._pending = self._pending, set()
             # A lost NOTIFY delays by one poll; there is nobody to tell.
             with contextlib.suppress(DatabaseUnavailable):
-                await self._notify((CHANNEL, write_payload(topics)))
-
-    async def _notify(self, params: tuple[str, str]) -> None:
-        await self._database.read(lambda c: c.exec_driver_sql("SELECT pg_notify($1, $2)", params))
+                await self._database.run_at_once(_NOTIFY, (CHANNEL, write_payload(topics)))
 
 
 class Listener:

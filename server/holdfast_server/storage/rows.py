@@ -127,17 +127,19 @@ def _part_size(part: Part) -> int:
             return len(part.json)
 
 
-def event_row(key: int, namespace: str, receipt: EventReceipt, event: Event) -> tuple[Any, ...]:
-    """Return an event as a row: the columns of `events`, in order."""
+def event_row(
+    key: int, sequence: int, namespace: str, event_id: str, event: Event, now: datetime | None
+) -> tuple[Any, ...]:
+    """Return an event as a row: the columns of `events`, in order. Without `now` it lacks the time."""
     body, data, media_type = bodies.encode(event.body)
-    ids = receipt.event_id + event.type + event.actor + event.run_id + event.task_id + event.trace_id
+    ids = event_id + event.type + event.actor + event.run_id + event.task_id + event.trace_id
     size = OVERHEAD + utf8_size(ids) + searchable_size(event.labels)
     size += (utf8_size(body) if body else 0) + (len(data) if data else 0)
     return (
         key,
-        receipt.sequence,
+        sequence,
         namespace,
-        receipt.event_id,
+        event_id,
         event.type,
         event.actor or None,
         event.run_id or None,
@@ -149,8 +151,8 @@ def event_row(key: int, namespace: str, receipt: EventReceipt, event: Event) -> 
         media_type,
         event.labels,
         size,
-        event.event_time or receipt.create_time,
-        receipt.create_time,
+        event.event_time or now,
+        now,
     )
 
 

@@ -17,8 +17,9 @@ from holdfast_server.domain.values import Payload
 from holdfast_server.storage import results, rows
 from holdfast_server.storage.batch import Batch
 from holdfast_server.storage.database import Database
+from holdfast_server.storage.entries import Save
 from holdfast_server.storage.filters import has_prefix
-from holdfast_server.storage.journal import Journal, Save
+from holdfast_server.storage.journal import Journal
 from holdfast_server.storage.pages import PageQueries, PageQuery, fitting
 from holdfast_server.storage.reads import Load, PointReads
 from holdfast_server.storage.schema import state_versions, states

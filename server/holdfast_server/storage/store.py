@@ -29,6 +29,7 @@ from holdfast_server.storage.notifications import Announcer, Listener
 from holdfast_server.storage.observer import NoObserver, StorageObserver
 from holdfast_server.storage.options import StartupRefused, StorageOptions
 from holdfast_server.storage.plans import SqlPlans
+from holdfast_server.storage.quick_appends import QuickAppends
 from holdfast_server.storage.reads import PointReads
 from holdfast_server.storage.requests import Requests
 from holdfast_server.storage.runs import SqlRuns
@@ -60,7 +61,12 @@ class SqlStore:
         self._announcer = Announcer(self._database) if isinstance(dialect, PostgresDialect) else None
         self._reads = PointReads(self._database, statements, observer, options.max_waiting)
         writer = Writer(self._database, statements, policy.state_versions_kept, self._published)
-        self._journal = Journal(writer, observer, options.max_waiting)
+        quick = (
+            QuickAppends(self._database, dialect, self._published)
+            if isinstance(dialect, PostgresDialect)
+            else None
+        )
+        self._journal = Journal(writer, quick, observer, options.max_waiting)
         pages = EventPages(dialect)
         self._tails = Tails(self._database, statements, pages, self._reads, self._signals, observer, options)
         self.sessions = SqlSessions(self._database, writer, self._reads, policy)

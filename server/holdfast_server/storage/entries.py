@@ -1,0 +1,82 @@
+"""What the journal is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from holdfast_server.domain.events import Appended, Event
+from holdfast_server.domain.sessions import fingerprint
+from holdfast_server.domain.states import State, StateWrite
+from holdfast_server.storage import results, rows
+from holdfast_server.storage.batch import Batch
+
+
+class Entry(Protocol):
+    """A request to the journal."""
+
+    @property
+    def namespace(self) -> str:
+        """The namespace of its session."""
+        ...
+
+    @property
+    def session_id(self) -> str:
+        """Its session."""
+        ...
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether it carries ids by which an earlier one may be found."""
+        ...
+
+    def plan(self, batch: Batch) -> Any:
+        """Plan it and return its answer. Raises its own error, and then has planned nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Append events to a session."""
+
+    namespace: str
+    session_id: str
+    events: Sequence[Event]
+    expected_last_sequence: int | None
+
+    @property
+    def is_repeatable(self) -> bool:
+        """See Entry."""
+        return any(event.event_id for event in self.events)
+
+    def plan(self, batch: Batch) -> Appended:
+        """See Entry."""
+        session = batch.session(self.namespace, self.session_id)
+        return batch.append(session, self.events, self.expected_last_sequence)
+
+
+@dataclass(frozen=True, slots=True)
+class Save:
+    """Save states of a session."""
+
+    namespace: str
+    session_id: str
+    writes: Sequence[StateWrite]
+    request_id: str
+
+    @property
+    def is_repeatable(self) -> bool:
+        """See Entry."""
+        return bool(self.request_id)
+
+    def plan(self, batch: Batch) -> list[State]:
+        """See Entry."""
+        session = batch.session(self.namespace, self.session_id)
+        mark = fingerprint("save", [write.content() for write in self.writes]) if self.request_id else b""
+        if (known := batch.recall(session, self.request_id, mark)) is not None:
+            return rows.saved_states(self.writes, *results.read_save(known))
+        versions = batch.save(session, self.writes)
+        saved = (versions, session.last_sequence, batch.now)
+        batch.remember(session, self.request_id, mark, results.write_save(*saved))
+        return rows.saved_states(self.writes, *saved)

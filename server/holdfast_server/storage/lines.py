@@ -1,0 +1,68 @@
+"""Lines: asyncpg's own connections for the few statements that run all the time."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    connection: AsyncConnection
+    driver: asyncpg.Connection[asyncpg.Record]
+
+    async def close(self) -> None:
+        if self.driver.is_closed():
+            await self.connection.invalidate()
+        await self.connection.close()
+
+
+class Lines:
+    """Connections of an engine that are not given back after each use, and are used without SQLAlchemy.
+
+    Both take longer than a small statement does. At most `kept` are held while nobody uses them.
+    """
+
+    def __init__(self, engine: AsyncEngine, kept: int) -> None:
+        self._engine = engine
+        self._kept = kept
+        self._idle: list[_Line] = []
+
+    @property
+    def idle(self) -> int:
+        """How many are held for the next use."""
+        return len(self._idle)
+
+    @contextlib.asynccontextmanager
+    async def line(self) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+        """Lend a connection on which no transaction is open. After an error it is not used again."""
+        line = await self._take()
+        try:
+            yield line.driver
+        except BaseException:
+            await line.close()
+            raise
+        if len(self._idle) < self._kept:
+            self._idle.append(line)
+        else:
+            await line.close()
+
+    async def _take(self) -> _Line:
+        while self._idle:
+            line = self._idle.pop()
+            if not line.driver.is_closed():
+                return line
+            await line.close()
+        connection = await self._engine.connect()
+        raw: Any = await connection.get_raw_connection()
+        return _Line(connection, raw.driver_connection)
+
+    async def close(self) -> None:
+        """Give back those that are held."""
+        while self._idle:
+            await self._idle.pop().close()

@@ -1,0 +1,198 @@
+"""Appends in one statement, which is all that most of them need on PostgreSQL.
+
+It locks the sessions, looks whether it may append to them, and appends: one trip to the database, and no
+transaction around it. What needs a closer look it leaves alone, for the journal to lock, plan and write.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+
+from holdfast_server.domain.events import Appended, EventReceipt
+from holdfast_server.domain.ids import new_id
+from holdfast_server.storage import rows
+from holdfast_server.storage.columns import dump_searchable
+from holdfast_server.storage.database import Database
+from holdfast_server.storage.dialect import PostgresDialect
+from holdfast_server.storage.entries import Append
+from holdfast_server.storage.schema import events
+from holdfast_server.storage.signals import session_topic
+
+# What the statement knows better than the rows that are sent.
+_OWN_VALUES = {
+    "session_key": "free.key",
+    "sequence": "free.last_sequence + sent.sequence",
+    "namespace": "free.namespace",
+    "labels": "coalesce(sent.labels, '{}')::jsonb",
+    "event_time": "coalesce(sent.event_time, $1)",
+    "create_time": "$1",
+}
+_UNSENT = ("namespace", "create_time")
+# Step by step, and each id looked up by itself: joined all at once, PostgreSQL may find it cheaper to read
+# a whole table, which is not true for long.
+_STATEMENT = """
+WITH wanted AS (
+    SELECT * FROM unnest($2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[])
+        AS _ (place, namespace, id, number, expected)
+), locked AS MATERIALIZED (
+    SELECT sessions.key, sessions.namespace, sessions.last_sequence, wanted.place, wanted.number
+    FROM sessions JOIN wanted ON sessions.namespace = wanted.namespace AND sessions.id = wanted.id
+    WHERE wanted.expected IS NULL OR sessions.last_sequence = wanted.expected
+    ORDER BY sessions.key
+    FOR NO KEY UPDATE OF sessions
+), taken AS MATERIALIZED (
+    SELECT locked.place
+    FROM unnest($7::bigint[], $8::text[]) AS given (place, event_id)
+    JOIN locked ON locked.place = given.place
+    CROSS JOIN LATERAL (
+        SELECT FROM events
+        WHERE events.session_key = locked.key AND events.event_id = given.event_id
+        LIMIT 1
+    ) AS there
+), free AS MATERIALIZED (
+    SELECT * FROM locked WHERE place NOT IN (SELECT place FROM taken)
+), counted AS (
+    UPDATE sessions SET last_sequence = free.last_sequence + free.number, last_activity_time = $1
+    FROM free WHERE sessions.key = free.key
+), appended AS (
+    INSERT INTO events ({columns})
+    SELECT {values} FROM unnest({arrays}) AS sent ({names}) JOIN free ON free.place = sent.session_key
+)
+SELECT place, key, last_sequence FROM free
+"""
+_FIRST_ARRAY = 9
+
+
+@dataclass(slots=True)
+class _Share:
+    """What a crowd of requests wants to append to one session. Sequences count from its last one."""
+
+    place: int
+    namespace: str
+    session_id: str
+    requests: list[tuple[int, list[str]]] = field(default_factory=list)
+    """Where in the crowd each stands, and the ids of its events."""
+    event_ids: set[str] = field(default_factory=set)
+    rows: list[tuple[Any, ...]] = field(default_factory=list)
+    expected: int | None = None
+    is_simple: bool = True
+    """Whether no request stands in the way of another: no id twice, and no two guards that differ."""
+
+    def add(self, index: int, request: Append) -> None:
+        """Add a request, which stands at this index in the crowd."""
+        if request.expected_last_sequence is not None:
+            expected = request.expected_last_sequence - len(self.rows)
+            self.is_simple &= self.expected in (None, expected)
+            self.expected = expected
+        ids = []
+        for event in request.events:
+            event_id = event.event_id or new_id()
+            self.is_simple &= event_id not in self.event_ids
+            if event.event_id:
+                self.event_ids.add(event_id)
+            ids.append(event_id)
+            self.rows.append(rows.event_row(self.place, len(self.rows) + 1, "", event_id, event, None))
+        self.requests.append((index, ids))
+
+    def answers(self, last_sequence: int, now: datetime) -> list[tuple[int, Appended]]:
+        """Return the answers when the session's last sequence was this one."""
+        made = []
+        for index, ids in self.requests:
+            receipts = [
+                EventReceipt(event_id, sequence, now)
+                for sequence, event_id in enumerate(ids, last_sequence + 1)
+            ]
+            last_sequence += len(ids)
+            made.append((index, Appended(receipts, last_sequence)))
+        return made
+
+
+class QuickAppends:
+    """Appends for a crowd of requests."""
+
+    def __init__(
+        self, database: Database, dialect: PostgresDialect, published: Callable[[set[str]], None]
+    ) -> None:
+        self._database = database
+        self._published = published
+        types = [dialect.plain_type(column.type) for column in events.columns]
+        names = [column.name for column in events.columns]
+        sent = (
+            f"sent.{name}::{kind}" if kind == "json" else f"sent.{name}"
+            for name, kind in zip(names, types, strict=True)
+        )
+        arrays = (
+            # Whatever is written as JSON is sent as text: the driver then passes it on as it is.
+            f"${place}::{'text' if kind in ('json', 'jsonb') else kind}[]"
+            for place, kind in enumerate(types, _FIRST_ARRAY)
+        )
+        self._converters = [
+            _unsent if name in _UNSENT else _searchable if kind == "jsonb" else _column
+            for name, kind in zip(names, types, strict=True)
+        ]
+        self._statement = _STATEMENT.format(
+            columns=", ".join(names),
+            values=", ".join(_OWN_VALUES.get(name, value) for name, value in zip(names, sent, strict=True)),
+            arrays=", ".join(arrays),
+            names=", ".join(names),
+        )
+
+    async def append(self, requests: Sequence[Append]) -> list[Appended | None]:
+        """Append durably what can be appended so; None for the others, of which nothing is written."""
+        shares: dict[tuple[str, str], _Share] = {}
+        for index, request in enumerate(requests):
+            name = (request.namespace, request.session_id)
+            if (share := shares.get(name)) is None:
+                share = shares[name] = _Share(len(shares), *name)
+            share.add(index, request)
+        answers: list[Appended | None] = [None] * len(requests)
+        simple = [share for share in shares.values() if share.is_simple]
+        if simple:
+            # What PostgreSQL or its driver refuses is one request's fault, or another server was quicker.
+            with contextlib.suppress(asyncpg.PostgresError, asyncpg.DataError, UnicodeError):
+                for index, appended in await self._write(simple):
+                    answers[index] = appended
+        return answers
+
+    async def _write(self, shares: Sequence[_Share]) -> list[tuple[int, Appended]]:
+        now = datetime.now(UTC)
+        given = [(share.place, event_id) for share in shares for event_id in share.event_ids]
+        columns = zip(*(row for share in shares for row in share.rows), strict=True)
+        arguments = (
+            now,
+            *_columns([(s.place, s.namespace, s.session_id, len(s.rows), s.expected) for s in shares], 5),
+            *_columns(given, 2),
+            *(convert(values) for convert, values in zip(self._converters, columns, strict=True)),
+        )
+        by_place = {share.place: share for share in shares}
+
+        def committed(found: Sequence[Any]) -> None:
+            self._published({session_topic(row["key"]) for row in found})
+
+        found = await self._database.run_at_once(self._statement, arguments, committed)
+        return [
+            answer for row in found for answer in by_place[row["place"]].answers(row["last_sequence"], now)
+        ]
+
+
+def _columns(rows: Sequence[tuple[Any, ...]], number: int) -> list[Sequence[Any]]:
+    return list(map(_column, zip(*rows, strict=True))) if rows else [()] * number
+
+
+def _column(values: Sequence[Any]) -> Sequence[Any]:
+    """Return a column as an array; an empty one, which unnest fills up with NULL, for no values."""
+    return () if values.count(None) == len(values) else values
+
+
+def _unsent(values: Sequence[Any]) -> Sequence[Any]:
+    return ()
+
+
+def _searchable(values: Sequence[Any]) -> Sequence[Any]:
+    return [dump_searchable(value) for value in values] if any(values) else ()

@@ -1,0 +1,126 @@
+"""QuickAppends: which appends PostgreSQL carries out in one statement, and which it leaves alone."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from holdfast_server.domain.events import Appended, Event
+from holdfast_server.domain.values import Payload
+from holdfast_server.storage.dialect import PostgresDialect
+from holdfast_server.storage.entries import Append
+from holdfast_server.storage.quick_appends import QuickAppends
+from holdfast_server.storage.signals import session_topic
+from holdfast_server.storage.store import SqlStore
+from tests.support.content import NAMESPACE, append, create, history, note, notes
+
+
+@pytest.fixture
+async def store(two_stores: tuple[SqlStore, SqlStore]) -> SqlStore:
+    """A started store on PostgreSQL, with a session `s`."""
+    await create(two_stores[0])
+    return two_stores[0]
+
+
+@pytest.fixture
+def published() -> set[str]:
+    """The topics that were published."""
+    return set()
+
+
+@pytest.fixture
+def quick(store: SqlStore, published: set[str]) -> QuickAppends:
+    """What is tested."""
+    return QuickAppends(store._database, PostgresDialect(), published.update)
+
+
+def request(*events: Event, session: str = "s", expected: int | None = None) -> Append:
+    return Append(NAMESPACE, session, events, expected)
+
+
+async def sequences(quick: QuickAppends, *requests: Append) -> list[list[int] | None]:
+    """The sequences that each request has got."""
+    answers = await quick.append(requests)
+    return [None if answer is None else [r.sequence for r in answer.receipts] for answer in answers]
+
+
+async def test_a_crowd_is_appended_each_in_the_order_of_its_session(
+    store: SqlStore, quick: QuickAppends, published: set[str]
+) -> None:
+    await create(store, "t")
+    await append(store, note("before"))
+    crowd = [
+        request(*notes(2, "a")),
+        request(note("b"), session="t"),
+        request(note("c"), expected=3),
+        request(note(""), note("")),
+    ]
+    first, second, third, fourth = await quick.append(crowd)
+    assert isinstance(first, Appended)
+    assert [(r.event_id, r.sequence) for r in first.receipts] == [("a1", 2), ("a2", 3)]
+    assert first.last_sequence == 3
+    assert second is not None
+    assert [receipt.sequence for receipt in second.receipts] == [1]
+    assert third is not None
+    assert third.last_sequence == 4
+    assert fourth is not None
+    assert [receipt.sequence for receipt in fourth.receipts] == [5, 6]
+    stored = await history(store)
+    assert [event.sequence for event in stored] == [1, 2, 3, 4, 5, 6]
+    assert [event.event_id for event in stored[4:]] == [receipt.event_id for receipt in fourth.receipts]
+    assert {event.create_time for event in stored[1:3]} == {first.receipts[0].create_time}
+    session = await store.sessions.get(NAMESPACE, "s")
+    assert (session.last_sequence, session.last_activity_time) == (6, first.receipts[0].create_time)
+    assert published == {session_topic(1), session_topic(2)}
+
+
+@pytest.mark.parametrize(
+    "crowd",
+    [
+        [request(note("new"), session="missing")],
+        [request(note("new"), note("taken"))],
+        [request(note("new"), expected=2)],
+        [request(note("new")), request(note("new"))],
+        [request(note("new"), expected=1), request(note("other"), expected=1)],
+    ],
+    ids=["no session", "a taken id", "a wrong guard", "an id twice", "guards that differ"],
+)
+async def test_what_needs_a_closer_look_is_left_alone(
+    store: SqlStore, quick: QuickAppends, published: set[str], crowd: list[Append]
+) -> None:
+    await create(store, "t")
+    await append(store, note("taken"))
+    published.clear()
+    assert await sequences(quick, *crowd, request(note("fine"), session="t")) == [None] * len(crowd) + [[1]]
+    assert [event.event_id for event in await history(store)] == ["taken"]
+    assert len(published) == 1
+
+
+async def test_what_postgresql_cannot_store_is_left_alone(store: SqlStore, quick: QuickAppends) -> None:
+    await create(store, "t")
+    broken = Event("broken", "type", body=Payload(json="{"))
+    assert await sequences(quick, request(broken), request(note("fine"), session="t")) == [None, None]
+    assert await sequences(quick, request(note("fine"), session="t")) == [[1]]
+
+
+async def test_crowds_of_two_servers_leave_no_gap_and_lose_nothing(
+    two_stores: tuple[SqlStore, SqlStore], store: SqlStore, quick: QuickAppends
+) -> None:
+    await create(store, "t")
+    other = QuickAppends(two_stores[1]._database, PostgresDialect(), lambda topics: None)
+
+    async def write(server: QuickAppends, name: str) -> None:
+        for turn in range(25):
+            crowd = [
+                request(note(f"{name}-{turn}-{n}"), session=("s", "t")[(n + turn) % 2]) for n in range(6)
+            ]
+            assert None not in await server.append(crowd)
+
+    await asyncio.gather(*(write(server, f"{n}") for n, server in enumerate([quick, other] * 4)))
+    total = 0
+    for session in ("s", "t"):
+        stored = await history(store, session)
+        assert [event.sequence for event in stored] == list(range(1, len(stored) + 1))
+        total += len({event.event_id for event in stored})
+    assert total == 8 * 25 * 6
