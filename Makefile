@@ -108,6 +108,14 @@ protos: .venv-protos/.installed ## Generate the Python stubs from protos/.
 protos-baseline: .venv/.dev ## On a release: fix the contract that `check` compares with.
 	$(BIN)/buf build --exclude-source-info -o $(BASELINE)
 
+## The schema
+
+.PHONY: sqlite-schema
+sqlite-schema: .venv/.dev ## After a change of the migrations: write migrations/sqlite.sql, which new files get.
+	@mkdir -p build
+	@$(BIN)/python -c 'from holdfast_server.storage import migrations as m; print(m.sqlite_script(), end="")' > build/sqlite.sql
+	@mv build/sqlite.sql migrations/sqlite.sql
+
 ## Building
 
 .PHONY: dist

@@ -72,7 +72,7 @@ def test_the_wheel_holds_both_packages_the_migrations_and_the_licence(distributi
     expected = {
         *(f"holdfast/{name}" for name in files_below("client/python/holdfast", ".py", ".pyi", ".typed")),
         *(f"holdfast_server/{name}" for name in files_below("server/holdfast_server", ".py", ".typed")),
-        *(f"holdfast_server/migrations/{name}" for name in files_below("migrations", ".py", ".mako")),
+        *(f"holdfast_server/migrations/{name}" for name in files_below("migrations", ".py", ".mako", ".sql")),
         "holdfast-0.1.0.dist-info/licenses/LICENSE",
     }
     assert expected <= names

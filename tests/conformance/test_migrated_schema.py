@@ -89,3 +89,8 @@ async def test_a_second_migration_finds_nothing_to_do(empty_url: str) -> None:
     again = await migrations.upgrade(empty_url)
     assert again.before == again.after == migrations.REVISIONS[-1]
     assert await catalog(empty_url) == before
+
+
+async def test_a_new_sqlite_file_gets_what_all_migrations_make() -> None:
+    script = Path(migrations.__file__).parents[3] / "migrations/sqlite.sql"
+    assert script.read_text() == migrations.sqlite_script(), "write it anew: make sqlite-schema"
