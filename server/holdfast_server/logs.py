@@ -2,59 +2,83 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
-
-import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+from datetime import UTC, datetime
 
 from holdfast_server.rpc.call import current_call
+
+# What the standard library puts on every record; the rest is what the caller gave as `extra`.
+_STANDARD = {*vars(logging.makeLogRecord({})), "message", "asctime"}
+_COLOURS = {"debug": "\x1b[32m", "info": "\x1b[32m", "warning": "\x1b[33m", "error": "\x1b[31m"}
+_DIM, _BOLD, _PLAIN = "\x1b[2m", "\x1b[1m", "\x1b[0m"
 
 
 def configure_logs(level: str, style: str) -> None:
     """Send the logs to stderr: ours from `level` on, those of libraries from warning on.
 
-    `style` is `console`, `json` or `auto`: `console` on a terminal and `json` elsewhere. All of it goes
-    through the standard library, whether a module logs there or by structlog.
+    `style` is `console`, `json` or `auto`: `console` on a terminal and `json` elsewhere.
     """
     is_terminal = sys.stderr.isatty()
     if style == "auto":
         style = "console" if is_terminal else "json"
-    chain: list[Processor] = [
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.stdlib.ExtraAdder(),
-        _add_request_id,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
-    ending: list[Processor] = (
-        [structlog.dev.ConsoleRenderer(colors=is_terminal, exception_formatter=structlog.dev.plain_traceback)]
-        if style == "console"
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    )
     handler = logging.StreamHandler()
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=chain,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *ending],
-        )
-    )
+    handler.setFormatter(_ForPeople(in_colour=is_terminal) if style == "console" else _AsJson())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("holdfast").setLevel(level.upper())
-    structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *chain,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
-    )
 
 
-def _add_request_id(logger: WrappedLogger, name: str, event: EventDict) -> EventDict:
+class _AsJson(logging.Formatter):
+    """`{"event": "serving", "level": "info", "logger": "holdfast.app", "address": …, "timestamp": …}`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        entry = {
+            "event": record.getMessage(),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            **_details(record),
+            "timestamp": _time(record),
+        }
+        if record.exc_info:
+            entry["exception"] = self.formatException(record.exc_info)
+        return json.dumps(entry, default=repr)
+
+
+class _ForPeople(logging.Formatter):
+    """`2026-01-31T12:00:00.000000Z [info] serving address=127.0.0.1:7420 [holdfast.app]`."""
+
+    def __init__(self, *, in_colour: bool) -> None:
+        super().__init__()
+        self._in_colour = in_colour
+
+    def format(self, record: logging.LogRecord) -> str:
+        level = record.levelname.lower()
+        details = "".join(f" {name}={_text(value)}" for name, value in _details(record).items())
+        parts = (
+            self._paint(_time(record), _DIM),
+            f"[{self._paint(level, _COLOURS.get(level, ''))}]",
+            self._paint(record.getMessage(), _BOLD) + details,
+            self._paint(f"[{record.name}]", _DIM),
+        )
+        trace = "\n" + self.formatException(record.exc_info) if record.exc_info else ""
+        return " ".join(parts) + trace
+
+    def _paint(self, text: str, colour: str) -> str:
+        return f"{colour}{text}{_PLAIN}" if self._in_colour else text
+
+
+def _details(record: logging.LogRecord) -> dict[str, object]:
+    details = {name: value for name, value in vars(record).items() if name not in _STANDARD}
     call = current_call.get(None)
-    if call is not None:
-        event["request_id"] = call.request_id
-    return event
+    return details if call is None else {**details, "request_id": call.request_id}
+
+
+def _text(value: object) -> str:
+    """The value as it is where it cannot be mistaken for more than one."""
+    text = str(value)
+    return text if text.isprintable() and " " not in text else repr(text)
+
+
+def _time(record: logging.LogRecord) -> str:
+    return datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

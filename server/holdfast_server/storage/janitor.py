@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import logging
 import random
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-
-import structlog
 
 from holdfast_server.domain.errors import DatabaseUnavailable
 from holdfast_server.domain.store.approvals import ApprovalStore
@@ -26,7 +25,7 @@ from holdfast_server.storage.turns import Turn
 _BATCH = 200
 _PATIENCE = 0.5
 
-log = structlog.get_logger("holdfast.janitor")
+logger = logging.getLogger("holdfast.janitor")
 
 
 def chores_of(
@@ -98,8 +97,8 @@ class SqlJanitor:
             except DatabaseUnavailable:
                 continue  # whoever watches over the database says so
             except Exception:
-                log.exception("the janitor failed, and tries again later")
+                logger.exception("the janitor failed, and tries again later")
                 continue
             counts = {name: count for name, count in dataclasses.asdict(swept).items() if count}
             if counts:
-                log.info("swept", **counts)
+                logger.info("swept", extra=counts)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from typing import Any
 
 import asyncpg
-import structlog
 
 from holdfast_server.domain.errors import DatabaseUnavailable
 from holdfast_server.storage.database import Database
@@ -20,7 +20,7 @@ _PAYLOAD_BYTES = 7_900
 
 _NOTIFY = "SELECT pg_notify($1, $2)"
 
-log = structlog.get_logger("holdfast.notifications")
+logger = logging.getLogger("holdfast.notifications")
 
 
 class Announcer:
@@ -62,7 +62,7 @@ class Listener:
             try:
                 await self._listen()
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                log.debug("cannot listen; waiters poll meanwhile", error=str(error))
+                logger.debug("cannot listen; waiters poll meanwhile", extra={"error": str(error)})
             await asyncio.sleep(self._retry_seconds)
 
     async def _listen(self) -> None:

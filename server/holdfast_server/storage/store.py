@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
-
-import structlog
 
 from holdfast_server.domain.errors import DatabaseUnavailable
 from holdfast_server.domain.limits import Policy
@@ -42,7 +41,7 @@ from holdfast_server.storage.tails import Tails
 from holdfast_server.storage.tasks import SqlTasks
 from holdfast_server.storage.writer import Writer
 
-log = structlog.get_logger("holdfast.storage")
+logger = logging.getLogger("holdfast.storage")
 
 
 class SqlStore:
@@ -140,7 +139,7 @@ class SqlStore:
         if not state.is_current:
             if refuse:
                 raise StartupRefused(state.problem())
-            log.error("not serving", problem=state.problem())
+            logger.error("not serving", extra={"problem": state.problem()})
         self._set_available(state.is_current)
 
     async def _monitor(self) -> None:
@@ -160,7 +159,7 @@ class SqlStore:
                 self._set_available(False)
                 await asyncio.sleep(self._options.poll_interval)
             except Exception:
-                log.exception("the database cannot be watched")
+                logger.exception("the database cannot be watched")
                 await asyncio.sleep(self._options.poll_interval)
 
     def _published(self, topics: set[str]) -> None:
@@ -179,10 +178,10 @@ class SqlStore:
             return
         self.is_available = available
         if available:
-            log.info("the database is there")
+            logger.info("the database is there")
             self._signals.wake_all()
         else:
-            log.warning("the database is away")
+            logger.warning("the database is away")
         for callback in self._listeners:
             callback(available)
 
