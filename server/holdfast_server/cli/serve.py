@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from holdfast_server.cli import options
+from holdfast_server.cli.about import release
 from holdfast_server.cli.migrate import load_settings, upgrade
 from holdfast_server.cli.running import complain
 
@@ -87,31 +87,26 @@ def serve(
 
 def _print_banner(started: Started) -> None:
     """Say what runs, where the data is, and what to try next."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    from holdfast_server.cli.about import release
-
-    console = Console(highlight=False, emoji=False, soft_wrap=True)
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim")
-    grid.add_column()
     guards = [name for name, there in (("TLS", started.has_tls), ("tokens", started.needs_token)) if there]
-    grid.add_row("  address", started.address + (f" ({' and '.join(guards)})" if guards else ""))
-    grid.add_row("  data", Text(_place(started.database)))
-    if not started.is_available:
-        grid.add_row("", Text("is not there yet: calls are UNAVAILABLE until it is", style="yellow"))
-    if started.metrics_url:
-        grid.add_row("  metrics", Text(started.metrics_url))
     is_usual = started.address == "127.0.0.1:7420"
     target = "" if is_usual else f" --target {started.address}"
-    grid.add_row("  try", f"holdfast doctor{target}")
-    grid.add_row("", f"holdfast import transcripts.jsonl{target}")
-    grid.add_row("", f"holdfast sessions{target}")
-    console.print(Text.assemble(("Holdfast ", "bold"), (release(), "bold"), " is serving; Ctrl-C stops it"))
-    console.print(grid)
-    sys.stdout.flush()
+    lines = [
+        ("address", started.address + (f" ({' and '.join(guards)})" if guards else "")),
+        ("data", _place(started.database)),
+    ]
+    if not started.is_available:
+        warning = "is not there yet: calls are UNAVAILABLE until it is"
+        lines.append(("", typer.style(warning, fg=typer.colors.YELLOW)))
+    if started.metrics_url:
+        lines.append(("metrics", started.metrics_url))
+    lines.append(("try", f"holdfast doctor{target}"))
+    lines.append(("", f"holdfast import transcripts.jsonl{target}"))
+    lines.append(("", f"holdfast sessions{target}"))
+    title = typer.style(f"Holdfast {release()}", bold=True)
+    # Not by Rich, as tables are: it takes 0.1 s to load, and the first call would wait for it.
+    typer.echo(f"{title} is serving; Ctrl-C stops it")
+    for name, text in lines:
+        typer.echo(f"  {typer.style(name.ljust(7), dim=True)}  {text}")
 
 
 def _place(url: str) -> str:

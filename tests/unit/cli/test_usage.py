@@ -16,6 +16,7 @@ from tests.support.processes import free_port
 COMMANDS = [
     "serve",
     "migrate",
+    "janitor",
     "doctor",
     "health",
     "sessions",
@@ -23,6 +24,8 @@ COMMANDS = [
     "tail",
     "runs",
     "tasks",
+    "plans",
+    "memories",
     "approvals",
     "approve",
     "reject",
@@ -65,6 +68,12 @@ def test_help_lists_all_commands() -> None:
     code, out, _ = run("--help")
     assert code == 0
     assert all(f" {command} " in out for command in COMMANDS)
+
+
+def test_an_unknown_command_is_answered_with_the_nearest() -> None:
+    code, out, err = run("sesions")
+    assert (code, out) == (2, "")
+    assert "Did you mean 'sessions'" in err
 
 
 def test_the_version_is_said() -> None:
@@ -137,25 +146,6 @@ def test_a_namespace_that_no_header_can_carry_is_wrong_usage() -> None:
     code, _, err = run("sessions", "--namespace", "a\nb")
     assert code == 2
     assert "namespace" in err
-
-
-def test_help_and_health_load_neither_database_nor_tables() -> None:
-    heavy = (
-        "sqlalchemy",
-        "alembic",
-        "asyncpg",
-        "pydantic_settings",
-        "rich.table",
-        "uvloop",
-        "holdfast_server.app",
-    )
-    program = (
-        "import sys; from holdfast_server.cli import app; from holdfast_server.cli.health import ask;"
-        "ask('127.0.0.1:1', tls=False, timeout=1);"
-        f"print([name for name in {heavy!r} if name in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"
 
 
 def test_python_m_is_the_command(tmp_path: Path) -> None:
