@@ -82,29 +82,16 @@ class Database:
 
         return await self._shielded(commit())
 
-    async def run_at_once(
-        self,
-        statement: str,
-        arguments: Sequence[Any],
-        committed: Callable[[Sequence[Any]], None] | None = None,
-    ) -> Sequence[Any]:
-        """Run one statement that commits by itself, as asyncpg takes it, and then `committed` on its rows.
+    async def run_at_once(self, statement: str, arguments: Sequence[Any]) -> Sequence[Any]:
+        """Run one statement that commits by itself, as asyncpg takes it; return its rows.
 
-        A cancelled caller cancels neither. Only PostgreSQL's database can do this.
+        A cancelled caller cancels it, or not. Only PostgreSQL's database can do this.
         """
 
         async def fetch(attempt: _Attempt) -> Sequence[Any]:
-            async with self._lines.line() as line:
-                rows: Sequence[Any] = await line.fetch(statement, *arguments)
-                return rows
+            return await self._lines.fetch(statement, arguments)
 
-        async def commit() -> Sequence[Any]:
-            found = await self._run(fetch)
-            if committed is not None:
-                committed(found)
-            return found
-
-        return await self._shielded(commit())
+        return await self._run(fetch)
 
     async def _shielded(self, work: Coroutine[Any, Any, T]) -> T:
         task = asyncio.ensure_future(work)

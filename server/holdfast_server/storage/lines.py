@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,12 +37,11 @@ class Lines:
         """How many are held for the next use."""
         return len(self._idle)
 
-    @contextlib.asynccontextmanager
-    async def line(self) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
-        """Lend a connection on which no transaction is open. After an error it is not used again."""
+    async def fetch(self, statement: str, arguments: Sequence[Any]) -> Sequence[Any]:
+        """Run a statement, in no transaction but its own. A line that had an error is not used again."""
         line = await self._take()
         try:
-            yield line.driver
+            rows: Sequence[Any] = await line.driver.fetch(statement, *arguments)
         except BaseException:
             await line.close()
             raise
@@ -51,6 +49,7 @@ class Lines:
             self._idle.append(line)
         else:
             await line.close()
+        return rows
 
     async def _take(self) -> _Line:
         while self._idle:

@@ -18,13 +18,15 @@ _EVERYONE = "*"
 # NOTIFY takes at most 7,999 bytes.
 _PAYLOAD_BYTES = 7_900
 
+# What a busy server announces travels together; it delays a quiet one by nothing.
+_PAUSE_SECONDS = 0.002
 _NOTIFY = "SELECT pg_notify($1, $2)"
 
 logger = logging.getLogger("holdfast.notifications")
 
 
 class Announcer:
-    """Tells other servers what was signalled: one NOTIFY at a time, for all since the last."""
+    """Tells other servers what was signalled: one NOTIFY now and then, for all since the last."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -45,6 +47,7 @@ class Announcer:
             # A lost NOTIFY delays by one poll; there is nobody to tell.
             with contextlib.suppress(DatabaseUnavailable):
                 await self._database.run_at_once(_NOTIFY, (CHANNEL, write_payload(topics)))
+            await asyncio.sleep(_PAUSE_SECONDS)
 
 
 class Listener:

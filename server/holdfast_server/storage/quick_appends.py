@@ -171,11 +171,8 @@ class QuickAppends:
             *(convert(values) for convert, values in zip(self._converters, columns, strict=True)),
         )
         by_place = {share.place: share for share in shares}
-
-        def committed(found: Sequence[Any]) -> None:
-            self._published({session_topic(row["key"]) for row in found})
-
-        found = await self._database.run_at_once(self._statement, arguments, committed)
+        found = await self._database.run_at_once(self._statement, arguments)
+        self._published({session_topic(row["key"]) for row in found})
         return [
             answer for row in found for answer in by_place[row["place"]].answers(row["last_sequence"], now)
         ]
