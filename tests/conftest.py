@@ -7,13 +7,14 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from holdfast_server.storage.store import SqlStore
-from tests.support.databases import PostgresDatabases, SqliteDatabases
+from tests.support.databases import Databases, PostgresDatabases, SqliteDatabases
 from tests.support.postgres import PostgresCluster
-from tests.support.servers import ServerProcess
+from tests.support.servers import ServerProcess, shareable_server
 from tests.support.stores import StoreOpener
 
 
@@ -25,7 +26,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
+def postgres_cluster() -> Iterator[str]:
     """The URL of a PostgreSQL for all tests of this process: HOLDFAST_TEST_DATABASE_URL or one of our own.
 
     One for each worker of pytest-xdist: it takes less than a second, and nobody has to wait for another.
@@ -42,9 +43,9 @@ def postgres_server() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def postgres(postgres_server: str) -> Iterator[PostgresDatabases]:
+def postgres(postgres_cluster: str) -> Iterator[PostgresDatabases]:
     """Databases on that PostgreSQL."""
-    databases = PostgresDatabases(postgres_server)
+    databases = PostgresDatabases(postgres_cluster)
     yield databases
     asyncio.run(databases.remove())
 
@@ -73,12 +74,16 @@ def engine(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def database_url(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
+def databases(engine: str, request: pytest.FixtureRequest) -> Databases:
+    """The databases of each engine in turn."""
+    found: Databases = request.getfixturevalue(engine)
+    return found
+
+
+@pytest.fixture
+async def database_url(databases: Databases) -> AsyncIterator[str]:
     """The URL of a fresh database with our schema, on each engine in turn."""
-    if engine == "sqlite":
-        yield await request.getfixturevalue("sqlite").fresh(tmp_path)
-        return
-    async with request.getfixturevalue("postgres").fresh() as url:
+    async with databases.fresh() as url:
         yield url
 
 
@@ -122,32 +127,45 @@ async def server(database_url: str, tmp_path: Path) -> AsyncIterator[ServerProce
         await server.kill()
 
 
-@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def shared_server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[ServerProcess]:
-    """A server for all tests of a file, on each engine in turn. At the end its log must show no bug.
+@pytest.fixture(scope="session")
+async def sqlite_server(
+    sqlite: SqliteDatabases, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[ServerProcess]:
+    """A server with SQLite for all tests of this process."""
+    async with shareable_server(sqlite, tmp_path_factory.mktemp("server")) as server:
+        yield server
 
-    Starting one takes longer than most tests. It has metrics. Tests keep apart by sessions or namespaces of
-    their own.
+
+@pytest.fixture(scope="session")
+async def postgres_server(
+    postgres: PostgresDatabases, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[ServerProcess]:
+    """A server with PostgreSQL for all tests of this process."""
+    async with shareable_server(postgres, tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+@pytest.fixture
+def shared_server(engine: str, request: pytest.FixtureRequest) -> Iterator[ServerProcess]:
+    """A server that many tests use, on each engine in turn. What it logs meanwhile must show no bug.
+
+    Starting one takes longer than most tests. It has metrics. Tests keep apart by namespaces of their own,
+    and may stop and start it.
     """
-    directory = tmp_path_factory.mktemp("server")
-    with asyncio.Runner() as runner:
-        stack = AsyncExitStack()
-        if request.param == "sqlite":
-            url = runner.run(request.getfixturevalue("sqlite").fresh(directory))
-        else:
-            url = runner.run(stack.enter_async_context(request.getfixturevalue("postgres").fresh()))
-        server = ServerProcess(directory, url, environment={"HOLDFAST_METRICS_PORT": "0"})
-        stack.push_async_callback(server.kill)
-        try:
-            runner.run(server.start())
-            yield server
-            assert runner.run(server.stop()) == 0
-            assert "Traceback" not in server.log, server.log
-            assert '"level": "error"' not in server.log, server.log
-        finally:
-            runner.run(stack.aclose())
+    server: ServerProcess = request.getfixturevalue(f"{engine}_server")
+    if not server.is_running:  # a test has failed
+        asyncio.run(server.start())
+    before = len(server.log)
+    yield server
+    said = server.log[before:]
+    assert "Traceback" not in said, said
+    assert '"level": "error"' not in said, said
+
+
+@pytest.fixture
+def tenant() -> str:
+    """A namespace in which there is nothing."""
+    return f"tenant-{uuid4()}"
 
 
 @pytest.fixture

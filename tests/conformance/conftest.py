@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from pathlib import Path
 
 import pytest
 
 from holdfast_server.storage.store import SqlStore
-from tests.support.databases import PostgresDatabases, SqliteDatabases
-from tests.support.stores import SharedStores, StoreOpener
+from tests.support.databases import Databases, PostgresDatabases, SqliteDatabases
+from tests.support.stores import SharedStore, StoreOpener
 
 
 @pytest.fixture
-async def database_url(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
+async def database_url(databases: Databases) -> AsyncIterator[str]:
     """The URL of an empty database with our schema, on each engine in turn."""
-    if engine == "sqlite":
-        yield await request.getfixturevalue("sqlite").fresh(tmp_path)
-        return
-    async with request.getfixturevalue("postgres").reused() as url:
+    async with databases.reused() as url:
         yield url
 
 
@@ -31,28 +26,33 @@ async def postgres_url(postgres: PostgresDatabases) -> AsyncIterator[str]:
 
 
 @pytest.fixture(scope="session")
-async def shared_stores(
-    sqlite: SqliteDatabases, postgres: PostgresDatabases, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[SharedStores]:
-    """Stores that are lent to one test after the other."""
+async def sqlite_store(sqlite: SqliteDatabases) -> AsyncIterator[SharedStore]:
+    """A store on SQLite that is lent to one test after the other."""
+    shared = SharedStore(sqlite)
+    yield shared
+    await shared.close()
 
-    @asynccontextmanager
-    async def open_sqlite() -> AsyncIterator[str]:
-        yield await sqlite.fresh(tmp_path_factory.mktemp("shared"))
 
-    def open_database(engine: str) -> AbstractAsyncContextManager[str]:
-        return open_sqlite() if engine == "sqlite" else postgres.fresh()
-
-    stores = SharedStores(open_database)
-    yield stores
-    await stores.close()
+@pytest.fixture(scope="session")
+async def postgres_store(postgres: PostgresDatabases) -> AsyncIterator[SharedStore]:
+    """A store on PostgreSQL that is lent to one test after the other."""
+    shared = SharedStore(postgres)
+    yield shared
+    await shared.close()
 
 
 @pytest.fixture
-async def lent_store(engine: str, shared_stores: SharedStores) -> AsyncIterator[SqlStore]:
+def shared_store(engine: str, request: pytest.FixtureRequest) -> SharedStore:
+    """The shared store of each engine in turn."""
+    shared: SharedStore = request.getfixturevalue(f"{engine}_store")
+    return shared
+
+
+@pytest.fixture
+async def lent_store(shared_store: SharedStore) -> AsyncIterator[SqlStore]:
     """A started store without rows."""
-    yield await shared_stores.lend(engine)
-    await shared_stores.take_back(engine)
+    yield await shared_store.lend()
+    await shared_store.take_back()
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ async def own_store(open_store: StoreOpener) -> SqlStore:
 
 @pytest.fixture
 def store(request: pytest.FixtureRequest, engine: str) -> SqlStore:
-    """A started store without rows, on each `engine` in turn.
+    """A started store without rows, on each engine in turn.
 
     A test that knows the database, or opens stores itself, gets one on that database.
     """

@@ -40,11 +40,9 @@ async def listed(filled: FilledStore, *, rows: int, **where: Any) -> set[str]:
 
 
 @pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-async def filled(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[FilledStore]:
+async def filled(request: pytest.FixtureRequest) -> AsyncIterator[FilledStore]:
     """Thousands of documents in many collections and two namespaces."""
-    async with filled_store(request, tmp_path_factory, fill, LARGE) as filled:
+    async with filled_store(request, fill, LARGE) as filled:
         yield filled
 
 

@@ -35,11 +35,9 @@ PAGE = PageRequest(20)
 
 
 @pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-async def filled(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[FilledStore]:
+async def filled(request: pytest.FixtureRequest) -> AsyncIterator[FilledStore]:
     """Thousands of sessions in two namespaces; one with many events and states, others with a few."""
-    async with filled_store(request, tmp_path_factory, fill, LARGE, for_any_parameters=True) as filled:
+    async with filled_store(request, fill, LARGE, for_any_parameters=True) as filled:
         yield filled
 
 

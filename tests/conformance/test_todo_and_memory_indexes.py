@@ -30,11 +30,9 @@ WORDS = [f"{a}{b}{c}" for a in "abcdefghij" for b in "klmnopqrst" for c in "aeio
 
 
 @pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-async def filled(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[FilledStore]:
+async def filled(request: pytest.FixtureRequest) -> AsyncIterator[FilledStore]:
     """Thousands of plans, a few of them of a session, and thousands of memories."""
-    async with filled_store(request, tmp_path_factory, fill, LARGE) as filled:
+    async with filled_store(request, fill, LARGE) as filled:
         yield filled
 
 

@@ -29,11 +29,9 @@ FUTURE = START + timedelta(days=100 * 365)
 
 
 @pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-async def filled(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[FilledStore]:
+async def filled(request: pytest.FixtureRequest) -> AsyncIterator[FilledStore]:
     """Thousands of tasks, runs and approvals, a few of each of a session."""
-    async with filled_store(request, tmp_path_factory, fill, LARGE) as filled:
+    async with filled_store(request, fill, LARGE) as filled:
         yield filled
 
 

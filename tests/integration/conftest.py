@@ -1,4 +1,4 @@
-"""Clients of the server that the tests of one file share."""
+"""Clients of the server that many tests share."""
 
 from __future__ import annotations
 
@@ -11,14 +11,21 @@ import holdfast
 from holdfast.v1 import history_service_pb2 as history_pb
 from tests.integration.clients import connected
 from tests.integration.hostile import Raw
+from tests.support.command_line import CommandLine
 from tests.support.servers import ServerProcess
 
 
 @pytest.fixture
-async def client(shared_server: ServerProcess) -> AsyncIterator[holdfast.AsyncClient]:
-    """A client of the shared server."""
-    async with connected(shared_server) as client:
+async def client(shared_server: ServerProcess, tenant: str) -> AsyncIterator[holdfast.AsyncClient]:
+    """A client of a tenant of the shared server, on each engine in turn."""
+    async with connected(shared_server, namespace=tenant) as client:
         yield client
+
+
+@pytest.fixture
+def holdfast_command(shared_server: ServerProcess, tenant: str) -> CommandLine:
+    """The command line, for the tenant of the shared server."""
+    return CommandLine(shared_server.target, tenant)
 
 
 @pytest.fixture

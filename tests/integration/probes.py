@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 from tests.support.servers import ServerProcess
+from tests.support.waiting import eventually
 
 
 def resident_bytes(server: ServerProcess) -> int:
@@ -23,6 +24,15 @@ async def metrics(server: ServerProcess) -> dict[str, float]:
     text = await asyncio.to_thread(_fetch, re.findall(r"http://\S+/metrics", server.log)[-1])
     lines = (line.rpartition(" ") for line in text.splitlines() if line and not line.startswith("#"))
     return {name: float(value) for name, _, value in lines}
+
+
+async def until_no_tail_is_open(server: ServerProcess) -> None:
+    """Wait until the server has noticed that all its tails are gone."""
+
+    async def is_quiet() -> bool:
+        return (await metrics(server))["holdfast_tails_open"] == 0
+
+    await eventually(is_quiet, "tails are gone")
 
 
 def _fetch(url: str) -> str:

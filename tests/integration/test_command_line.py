@@ -16,20 +16,15 @@ from tests.support.servers import ServerProcess
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"])
 
 
-@pytest.fixture
-def holdfast_command(server: ServerProcess) -> CommandLine:
-    """The command line, for the test's server."""
-    return CommandLine(server.target)
-
-
-async def test_sessions_are_listed_and_shown(holdfast_command: CommandLine, server: ServerProcess) -> None:
+async def test_sessions_are_listed_and_shown(
+    holdfast_command: CommandLine, client: holdfast.AsyncClient
+) -> None:
     assert "no sessions here yet" in (await holdfast_command("sessions")).out
-    async with holdfast.connect(server.target) as client:
-        for number in range(3):
-            await client.sessions.create(
-                f"s-{number}", user_id="ada", title=f"Trip\x1b[31m {number}", metadata={"n": number}
-            )
-        await client.sessions.activate("s-2")
+    for number in range(3):
+        await client.sessions.create(
+            f"s-{number}", user_id="ada", title=f"Trip\x1b[31m {number}", metadata={"n": number}
+        )
+    await client.sessions.activate("s-2")
     table = (await holdfast_command("sessions", "--limit", "2")).out
     assert [line.split()[:3] for line in table.splitlines()[1:3]] == [
         ["s-2", "active", "ada"],
@@ -47,22 +42,23 @@ async def test_sessions_are_listed_and_shown(holdfast_command: CommandLine, serv
     assert missing.err == "holdfast: no session 'nobody' (SESSION_NOT_FOUND)\n"
 
 
-async def test_a_history_is_printed_readably(holdfast_command: CommandLine, server: ServerProcess) -> None:
-    async with holdfast.connect(server.target) as client:
-        await client.sessions.create("s")
-        assert "Nothing has happened" in (await holdfast_command("history", "s")).out
-        call = holdfast.ToolCall("weather", '{"city": "Paris"}', "c1")
-        answer = holdfast.ToolCallResponse("rain " * 500, "c1", "weather")
-        await client.history.append(
-            "s",
-            [
-                Event.message("user", "Will it rain?"),
-                Event.message("assistant", [call]),
-                Event.message("tool", [answer]),
-                Event.step(thought="It rains", actor="bot", labels={"k": "v"}),
-                Event.of("tool.finished", {"seconds": 1.5}),
-            ],
-        )
+async def test_a_history_is_printed_readably(
+    holdfast_command: CommandLine, client: holdfast.AsyncClient
+) -> None:
+    await client.sessions.create("s")
+    assert "Nothing has happened" in (await holdfast_command("history", "s")).out
+    call = holdfast.ToolCall("weather", '{"city": "Paris"}', "c1")
+    answer = holdfast.ToolCallResponse("rain " * 500, "c1", "weather")
+    await client.history.append(
+        "s",
+        [
+            Event.message("user", "Will it rain?"),
+            Event.message("assistant", [call]),
+            Event.message("tool", [answer]),
+            Event.step(thought="It rains", actor="bot", labels={"k": "v"}),
+            Event.of("tool.finished", {"seconds": 1.5}),
+        ],
+    )
     done = await holdfast_command("history", "s")
     assert done.code == 0
     for text in ("1  user", "Will it rain?", '→ weather(city="Paris")', "3  tool weather", "← rain rain"):
@@ -87,20 +83,19 @@ async def test_a_history_is_printed_readably(holdfast_command: CommandLine, serv
 
 
 async def test_a_tail_follows_until_it_is_interrupted(
-    holdfast_command: CommandLine, server: ServerProcess, tmp_path: Path
+    holdfast_command: CommandLine, client: holdfast.AsyncClient, tmp_path: Path
 ) -> None:
-    async with holdfast.connect(server.target) as client:
-        await client.sessions.create("s")
-        await client.history.append("s", [Event.of("old", n) for n in range(12)])
-        following = holdfast_command.start(["tail", "s", "--json", "--last", "2"], tmp_path)
-        assert following.stdout is not None
-        try:
-            seen = [json.loads(following.stdout.readline())["sequence"] for _ in range(2)]
-            await client.history.append("s", Event.of("new", 1))
-            seen.append(json.loads(following.stdout.readline())["sequence"])
-        finally:
-            following.send_signal(signal.SIGINT)
-            done = await holdfast_command.end(following)
+    await client.sessions.create("s")
+    await client.history.append("s", [Event.of("old", n) for n in range(12)])
+    following = holdfast_command.start(["tail", "s", "--json", "--last", "2"], tmp_path)
+    assert following.stdout is not None
+    try:
+        seen = [json.loads(following.stdout.readline())["sequence"] for _ in range(2)]
+        await client.history.append("s", Event.of("new", 1))
+        seen.append(json.loads(following.stdout.readline())["sequence"])
+    finally:
+        following.send_signal(signal.SIGINT)
+        done = await holdfast_command.end(following)
     assert seen == [11, 12, 13]
     assert (done.code, done.err) == (0, "")
 
@@ -112,27 +107,26 @@ async def test_health_says_whether_the_server_is_serving(holdfast_command: Comma
 
 
 async def test_doctor_is_content_with_a_running_server(
-    holdfast_command: CommandLine, database_url: str
+    holdfast_command: CommandLine, shared_server: ServerProcess
 ) -> None:
-    done = await holdfast_command("doctor", "--json", "--database-url", database_url)
+    done = await holdfast_command("doctor", "--json", "--database-url", shared_server.database_url)
     found = {check["check"]: check for check in map(json.loads, done.out.splitlines())}
     assert done.code == 0
     assert {check["outcome"] for check in found.values()} == {"ok"}, found
 
 
 async def test_a_plan_is_a_checklist_and_plans_a_table(
-    holdfast_command: CommandLine, server: ServerProcess
+    holdfast_command: CommandLine, client: holdfast.AsyncClient
 ) -> None:
     assert "no plans here yet" in (await holdfast_command("plans")).out
-    async with holdfast.connect(server.target) as client:
-        await client.sessions.create("s")
-        items = [
-            NewPlanItem("Read\x1b[31m it", item_id="a", status=PlanItemStatus.COMPLETED, result="as is"),
-            NewPlanItem("Write", item_id="b", depends_on=["a"], acceptance_criteria=["It is short"]),
-            NewPlanItem("Print", item_id="c", depends_on=["a", "b"]),
-        ]
-        await client.plans.create(items, plan_id="p-1", session_id="s", title="A letter")
-        await client.plans.create(plan_id="p-2")
+    await client.sessions.create("s")
+    items = [
+        NewPlanItem("Read\x1b[31m it", item_id="a", status=PlanItemStatus.COMPLETED, result="as is"),
+        NewPlanItem("Write", item_id="b", depends_on=["a"], acceptance_criteria=["It is short"]),
+        NewPlanItem("Print", item_id="c", depends_on=["a", "b"]),
+    ]
+    await client.plans.create(items, plan_id="p-1", session_id="s", title="A letter")
+    await client.plans.create(plan_id="p-2")
     table = (await holdfast_command("plans")).out
     assert [line.split()[0] for line in table.splitlines()[1:3]] == ["p-2", "p-1"]
     assert "1/3" in table
@@ -152,11 +146,12 @@ async def test_a_plan_is_a_checklist_and_plans_a_table(
     assert (missing.code, missing.err) == (1, "holdfast: no plan 'nothing' (PLAN_NOT_FOUND)\n")
 
 
-async def test_memories_are_listed_and_searched(holdfast_command: CommandLine, server: ServerProcess) -> None:
+async def test_memories_are_listed_and_searched(
+    holdfast_command: CommandLine, client: holdfast.AsyncClient
+) -> None:
     assert "no memories here yet" in (await holdfast_command("memories")).out
-    async with holdfast.connect(server.target) as client:
-        await client.memories.create("Retry\x1b[31m later", tool_name="web", confidence=0.8, memory_id="m-1")
-        await client.memories.create("Ask first", context="before a retry", memory_id="m-2")
+    await client.memories.create("Retry\x1b[31m later", tool_name="web", confidence=0.8, memory_id="m-1")
+    await client.memories.create("Ask first", context="before a retry", memory_id="m-2")
     listed = (await holdfast_command("memories")).out
     for text in ("m-2  100% sure", "m-1  web  80% sure", "  Retry␛[31m later", "when: before a retry"):
         assert text in listed, text

@@ -12,80 +12,76 @@ import pytest
 import holdfast
 from holdfast import DocumentDraft, Json
 from tests.support.command_line import CommandLine
-from tests.support.servers import ServerProcess
 
 INSTALLATIONS, REPOSITORIES = "github/installations", "github/repositories"
 
 
-async def test_a_bot_registers_repositories_under_their_installation(server: ServerProcess) -> None:
-    async with holdfast.connect(server.target) as client:
-        with pytest.raises(holdfast.FailedPrecondition) as refused:
-            await client.documents.put(REPOSITORIES, "acme/site", {}, parent=(INSTALLATIONS, "7"))
-        assert refused.value.reason == holdfast.Reason.PARENT_NOT_FOUND
-        webhooks = [
-            client.documents.get_or_create(
-                REPOSITORIES,
-                "acme/site",
-                {"active": True, "stars": 2**60},
-                parent=(INSTALLATIONS, "7"),
-                missing_parent=DocumentDraft({"account": "acme"}),
-            )
-            for _ in range(16)
-        ]
-        done = await asyncio.gather(*webhooks)
-        assert sum(is_new for _, is_new in done) == 1
-        repository = done[0][0]
-        scanned = await client.documents.put(
+async def test_a_bot_registers_repositories_under_their_installation(client: holdfast.AsyncClient) -> None:
+    with pytest.raises(holdfast.FailedPrecondition) as refused:
+        await client.documents.put(REPOSITORIES, "acme/site", {}, parent=(INSTALLATIONS, "7"))
+    assert refused.value.reason == holdfast.Reason.PARENT_NOT_FOUND
+    webhooks = [
+        client.documents.get_or_create(
             REPOSITORIES,
             "acme/site",
-            {"active": False, "stars": 3},
-            parent=repository.parent,
-            expected_version=repository.version,
+            {"active": True, "stars": 2**60},
+            parent=(INSTALLATIONS, "7"),
+            missing_parent=DocumentDraft({"account": "acme"}),
         )
-        with pytest.raises(holdfast.VersionMismatch):
-            await client.documents.put(REPOSITORIES, "acme/site", {}, expected_version=repository.version)
-        found = client.documents.list(REPOSITORIES, content={"/active": False, "/stars": {"$lt": 4}})
-        assert [document async for document in found] == [scanned]
-        assert [path async for path in client.documents.collections("github")] == [
-            INSTALLATIONS,
-            REPOSITORIES,
-        ]
-        with pytest.raises(holdfast.FailedPrecondition):
-            await client.documents.delete(INSTALLATIONS, "7")
-        assert await client.documents.delete(INSTALLATIONS, "7", with_children=True) == 2
+        for _ in range(16)
+    ]
+    done = await asyncio.gather(*webhooks)
+    assert sum(is_new for _, is_new in done) == 1
+    repository = done[0][0]
+    scanned = await client.documents.put(
+        REPOSITORIES,
+        "acme/site",
+        {"active": False, "stars": 3},
+        parent=repository.parent,
+        expected_version=repository.version,
+    )
+    with pytest.raises(holdfast.VersionMismatch):
+        await client.documents.put(REPOSITORIES, "acme/site", {}, expected_version=repository.version)
+    found = client.documents.list(REPOSITORIES, content={"/active": False, "/stars": {"$lt": 4}})
+    assert [document async for document in found] == [scanned]
+    assert [path async for path in client.documents.collections("github")] == [
+        INSTALLATIONS,
+        REPOSITORIES,
+    ]
+    with pytest.raises(holdfast.FailedPrecondition):
+        await client.documents.delete(INSTALLATIONS, "7")
+    assert await client.documents.delete(INSTALLATIONS, "7", with_children=True) == 2
 
 
-async def test_content_keeps_its_text_and_is_found(server: ServerProcess) -> None:
+async def test_content_keeps_its_text_and_is_found(client: holdfast.AsyncClient) -> None:
     text = '{"z": 1.50, "a": 12345678901234567890, "nul": "\\u0000", "words": "Dunkles Thema"}'
-    async with holdfast.connect(server.target) as client:
-        put = await client.documents.put("users/ada", "settings", Json(text), ttl=timedelta(hours=1))
-        got = await client.documents.get("users/ada", "settings", refresh_ttl=True)
-        assert got.json_text == put.json_text == text
-        (match,) = (await client.documents.search("thema", collection_prefix="users").page()).items
-        assert (match.document.json_text, match.score) == (text, 1.0)
-        exact = client.documents.list(content={"/a": 12345678901234567890, "/nul": "\0"})
-        assert [document.document_id async for document in exact] == ["settings"]
+    put = await client.documents.put("users/ada", "settings", Json(text), ttl=timedelta(hours=1))
+    got = await client.documents.get("users/ada", "settings", refresh_ttl=True)
+    assert got.json_text == put.json_text == text
+    (match,) = (await client.documents.search("thema", collection_prefix="users").page()).items
+    assert (match.document.json_text, match.score) == (text, 1.0)
+    exact = client.documents.list(content={"/a": 12345678901234567890, "/nul": "\0"})
+    assert [document.document_id async for document in exact] == ["settings"]
 
 
-async def test_pages_of_documents_and_collections(server: ServerProcess) -> None:
-    async with holdfast.connect(server.target) as client:
-        for collection in ("a", "a/b", "b"):
-            await client.documents.sync(collection, {f"{n:02}": {"n": n, "w": "word"} for n in range(7)})
-        listed = client.documents.list(collection_prefix="a", page_size=5, include_total_size=True)
-        assert (await listed.page()).total_size == 14
-        assert [document.key async for document in listed][6:8] == [("a", "06"), ("a/b", "00")]
-        searched = client.documents.search("wo", "b", page_size=3)
-        assert [match.document.document_id async for match in searched] == [f"{6 - n:02}" for n in range(7)]
-        page = await client.documents.collections(max_depth=1, page_size=1).page()
-        assert (page.items, bool(page.next_page_token)) == (("a",), True)
-        with pytest.raises(holdfast.InvalidArgument) as bad:
-            await client.documents.list("a", page_token=page.next_page_token).page()
-        assert bad.value.reason == holdfast.Reason.INVALID_PAGE_TOKEN
+async def test_pages_of_documents_and_collections(client: holdfast.AsyncClient) -> None:
+    for collection in ("a", "a/b", "b"):
+        await client.documents.sync(collection, {f"{n:02}": {"n": n, "w": "word"} for n in range(7)})
+    listed = client.documents.list(collection_prefix="a", page_size=5, include_total_size=True)
+    assert (await listed.page()).total_size == 14
+    assert [document.key async for document in listed][6:8] == [("a", "06"), ("a/b", "00")]
+    searched = client.documents.search("wo", "b", page_size=3)
+    assert [match.document.document_id async for match in searched] == [f"{6 - n:02}" for n in range(7)]
+    page = await client.documents.collections(max_depth=1, page_size=1).page()
+    assert (page.items, bool(page.next_page_token)) == (("a",), True)
+    with pytest.raises(holdfast.InvalidArgument) as bad:
+        await client.documents.list("a", page_token=page.next_page_token).page()
+    assert bad.value.reason == holdfast.Reason.INVALID_PAGE_TOKEN
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])
-async def test_a_directory_is_synced_and_looked_at(server: ServerProcess, tmp_path: Path) -> None:
-    run = CommandLine(server.target)
+async def test_a_directory_is_synced_and_looked_at(holdfast_command: CommandLine, tmp_path: Path) -> None:
+    run = holdfast_command
     directory = tmp_path / "agents"
     directory.mkdir()
     (directory / "planner.json").write_text('{"model": 1.50}')

@@ -15,7 +15,7 @@ from holdfast.v1 import session_service_pb2 as session_pb
 from tests.integration.hostile import Raw, check_refused, event, message, payload, struct
 
 # They are refused before any storage sees them.
-pytestmark = pytest.mark.parametrize("shared_server", ["sqlite"], indirect=True, scope="module")
+pytestmark = pytest.mark.parametrize("engine", ["sqlite"])
 
 NUL, CONTROL, LONG = "a\0b", "a\x1bb", "x" * 300
 

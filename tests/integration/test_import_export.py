@@ -33,25 +33,18 @@ ODD = [
 ]
 
 
-@pytest.fixture
-def holdfast_command(server: ServerProcess) -> CommandLine:
-    """The command line, for the test's server."""
-    return CommandLine(server.target)
-
-
 def write_lines(path: Path, lines: list[object]) -> Path:
     path.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
     return path
 
 
 def files_in(directory: Path) -> set[str]:
-    # SQLite's own come and go.
-    return {path.name for path in directory.iterdir() if not path.name.startswith("holdfast.db")}
+    return {path.name for path in directory.iterdir()}
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="the real transcripts are not beside this repository")
 async def test_a_hundred_real_transcripts_come_back_character_for_character(
-    holdfast_command: CommandLine, server: ServerProcess, tmp_path: Path
+    holdfast_command: CommandLine, client: holdfast.AsyncClient, tmp_path: Path
 ) -> None:
     for already_there in (0, 100):
         done = await holdfast_command("import", str(REAL), "--json")
@@ -62,9 +55,8 @@ async def test_a_hundred_real_transcripts_come_back_character_for_character(
     out = tmp_path / "out.jsonl"
     assert (await holdfast_command("export", "--all", "--out", str(out))).code == 0
     assert out.read_bytes() == REAL.read_bytes()
-    async with holdfast.connect(server.target) as client:
-        first = [event async for event in client.history.list("airline-transcripts-0-0")]
-        session = await client.sessions.get("airline-transcripts-0-0")
+    first = [event async for event in client.history.list("airline-transcripts-0-0")]
+    session = await client.sessions.get("airline-transcripts-0-0")
     assert session.status is SessionStatus.COMPLETED
     assert session.metadata == {"task_id": 0, "trial": 0, "reward": 0}
     assert len({event.event_id for event in first}) == len(first) == session.last_sequence
@@ -129,35 +121,36 @@ async def test_a_large_transcript_is_appended_in_pieces(
 
 
 async def test_an_import_goes_on_after_the_server_was_killed(
-    holdfast_command: CommandLine, server: ServerProcess, tmp_path: Path
+    holdfast_command: CommandLine,
+    client: holdfast.AsyncClient,
+    shared_server: ServerProcess,
+    tmp_path: Path,
 ) -> None:
     lines = [{"id": f"s-{n}", "messages": [{"role": "user", "content": str(n)}] * 3} for n in range(80)]
     file = write_lines(tmp_path / "file.jsonl", list(lines))
     importing = holdfast_command.start(["import", str(file), "--in-flight", "1"], tmp_path)
-    async with holdfast.connect(server.target) as client:
 
-        async def has_begun() -> bool:
-            return bool((await client.sessions.list(page_size=1).page()).items)
+    async def has_begun() -> bool:
+        return bool((await client.sessions.list(page_size=1).page()).items)
 
-        await eventually(has_begun)
-    await server.kill()
+    await eventually(has_begun)
+    await shared_server.kill()
     done = await holdfast_command.end(importing)
     assert done.code == 1
     assert done.err.startswith("holdfast: no server answers at ")
     assert "Traceback" not in done.err
-    await server.start()
+    await shared_server.start()
     assert (await holdfast_command("import", str(file))).code == 0
     exported = await holdfast_command("export", "--all")
     assert [json.loads(line) for line in exported.out.splitlines()] == lines
 
 
 async def test_sessions_that_were_not_imported_are_exported_as_openai_messages(
-    holdfast_command: CommandLine, server: ServerProcess
+    holdfast_command: CommandLine, client: holdfast.AsyncClient
 ) -> None:
-    async with holdfast.connect(server.target) as client:
-        await client.sessions.create("made", user_id="ada", labels={"team": "x"})
-        await client.sessions.create("other", user_id="bob")
-        await client.history.append("made", [Event.message("user", "Hi"), Event.step(thought="hm")])
+    await client.sessions.create("made", user_id="ada", labels={"team": "x"})
+    await client.sessions.create("other", user_id="bob")
+    await client.history.append("made", [Event.message("user", "Hi"), Event.step(thought="hm")])
     done = await holdfast_command("export", "--user", "ada")
     assert json.loads(done.out) == {
         "session_id": "made",

@@ -14,7 +14,7 @@ from holdfast_server.storage.filelock import FileLock
 from tests.integration.clients import connected
 from tests.support.command_line import Done
 from tests.support.content import create
-from tests.support.databases import PostgresDatabases, SqliteDatabases, sqlite_url
+from tests.support.databases import PostgresDatabases, SqliteDatabases, sqlite_path, sqlite_url
 from tests.support.processes import free_port
 from tests.support.servers import ServerProcess
 from tests.support.stores import OpenStore
@@ -83,12 +83,12 @@ async def test_on_postgres_it_runs_beside_servers(
             assert event.type == "holdfast.session.expired"
 
 
-async def test_a_sqlite_file_that_a_server_has_is_refused(sqlite: SqliteDatabases, tmp_path: Path) -> None:
-    url = await sqlite.fresh(tmp_path)
-    lock = FileLock(str(tmp_path / "holdfast.db"))
-    lock.acquire()
-    done = await sweep(url)
-    lock.release()
+async def test_a_sqlite_file_that_a_server_has_is_refused(sqlite: SqliteDatabases) -> None:
+    async with sqlite.fresh() as url:
+        lock = FileLock(str(sqlite_path(url)))
+        lock.acquire()
+        done = await sweep(url)
+        lock.release()
     assert (done.code, done.out) == (1, "")
     assert "it clears up by itself" in done.err
 

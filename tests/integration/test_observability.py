@@ -16,8 +16,7 @@ import holdfast
 from holdfast.v1 import session_service_pb2 as session_pb
 from tests.integration.clients import connected, failure, history
 from tests.integration.hostile import HISTORY, SESSIONS, Raw
-from tests.integration.probes import metrics
-from tests.support.databases import SqliteDatabases
+from tests.integration.probes import metrics, until_no_tail_is_open
 from tests.support.servers import ServerProcess
 from tests.support.waiting import PATIENCE
 
@@ -57,6 +56,7 @@ async def test_the_metrics_count_calls_and_what_the_storage_does(
         return name + "{" + ",".join(f'{label}="{value}"' for label, value in labels.items()) + "}"
 
     await client.history.append(session_id, holdfast.Event.of("n", 1))
+    await until_no_tail_is_open(shared_server)
     before = await metrics(shared_server)
     async with client.history.tail(session_id) as tail:
         for _ in range(3):
@@ -140,10 +140,10 @@ TOKENS = [
 
 
 @pytest.fixture
-async def guarded(sqlite: SqliteDatabases, tmp_path: Path) -> AsyncIterator[ServerProcess]:
+async def guarded(tmp_path: Path) -> AsyncIterator[ServerProcess]:
     """A server that asks for tokens and logs every call."""
     environment = {"HOLDFAST_TOKENS": json.dumps(TOKENS), "HOLDFAST_LOG_LEVEL": "debug"}
-    server = ServerProcess(tmp_path, await sqlite.fresh(tmp_path), environment=environment)
+    server = ServerProcess(tmp_path, environment=environment)
     try:
         await server.start()
         yield server

@@ -100,9 +100,9 @@ class Bouncer:
 
 
 @pytest.fixture
-def bouncer(postgres_server: str, tmp_path: Path) -> Iterator[Bouncer]:
+def bouncer(postgres_cluster: str, tmp_path: Path) -> Iterator[Bouncer]:
     """A pgbouncer in front of the tests' PostgreSQL, not started yet."""
-    bouncer = Bouncer(tmp_path, postgres_server)
+    bouncer = Bouncer(tmp_path, postgres_cluster)
     yield bouncer
     bouncer.kill()
 

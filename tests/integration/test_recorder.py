@@ -32,17 +32,20 @@ def record_all(recorder: Recorder, first: int) -> None:
         agent.join()
 
 
-async def check(server: ServerProcess, count: int) -> None:
+async def check(server: ServerProcess, count: int, namespace: str = "default") -> None:
     """Every agent's events are there once, in their order."""
-    async with connected(server) as client:
+    async with connected(server, namespace=namespace) as client:
         events = await history(client, "run")
     assert len(events) == AGENTS * count
     for agent in range(AGENTS):
         assert [e.value for e in events if e.actor == f"agent-{agent}"] == list(range(count))
 
 
-async def test_a_killed_server_gets_what_was_recorded_meanwhile(server: ServerProcess) -> None:
-    async with Recorder(server.target, create_sessions=True, options=QUICK) as recorder:
+async def test_a_killed_server_gets_what_was_recorded_meanwhile(
+    shared_server: ServerProcess, tenant: str
+) -> None:
+    server = shared_server
+    async with Recorder(server.target, namespace=tenant, create_sessions=True, options=QUICK) as recorder:
         record_all(recorder, 0)
         await server.kill()
         record_all(recorder, EVENTS)
@@ -51,7 +54,7 @@ async def test_a_killed_server_gets_what_was_recorded_meanwhile(server: ServerPr
         assert await asyncio.to_thread(recorder.flush, PATIENCE)
         total = AGENTS * EVENTS * 3
         assert recorder.stats == RecorderStats(recorded=total, written=total, dropped=0, pending=0)
-    await check(server, 3 * EVENTS)
+    await check(server, 3 * EVENTS, tenant)
 
 
 async def test_a_database_that_is_away_gets_what_was_recorded_meanwhile(

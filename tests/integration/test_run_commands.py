@@ -10,32 +10,24 @@ import pytest
 import holdfast
 from holdfast import RunStatus, TokenUsage
 from tests.support.command_line import CommandLine
-from tests.support.servers import ServerProcess
 
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"])
 
 
-@pytest.fixture
-def holdfast_command(server: ServerProcess) -> CommandLine:
-    """The command line, for the test's server."""
-    return CommandLine(server.target)
-
-
 async def test_runs_are_listed_shown_and_summed_up(
-    holdfast_command: CommandLine, server: ServerProcess
+    holdfast_command: CommandLine, client: holdfast.AsyncClient
 ) -> None:
     assert "no runs here yet" in (await holdfast_command("runs")).out
     assert "no runs here yet" in (await holdfast_command("runs", "--summary")).out
     hour_ago = datetime.now(UTC) - timedelta(hours=1)
-    async with holdfast.connect(server.target) as client:
-        usage = TokenUsage(input_tokens=1_200, output_tokens=34)
-        for number in range(3):
-            await client.runs.start(f"r-{number}", agent_id="coder", kind="scan", start_time=hour_ago)
-            end = hour_ago + timedelta(seconds=number + 1)
-            status = RunStatus.FAILED if number == 2 else RunStatus.COMPLETED
-            error = "no\x1b[31m luck" if number == 2 else ""
-            await client.runs.finish(f"r-{number}", status, error=error, usage=usage, end_time=end)
-        await client.runs.start("open", agent_id="planner", input={"goal": 1})
+    usage = TokenUsage(input_tokens=1_200, output_tokens=34)
+    for number in range(3):
+        await client.runs.start(f"r-{number}", agent_id="coder", kind="scan", start_time=hour_ago)
+        end = hour_ago + timedelta(seconds=number + 1)
+        status = RunStatus.FAILED if number == 2 else RunStatus.COMPLETED
+        error = "no\x1b[31m luck" if number == 2 else ""
+        await client.runs.finish(f"r-{number}", status, error=error, usage=usage, end_time=end)
+    await client.runs.start("open", agent_id="planner", input={"goal": 1})
     table = (await holdfast_command("runs", "--limit", "2")).out
     assert table.splitlines()[1].split()[:4] == ["open", "started", "planner", "agent"]
     assert "2 of 4 runs" in table
@@ -60,15 +52,14 @@ async def test_runs_are_listed_shown_and_summed_up(
 
 
 async def test_approvals_are_listed_pending_first_and_decided(
-    holdfast_command: CommandLine, server: ServerProcess
+    holdfast_command: CommandLine, client: holdfast.AsyncClient
 ) -> None:
     assert "no approvals here yet" in (await holdfast_command("approvals")).out
-    async with holdfast.connect(server.target) as client:
-        for name in ("a", "b", "c"):
-            await client.approvals.request(
-                name, title=f"Refund {name}?", payload={"amount": 40}, ttl=timedelta(days=2), approver="ada"
-            )
-        await client.approvals.approve("c", "eve")
+    for name in ("a", "b", "c"):
+        await client.approvals.request(
+            name, title=f"Refund {name}?", payload={"amount": 40}, ttl=timedelta(days=2), approver="ada"
+        )
+    await client.approvals.approve("c", "eve")
     table = (await holdfast_command("approvals")).out.splitlines()
     assert [line.split()[:2] for line in table[1:4]] == [
         ["b", "pending"],

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
 
 import holdfast
 from holdfast import ApprovalStatus, Json, Reason, RunStatus, TokenUsage
+from tests.integration.clients import connected
 from tests.support.servers import ServerProcess
 from tests.support.waiting import PATIENCE
-
-
-@pytest.fixture
-async def client(server: ServerProcess) -> AsyncIterator[holdfast.AsyncClient]:
-    async with holdfast.connect(server.target) as client:
-        yield client
 
 
 async def test_a_run_from_its_start_to_the_figures_of_its_agent(client: holdfast.AsyncClient) -> None:
@@ -72,11 +66,11 @@ async def test_an_approval_is_waited_for_and_decided(client: holdfast.AsyncClien
     assert (await client.approvals.cancel("b", actor="coder")).status is ApprovalStatus.CANCELLED
 
 
-async def test_a_wait_outlasts_a_restart_of_the_server(server: ServerProcess) -> None:
-    async with holdfast.connect(server.target, timeout=2 * PATIENCE) as client:
+async def test_a_wait_outlasts_a_restart_of_the_server(shared_server: ServerProcess, tenant: str) -> None:
+    async with connected(shared_server, namespace=tenant, timeout=2 * PATIENCE) as client:
         asked = await client.approvals.request()
         wait = asyncio.create_task(client.approvals.wait(asked.approval_id))
-        await server.restart()
+        await shared_server.restart()
         decided = await client.approvals.reject(asked.approval_id, "ada")
         async with asyncio.timeout(PATIENCE):
             assert await wait == decided

@@ -15,7 +15,7 @@ import holdfast
 from holdfast.errors import from_rpc_error
 from holdfast.v1 import history_service_pb2 as pb
 from tests.integration.clients import connected, failure, history, take
-from tests.integration.probes import metrics, resident_bytes
+from tests.integration.probes import resident_bytes, until_no_tail_is_open
 from tests.integration.writers import Writers
 from tests.support.servers import ServerProcess
 from tests.support.waiting import PATIENCE, eventually
@@ -232,39 +232,29 @@ async def test_tails_that_are_cancelled_leave_nothing_behind(
     assert await crowd() - first < 16 * 1024 * 1024
 
 
-async def until_no_tail_is_open(server: ServerProcess) -> None:
-    """Wait until the server has noticed that all its tails are gone."""
-
-    async def is_quiet() -> bool:
-        return (await metrics(server))["holdfast_tails_open"] == 0
-
-    await eventually(is_quiet, "tails are gone")
-
-
-async def test_a_stopping_server_ends_tails_and_its_successor_goes_on(server: ServerProcess) -> None:
-    async with connected(server) as client:
-        await client.sessions.create("s")
-        await append(client, "s", 1)
-        stream = open_stream(client, "s")
-        assert await until_caught_up(stream) == [1]
-        async with client.history.tail("s") as tail:
-            assert await anext(tail)
-            assert await server.stop() == 0
-            error = await ending(stream)
-            assert isinstance(error, holdfast.Unavailable)
-            assert error.reason == holdfast.Reason.SERVER_DRAINING
-            assert error.retry_delay is not None
-            await server.start()
-            await append(client, "s", 2, 3)
-            async with asyncio.timeout(PATIENCE):
-                assert [event.value for event in await take(tail, 2)] == [2, 3]
+async def test_a_stopping_server_ends_tails_and_its_successor_goes_on(
+    shared_server: ServerProcess, client: holdfast.AsyncClient, session_id: str
+) -> None:
+    await append(client, session_id, 1)
+    stream = open_stream(client, session_id)
+    assert await until_caught_up(stream) == [1]
+    async with client.history.tail(session_id) as tail:
+        assert await anext(tail)
+        assert await shared_server.stop() == 0
+        error = await ending(stream)
+        assert isinstance(error, holdfast.Unavailable)
+        assert error.reason == holdfast.Reason.SERVER_DRAINING
+        assert error.retry_delay is not None
+        await shared_server.start()
+        await append(client, session_id, 2, 3)
+        async with asyncio.timeout(PATIENCE):
+            assert [event.value for event in await take(tail, 2)] == [2, 3]
 
 
 @pytest.fixture
-async def small_server(sqlite: Any, tmp_path: Path) -> AsyncIterator[ServerProcess]:
+async def small_server(tmp_path: Path) -> AsyncIterator[ServerProcess]:
     """A server that takes three tails."""
-    url = await sqlite.fresh(tmp_path)
-    server = ServerProcess(tmp_path, url, environment={"HOLDFAST_MAX_TAILS": "3"})
+    server = ServerProcess(tmp_path, environment={"HOLDFAST_MAX_TAILS": "3"})
     try:
         await server.start()
         yield server

@@ -15,66 +15,63 @@ from tests.support.servers import ServerProcess
 from tests.support.waiting import PATIENCE, eventually
 
 
-async def test_workers_do_each_task_once_and_the_session_tells_of_it(server: ServerProcess) -> None:
-    async with holdfast.connect(server.target) as client:
-        await client.sessions.create("s")
-        for number in range(12):
-            await client.tasks.create(
-                "square", number, task_id=f"t{number}", session_id="s" if number % 2 else ""
-            )
+async def test_workers_do_each_task_once_and_the_session_tells_of_it(client: holdfast.AsyncClient) -> None:
+    await client.sessions.create("s")
+    for number in range(12):
+        await client.tasks.create(
+            "square", number, task_id=f"t{number}", session_id="s" if number % 2 else ""
+        )
 
-        async def work(worker_id: str) -> None:
-            async for lease in client.tasks.work(kinds=["square"], worker_id=worker_id):
-                async with lease:
-                    await lease.report(phase="multiplying")
-                    await lease.succeed(lease.task.value**2)
+    async def work(worker_id: str) -> None:
+        async for lease in client.tasks.work(kinds=["square"], worker_id=worker_id):
+            async with lease:
+                await lease.report(phase="multiplying")
+                await lease.succeed(lease.task.value**2)
 
-        workers = [asyncio.create_task(work(f"w{number}")) for number in range(3)]
+    workers = [asyncio.create_task(work(f"w{number}")) for number in range(3)]
 
-        async def all_done() -> bool:
-            page = await client.tasks.list(
-                statuses=[TaskStatus.SUCCEEDED], include_total_size=True, omit_payload=True
-            ).page()
-            return page.total_size == 12
+    async def all_done() -> bool:
+        page = await client.tasks.list(
+            statuses=[TaskStatus.SUCCEEDED], include_total_size=True, omit_payload=True
+        ).page()
+        return page.total_size == 12
 
-        await eventually(all_done)
-        for worker in workers:
-            worker.cancel()
-        await asyncio.gather(*workers, return_exceptions=True)
-        for number in range(12):
-            task = await client.tasks.get(f"t{number}")
-            assert task.result is not None
-            assert (task.result.value, task.phase, task.attempts) == (number**2, "multiplying", 1)
-        events = [event.type async for event in client.history.list("s")]
+    await eventually(all_done)
+    for worker in workers:
+        worker.cancel()
+    await asyncio.gather(*workers, return_exceptions=True)
+    for number in range(12):
+        task = await client.tasks.get(f"t{number}")
+        assert task.result is not None
+        assert (task.result.value, task.phase, task.attempts) == (number**2, "multiplying", 1)
+    events = [event.type async for event in client.history.list("s")]
     steps = [f"holdfast.task.{status}" for status in ("pending", "running", "succeeded")]
     assert sorted(events) == sorted(steps * 6)
 
 
-async def test_an_error_of_the_work_leads_to_another_attempt(server: ServerProcess) -> None:
-    async with holdfast.connect(server.target) as client:
-        await client.tasks.create("flaky", task_id="t", max_attempts=3)
-        luck = iter([0, 0, 1])
-        async for lease in client.tasks.work(kinds=["flaky"]):
-            try:
-                async with lease:
-                    1 / next(luck)
-            except ZeroDivisionError:
-                continue
-            break
-        task = await client.tasks.get("t")
+async def test_an_error_of_the_work_leads_to_another_attempt(client: holdfast.AsyncClient) -> None:
+    await client.tasks.create("flaky", task_id="t", max_attempts=3)
+    luck = iter([0, 0, 1])
+    async for lease in client.tasks.work(kinds=["flaky"]):
+        try:
+            async with lease:
+                1 / next(luck)
+        except ZeroDivisionError:
+            continue
+        break
+    task = await client.tasks.get("t")
     assert (task.status, task.attempts) == (TaskStatus.SUCCEEDED, 3)
     assert task.error == "ZeroDivisionError: division by zero"
 
 
-async def test_a_cancelled_task_stops_its_worker(server: ServerProcess) -> None:
-    async with holdfast.connect(server.target) as client:
-        await client.tasks.create("long", task_id="t")
-        lease = await client.tasks.claim(lease_duration=timedelta(seconds=1))
-        assert lease is not None
-        async with asyncio.timeout(PATIENCE):
-            with pytest.raises(holdfast.LeaseNotHeld):
-                await be_cancelled(client, lease)
-        task = await client.tasks.get("t")
+async def test_a_cancelled_task_stops_its_worker(client: holdfast.AsyncClient) -> None:
+    await client.tasks.create("long", task_id="t")
+    lease = await client.tasks.claim(lease_duration=timedelta(seconds=1))
+    assert lease is not None
+    async with asyncio.timeout(PATIENCE):
+        with pytest.raises(holdfast.LeaseNotHeld):
+            await be_cancelled(client, lease)
+    task = await client.tasks.get("t")
     assert (task.status, task.error) == (TaskStatus.CANCELLED, "not wanted")
 
 
@@ -104,15 +101,15 @@ async def be_cancelled(client: holdfast.AsyncClient, lease: holdfast.AsyncLease)
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])
-async def test_tasks_are_listed_and_shown_on_the_command_line(server: ServerProcess) -> None:
-    holdfast_command = CommandLine(server.target)
+async def test_tasks_are_listed_and_shown_on_the_command_line(
+    holdfast_command: CommandLine, client: holdfast.AsyncClient
+) -> None:
     assert "no tasks here yet" in (await holdfast_command("tasks")).out
-    async with holdfast.connect(server.target) as client:
-        await client.tasks.create("scan", task_id="t-0", to_role="coder", payload={"repo": "x"})
-        await client.tasks.create("test", task_id="t-1", labels={"urgent": "yes"})
-        lease = await client.tasks.claim(task_id="t-1", worker_id="w-1")
-        assert lease is not None
-        await lease.fail("no\x1b[31m luck")
+    await client.tasks.create("scan", task_id="t-0", to_role="coder", payload={"repo": "x"})
+    await client.tasks.create("test", task_id="t-1", labels={"urgent": "yes"})
+    lease = await client.tasks.claim(task_id="t-1", worker_id="w-1")
+    assert lease is not None
+    await lease.fail("no\x1b[31m luck")
     table = (await holdfast_command("tasks")).out.splitlines()
     assert table[1].split()[:4] == ["t-1", "failed", "test", "w-1"]
     assert table[2].split()[:4] == ["t-0", "pending", "scan", "coder"]

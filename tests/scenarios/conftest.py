@@ -1,22 +1,15 @@
-"""Each test is a tenant of its own on a server that its file shares, and that it may restart."""
+"""Each test is a tenant of its own on a server that many share, and that it may restart."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from uuid import uuid4
 
 import pytest
 
 import holdfast
 from tests.integration.clients import QUICK, connected
 from tests.support.servers import ServerProcess
-
-
-@pytest.fixture
-def tenant() -> str:
-    """A namespace in which there is nothing."""
-    return f"tenant-{uuid4()}"
 
 
 @pytest.fixture

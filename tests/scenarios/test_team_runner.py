@@ -25,7 +25,6 @@ from holdfast_server.storage import migrations
 from tests.integration.clients import QUICK
 from tests.scenarios.conftest import restart
 from tests.support.crew import Crew
-from tests.support.databases import SqliteDatabases
 from tests.support.postgres import PostgresCluster
 from tests.support.processes import free_port
 from tests.support.servers import ServerProcess
@@ -293,25 +292,24 @@ async def held(database_url: str) -> AsyncIterator[None]:
     await connection.close()
 
 
-async def test_a_slow_database_never_slows_the_agents(server: ServerProcess, database_url: str) -> None:
+async def test_a_slow_database_never_slows_the_agents(
+    blocking_client: holdfast.Client, shared_server: ServerProcess, tenant: str
+) -> None:
     """... a database that is ... slow never stops or slows the agents ..."""
-    with (
-        holdfast.connect_sync(server.target, options=QUICK) as client,
-        Recorder(server.target, create_sessions=True, options=QUICK) as recorder,
-    ):
-        client.sessions.create("agent-0")
-        async with held(database_url):
+    with Recorder(shared_server.target, namespace=tenant, create_sessions=True, options=QUICK) as recorder:
+        blocking_client.sessions.create("agent-0")
+        async with held(shared_server.database_url):
             with Crew(recorder, agents=2, pace=0.002) as crew:
                 await eventually(lambda: min(crew.recorded.values()) >= 200)
             assert recorder.stats.written == 0
         assert crew.greatest_delay < 1
         assert await asyncio.to_thread(recorder.flush, PATIENCE)
-        await asyncio.to_thread(crew.check, client)
+        await asyncio.to_thread(crew.check, blocking_client)
 
 
 @pytest.fixture
 async def stoppable(
-    engine: str, request: pytest.FixtureRequest, tmp_path: Path, sqlite: SqliteDatabases
+    engine: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> AsyncIterator[tuple[ServerProcess, PostgresCluster | None]]:
     """A server, and the database that can be stopped under it: on SQLite that is the server itself."""
     cluster: PostgresCluster | None = None
@@ -321,7 +319,7 @@ async def stoppable(
         url = cluster.url
         await migrations.upgrade(url)
     else:
-        url = await sqlite.fresh(tmp_path)
+        url = ""
     server = ServerProcess(tmp_path, url)
     try:
         await server.start()

@@ -368,9 +368,9 @@ async def test_a_file_behaves_the_same_as_postgres(
     """File-based storage goes on working for development and behaves the same: one shared test suite proves
     it. (The suite is tests/conformance; here one story is told twice, and heard to be the same.)"""
     async with AsyncExitStack() as stack:
-        urls = [await sqlite.fresh(tmp_path), await stack.enter_async_context(postgres.fresh())]
         told = []
-        for url in urls:
+        for databases in (sqlite, postgres):
+            url = await stack.enter_async_context(databases.fresh())
             server = ServerProcess(tmp_path, url)
             stack.push_async_callback(server.kill)
             await server.start()

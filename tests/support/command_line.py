@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,29 +25,33 @@ class Done:
     err: str
 
 
-def run_command(*arguments: str, stdin: str | None = None) -> Done:
-    """Run the command in this process, in a thread without an event loop."""
-    result = CliRunner().invoke(app, arguments, input=stdin)
+def run_command(*arguments: str, stdin: str | None = None, settings: Mapping[str, str] | None = None) -> Done:
+    """Run the command in this process, in a thread without an event loop.
+
+    `settings` are put into the environment for as long as it runs.
+    """
+    result = CliRunner().invoke(app, arguments, input=stdin, env=settings)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return Done(result.exit_code, result.stdout, result.stderr)
 
 
 class CommandLine:
-    """Commands for one server."""
+    """Commands for one tenant of a server."""
 
-    def __init__(self, target: str) -> None:
-        self._target = target
+    def __init__(self, target: str, namespace: str = "default") -> None:
+        self._settings = {"HOLDFAST_TARGET": target, "HOLDFAST_NAMESPACE": namespace}
 
     async def __call__(self, *arguments: str, stdin: str | None = None) -> Done:
         """Run a command to its end."""
-        return await asyncio.to_thread(run_command, *arguments, "--target", self._target, stdin=stdin)
+        return await asyncio.to_thread(run_command, *arguments, stdin=stdin, settings=self._settings)
 
     def start(self, arguments: Sequence[str], directory: Path) -> subprocess.Popen[str]:
         """Start a command in a process of its own."""
         return subprocess.Popen(
-            [sys.executable, "-m", "holdfast_server", *arguments, "--target", self._target],
+            [sys.executable, "-m", "holdfast_server", *arguments],
             cwd=directory,
+            env={**os.environ, **self._settings},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""Fresh databases: every test has one of its own, copied from a migrated one in a few milliseconds."""
+"""Fresh databases: copied from a migrated one in a few milliseconds."""
 
 from __future__ import annotations
 
@@ -131,20 +131,40 @@ class PostgresDatabases:
 
 
 class SqliteDatabases:
-    """SQLite files, copied from a migrated one."""
+    """SQLite files in one directory, copied from a migrated one."""
 
     def __init__(self, directory: Path) -> None:
+        self._directory = directory
         self._template = directory / "template.db"
+        self._number = count(1)
 
-    async def fresh(self, directory: Path) -> str:
-        """Return the URL of a new file with our schema and no rows."""
+    @asynccontextmanager
+    async def fresh(self) -> AsyncIterator[str]:
+        """Give the URL of a file with our schema and no rows, for as long as the block lasts."""
         if not self._template.exists():
             await migrations.upgrade(sqlite_url(self._template))
+        directory = self._directory / str(next(self._number))
+        directory.mkdir()
         path = directory / "holdfast.db"
         shutil.copyfile(self._template, path)
-        return sqlite_url(path)
+        try:
+            yield sqlite_url(path)
+        finally:
+            shutil.rmtree(directory)
+
+    reused = fresh
+    """A copy takes less than to delete rows does."""
+
+
+Databases = PostgresDatabases | SqliteDatabases
+"""The databases of an engine: `fresh` gives an empty one with our schema, `reused` one like it, quickly."""
 
 
 def sqlite_url(path: Path) -> str:
     """Return the URL of a SQLite file."""
     return f"sqlite:///{path.absolute()}"
+
+
+def sqlite_path(url: str) -> Path:
+    """Return the SQLite file of a URL."""
+    return Path(url.removeprefix("sqlite:///"))

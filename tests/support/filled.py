@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from holdfast_server.storage.columns import JsonText, Micros, Searchable
 from holdfast_server.storage.store import SqlStore
+from tests.support.databases import Databases
 from tests.support.explained import Access, Explainer, Statement, explainer, statements
 from tests.support.stores import StoreOpener
 
@@ -67,7 +68,6 @@ def _index_entered(access: Access, statement: Statement) -> str:
 @asynccontextmanager
 async def filled_store(
     request: pytest.FixtureRequest,
-    tmp_path_factory: pytest.TempPathFactory,
     fill: Callable[[SqlStore], Awaitable[None]],
     tables: Collection[str],
     *,
@@ -79,11 +79,8 @@ async def filled_store(
     too at the plans that statements get which a connection has prepared and run a few times.
     """
     async with AsyncExitStack() as stack:
-        databases = request.getfixturevalue(request.param)
-        if request.param == "sqlite":
-            url = await databases.fresh(tmp_path_factory.mktemp("filled"))
-        else:
-            url = await stack.enter_async_context(databases.fresh())
+        databases: Databases = request.getfixturevalue(request.param)
+        url = await stack.enter_async_context(databases.fresh())
         opener = StoreOpener(url)
         stack.push_async_callback(opener.close)
         store = await opener(janitor_interval=0, poll_interval=_FOR_EVER)

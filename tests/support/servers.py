@@ -7,12 +7,14 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from tests.support.databases import Databases
 from tests.support.processes import Guard, free_port
 from tests.support.waiting import PATIENCE, eventually
 
@@ -34,6 +36,8 @@ class ServerProcess:
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self.port = free_port()
+        self.database_url = database_url
+        """Where its data is; empty: where its arguments and environment say."""
         self._directory = directory
         self._arguments = tuple(arguments)
         self._log = directory / f"server-{self.port}.log"
@@ -155,3 +159,16 @@ class ServerProcess:
             except grpc.aio.AioRpcError:
                 return False
             return bool(answer.status == wanted)
+
+
+@asynccontextmanager
+async def shareable_server(databases: Databases, directory: Path) -> AsyncIterator[ServerProcess]:
+    """Start a server with metrics on a fresh database, and stop it in order at the end."""
+    async with databases.fresh() as url:
+        server = ServerProcess(directory, url, environment={"HOLDFAST_METRICS_PORT": "0"})
+        try:
+            await server.start()
+            yield server
+            assert await server.stop() == 0
+        finally:
+            await server.kill()

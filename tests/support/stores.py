@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AsyncExitStack
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,6 +13,7 @@ from holdfast_server.storage.observer import StorageObserver
 from holdfast_server.storage.options import StorageOptions
 from holdfast_server.storage.schema import metadata
 from holdfast_server.storage.store import SqlStore
+from tests.support.databases import Databases
 
 OpenStore = Callable[..., Awaitable[SqlStore]]
 """See StoreOpener."""
@@ -41,31 +42,31 @@ class StoreOpener:
         await self._open.aclose()
 
 
-class SharedStores:
-    """A started store on each engine, lent to one test after the other: to open one takes longer than most.
+class SharedStore:
+    """A started store that is lent to one test after the other: to open one takes longer than most tests.
 
     A test gets it with no rows. One that a test has closed or drained is not lent again.
     """
 
-    def __init__(self, open_database: Callable[[str], AbstractAsyncContextManager[str]]) -> None:
-        self._open_database = open_database
-        self._lent: dict[str, tuple[SqlStore, AsyncExitStack]] = {}
+    def __init__(self, databases: Databases) -> None:
+        self._databases = databases
+        self._open = AsyncExitStack()
+        self._store: SqlStore | None = None
 
-    async def lend(self, engine: str) -> SqlStore:
-        """Return the engine's store."""
-        if engine not in self._lent:
-            stack = AsyncExitStack()
-            opener = StoreOpener(await stack.enter_async_context(self._open_database(engine)))
-            stack.push_async_callback(opener.close)
-            self._lent[engine] = await opener(), stack
-        return self._lent[engine][0]
+    async def lend(self) -> SqlStore:
+        """Return the store."""
+        if self._store is None:
+            opener = StoreOpener(await self._open.enter_async_context(self._databases.fresh()))
+            self._open.push_async_callback(opener.close)
+            self._store = await opener()
+        return self._store
 
-    async def take_back(self, engine: str) -> None:
+    async def take_back(self) -> None:
         """Remove what the test has left."""
-        store, stack = self._lent[engine]
+        store = self._store
+        assert store is not None
         if store._signals.is_draining:
-            del self._lent[engine]
-            await stack.aclose()
+            await self.close()
             return
         # A test may have gone while its writes were under way.
         await store._journal.close()
@@ -73,10 +74,9 @@ class SharedStores:
         await store._database.write(_delete_all)
 
     async def close(self) -> None:
-        """Close the stores."""
-        while self._lent:
-            _, (_, stack) = self._lent.popitem()
-            await stack.aclose()
+        """Close the store."""
+        self._store = None
+        await self._open.aclose()
 
 
 async def _delete_all(connection: AsyncConnection) -> None:
