@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+import sqlalchemy as sa
 
 from holdfast_server.domain.events import Appended, Event
 from holdfast_server.domain.values import Payload
 from holdfast_server.storage.dialect import PostgresDialect
 from holdfast_server.storage.entries import Append
 from holdfast_server.storage.quick_appends import QuickAppends
+from holdfast_server.storage.schema import sessions
 from holdfast_server.storage.signals import session_topic
 from holdfast_server.storage.store import SqlStore
 from tests.support.content import NAMESPACE, append, create, history, note, notes
@@ -72,7 +74,9 @@ async def test_a_crowd_is_appended_each_in_the_order_of_its_session(
     assert {event.create_time for event in stored[1:3]} == {first.receipts[0].create_time}
     session = await store.sessions.get(NAMESPACE, "s")
     assert (session.last_sequence, session.last_activity_time) == (6, first.receipts[0].create_time)
-    assert published == {session_topic(1), session_topic(2)}
+    keys = await store._database.read(lambda connection: connection.scalars(sa.select(sessions.c.key)))
+    assert published == {session_topic(key) for key in keys}
+    assert len(published) == 2
 
 
 @pytest.mark.parametrize(
