@@ -6,10 +6,11 @@ import json
 import re
 import sqlite3
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
+from unittest import mock
 
 import asyncpg
 import sqlalchemy as sa
@@ -46,11 +47,19 @@ def statements(store: SqlStore) -> Iterator[list[Statement]]:
         if re.match(r"\s*(SELECT|WITH|INSERT|UPDATE|DELETE)\b", statement):
             seen.append((statement, tuple(first or ())))
 
+    lines = store._database._lines
+    fetch = lines.fetch
+
+    async def fetch_noted(statement: str, arguments: Sequence[Any]) -> Sequence[Any]:
+        seen.append((statement, tuple(arguments)))
+        return await fetch(statement, arguments)
+
     engines = {store._database._readers.sync_engine, store._database._writer.sync_engine}
     for engine in engines:
         sa.event.listen(engine, "before_cursor_execute", note)
     try:
-        yield seen
+        with mock.patch.object(lines, "fetch", fetch_noted):
+            yield seen
     finally:
         for engine in engines:
             sa.event.remove(engine, "before_cursor_execute", note)

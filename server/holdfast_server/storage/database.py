@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from holdfast_server.domain.errors import DatabaseUnavailable, HoldfastError, SchemaMismatch
 from holdfast_server.storage.dialect import Dialect
+from holdfast_server.storage.direct import DirectSelect
 from holdfast_server.storage.lines import Lines
 
 T = TypeVar("T")
 Work = Callable[[AsyncConnection], Awaitable[T]]
 
 _ATTEMPTS = 3
-# For the journal and the announcer: they have no more under way.
-_LINES_KEPT = 3
+# As many as the journal, the announcer and the point reads have under way when they are busy.
+_LINES_KEPT = 8
 
 
 @dataclass(slots=True)
@@ -43,6 +45,7 @@ class Database:
         self._writer = writer
         self.dialect = dialect
         self._lines = Lines(writer, _LINES_KEPT)
+        self._direct: dict[sa.Select[Any], DirectSelect | None] = {}
         self._writes: set[asyncio.Future[Any]] = set()
         self.lost = asyncio.Event()
         """Set when some work found the database away; whoever watches over it clears it."""
@@ -55,6 +58,16 @@ class Database:
                 return await work(connection)
 
         return await self._run(look)
+
+    async def select(self, query: sa.Select[Any], params: Mapping[str, Any]) -> Sequence[Any]:
+        """Run a query that runs all the time, and must always be the same object; return its rows."""
+        if query not in self._direct:
+            self._direct[query] = self.dialect.direct(query)
+        direct = self._direct[query]
+        if direct is None:
+            found: Sequence[Any] = (await self.read(lambda c: c.execute(query, params))).all()
+            return found
+        return direct.rows(await self.run_at_once(direct.text, direct.arguments(params)))
 
     async def ping(self) -> None:
         """Find out whether the database is there. Raises DatabaseUnavailable."""

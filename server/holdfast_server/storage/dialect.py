@@ -13,12 +13,14 @@ from typing import Any, ClassVar, Protocol
 import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.engine import Dialect as SqlDialect
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import TypeEngine
 
 from holdfast_server.domain.values import JsonScalar, dump_json
 from holdfast_server.storage.columns import Micros, to_micros
+from holdfast_server.storage.direct import DirectSelect
 from holdfast_server.storage.schema.base import singular
 from holdfast_server.storage.words import PostgresWordSearch, SqliteWordSearch, WordSearch
 
@@ -53,6 +55,10 @@ class Dialect(Protocol):
     """What the two engines do differently."""
 
     name: ClassVar[str]
+
+    def direct(self, select: sa.Select[Any]) -> DirectSelect | None:
+        """Return a SELECT for the driver; None if nothing is gained by leaving SQLAlchemy out."""
+        ...
 
     def inline_rows(self, name: str, columns: Mapping[str, TypeEngine[Any]]) -> tuple[str, Any]:
         """Return a SELECT of parameter rows, and the function that makes its parameters of rows."""
@@ -131,10 +137,14 @@ class PostgresDialect:
     """PostgreSQL 14 to 18 through asyncpg."""
 
     name: ClassVar[str] = "postgresql"
-    _sql: SqlDialect = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
+    _sql: SqlDialect = asyncpg_dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
 
     def __init__(self) -> None:
         self._inserts: dict[tuple[str, str], tuple[str, list[Any]]] = {}
+
+    def direct(self, select: sa.Select[Any]) -> DirectSelect:
+        """As asyncpg's dialect of SQLAlchemy would send it."""
+        return DirectSelect(select, self._sql)
 
     def inline_rows(self, name: str, columns: Mapping[str, TypeEngine[Any]]) -> tuple[str, Any]:
         """Unnest one array a column: the statement stays the same however many rows there are."""
@@ -274,6 +284,9 @@ class SqliteDialect:
 
     name: ClassVar[str] = "sqlite"
     _sql: SqlDialect = sqlite.dialect()
+
+    def direct(self, select: sa.Select[Any]) -> None:
+        """The driver has a thread of its own, and going there takes longer than all else."""
 
     def inline_rows(self, name: str, columns: Mapping[str, TypeEngine[Any]]) -> tuple[str, Any]:
         """Read one JSON array of arrays: numbers and texts only."""

@@ -13,6 +13,11 @@ from typing import Generic, TypeVar, cast
 from holdfast_server.domain.errors import Overloaded
 from holdfast_server.storage.observer import StorageObserver
 
+# Seconds. A batch of a crowd costs the loop a tenth of it, so that more would gain little.
+_LONGEST_GATHERING = 0.004
+# From a request's arrival at the socket to us.
+_TURNS = 3
+
 Q = TypeVar("Q")
 A = TypeVar("A")
 
@@ -39,10 +44,10 @@ class Waiting(Generic[Q, A]):
 class Gatherer(Generic[Q, A]):
     """Hands requests over in batches, `parallel` batches at a time.
 
-    A first request does not wait: its batch starts when the loop has run what is ready. While as many
-    batches as may be are under way, further requests gather, and the next batch takes them all, up to
-    `max_requests` or `max_weight` (in bytes). `run` must answer each request of its batch; an error that
-    it raises fails all that it left.
+    A request alone does not wait. Of a crowd that comes in, each turn of the loop brings some: a batch
+    starts when a turn has brought none, or after `_LONGEST_GATHERING`. It takes up to `max_requests` or
+    `max_weight` (in bytes). `run` must answer each request of its batch; an error that it raises fails all
+    that it left.
     """
 
     def __init__(
@@ -63,6 +68,7 @@ class Gatherer(Generic[Q, A]):
         self._max_waiting = max_waiting
         self._max_requests = max_requests
         self._max_weight = max_weight
+        self._is_gathering = False
         self._queue: deque[Waiting[Q, A]] = deque()
         self._under_way: set[asyncio.Task[None]] = set()
 
@@ -72,23 +78,48 @@ class Gatherer(Generic[Q, A]):
             raise Overloaded(f"{len(self._queue)} requests are waiting for the database; retry later")
         waiting: Waiting[Q, A] = Waiting(request, weight, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
-        if len(self._under_way) < self._parallel:
-            # A context of its own: its batches serve many callers, and its logs are none of them's.
-            self._under_way.add(asyncio.create_task(self._work_off(), context=contextvars.Context()))
+        self._start()
         return await waiting.answer
 
+    def _start(self) -> None:
+        if not self._is_gathering and len(self._under_way) < self._parallel:
+            self._is_gathering = True
+            # A context of its own: its batches serve many callers, and its logs are none of them's.
+            self._under_way.add(asyncio.create_task(self._work_off(), context=contextvars.Context()))
+
     async def _work_off(self) -> None:
-        while batch := self._take():
-            began = time.perf_counter()
-            try:
-                await self._run(batch)
-            except Exception as error:  # noqa: BLE001  # it is handed to each caller
-                for waiting in batch:
-                    waiting.fail(error)
-            self._observer.batch_written(self._kind, len(batch), time.perf_counter() - began)
+        while True:
+            await self._gather()
+            batch = self._take()
+            self._is_gathering = False
+            if self._queue:
+                self._start()
+            if batch:
+                await self._carry_out(batch)
+            if self._is_gathering or not self._queue:
+                break
+            self._is_gathering = True
         # Here and not when the task is done: a caller whom the last batch woke may ask again before that,
         # and would wait for a task that has seen the queue empty.
         self._under_way.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+
+    async def _carry_out(self, batch: Sequence[Waiting[Q, A]]) -> None:
+        began = time.perf_counter()
+        try:
+            await self._run(batch)
+        except Exception as error:  # noqa: BLE001  # it is handed to each caller
+            for waiting in batch:
+                waiting.fail(error)
+        self._observer.batch_written(self._kind, len(batch), time.perf_counter() - began)
+
+    async def _gather(self) -> None:
+        """Let those come in that are about to."""
+        give_up = time.perf_counter() + _LONGEST_GATHERING
+        seen = 0
+        while seen < len(self._queue) < self._max_requests and time.perf_counter() < give_up:
+            seen = len(self._queue)
+            for _ in range(_TURNS):
+                await asyncio.sleep(0)
 
     def _take(self) -> list[Waiting[Q, A]]:
         batch: list[Waiting[Q, A]] = []

@@ -64,7 +64,7 @@ class PointReads:
 
     async def _read_sessions(self, waiting: Sequence[Waiting[tuple[str, str], Session]]) -> None:
         params = self._sql.names.params(sorted({one.request for one in waiting}))
-        found = await self._database.read(lambda c: c.execute(self._sql.sessions_by_name, params))
+        found = await self._database.select(self._sql.sessions_by_name, params)
         by_name = {(row.namespace, row.id): rows.session_of(row) for row in found}
         for one in waiting:
             session = by_name.get(one.request)
@@ -79,7 +79,7 @@ class PointReads:
             for place, load in enumerate(one.request for one in waiting)
         ]
         params = self._sql.wanted_states.params(wanted)
-        found = await self._database.read(lambda c: c.execute(self._sql.load_states, params))
+        found = await self._database.select(self._sql.load_states, params)
         by_place = {row.place: row for row in found}
         for place, one in enumerate(waiting):
             row, load = by_place.get(place), one.request
@@ -92,7 +92,7 @@ class PointReads:
 
     async def _read_heads(self, waiting: Sequence[Waiting[int, int | None]]) -> None:
         params = self._sql.keys.params([(key,) for key in {one.request for one in waiting}])
-        found = await self._database.read(lambda c: c.execute(self._sql.last_sequences, params))
+        found = await self._database.select(self._sql.last_sequences, params)
         by_key = {row.key: row.last_sequence for row in found}
         for one in waiting:
             one.succeed(by_key.get(one.request))

@@ -104,7 +104,7 @@ class Tails:
         if not self._open:
             return
         params = self._sql.keys.params([(key,) for key in {tail.session_key for tail in self._open}])
-        found = await self._database.read(lambda c: c.execute(self._sql.last_sequences, params))
+        found = await self._database.select(self._sql.last_sequences, params)
         reached = {row.key: row.last_sequence for row in found}
         for tail in self._open:
             if reached.get(tail.session_key) != tail.position:  # a deleted session too

@@ -10,6 +10,7 @@ import pytest
 from holdfast_server.domain.errors import Overloaded
 from holdfast_server.storage.gather import Gatherer, Waiting
 from holdfast_server.storage.observer import NoObserver
+from tests.support.waiting import eventually
 
 
 class Doubler:
@@ -51,13 +52,36 @@ async def test_requests_gather_while_a_batch_is_under_way() -> None:
     doubling = gatherer(doubler)
     doubler.may_go_on.clear()
     calls = [asyncio.create_task(doubling.ask(0))]
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    await eventually(lambda: doubler.batches == [[0]])
     calls += [asyncio.create_task(doubling.ask(number)) for number in (1, 2, 3)]
     await asyncio.sleep(0)
     doubler.may_go_on.set()
     assert await asyncio.gather(*calls) == [0, 2, 4, 6]
     assert doubler.batches == [[0], [1, 2, 3]]
+
+
+@pytest.mark.parametrize("parallel", [1, 2])
+async def test_requests_that_come_turn_by_turn_travel_together(parallel: int) -> None:
+    doubler = Doubler()
+    doubling = gatherer(doubler, parallel)
+    calls = []
+    for number in range(5):
+        calls.append(asyncio.create_task(doubling.ask(number)))
+        await asyncio.sleep(0)
+    assert await asyncio.gather(*calls) == [0, 2, 4, 6, 8]
+    assert doubler.batches == [[0, 1, 2, 3, 4]]
+
+
+async def test_a_second_batch_starts_while_the_first_is_under_way() -> None:
+    doubler = Doubler()
+    doubling = gatherer(doubler, parallel=2)
+    doubler.may_go_on.clear()
+    calls = [asyncio.create_task(doubling.ask(0))]
+    await eventually(lambda: doubler.batches == [[0]])
+    calls.append(asyncio.create_task(doubling.ask(1)))
+    await eventually(lambda: doubler.batches == [[0], [1]])
+    doubler.may_go_on.set()
+    assert await asyncio.gather(*calls) == [0, 2]
 
 
 async def test_a_failed_batch_fails_its_callers_and_nobody_else() -> None:
@@ -72,8 +96,7 @@ async def test_too_many_waiting_requests_are_refused() -> None:
     doubling = gatherer(doubler, max_waiting=1)
     doubler.may_go_on.clear()
     calls = [asyncio.create_task(doubling.ask(0))]
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    await eventually(lambda: doubler.batches == [[0]])
     calls.append(asyncio.create_task(doubling.ask(1)))
     await asyncio.sleep(0)
     with pytest.raises(Overloaded):

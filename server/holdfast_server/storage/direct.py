@@ -1,0 +1,40 @@
+"""A SELECT as asyncpg takes it, and its rows as SQLAlchemy would give them."""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect as SqlDialect
+
+
+class DirectSelect:
+    """A SELECT that is compiled once."""
+
+    def __init__(self, select: sa.Select[Any], dialect: SqlDialect) -> None:
+        compiled = select.compile(dialect=dialect)
+        assert isinstance(compiled, sa.sql.compiler.SQLCompiler)
+        self.text = str(compiled)
+        self._parameters = compiled.positiontup or []
+        columns = list(select.selected_columns)
+        self._row = _row_class([column.name for column in columns])
+        self._processors = [c.type.dialect_impl(dialect).result_processor(dialect, None) for c in columns]
+
+    def arguments(self, params: Mapping[str, Any]) -> list[Any]:
+        """Return the parameters in the order of the text."""
+        return [params[name] for name in self._parameters]
+
+    def rows(self, records: Sequence[Any]) -> list[Any]:
+        """Return the rows, which have the columns as attributes."""
+        make, processors = self._row._make, self._processors
+        return [
+            make([process(v) if process else v for process, v in zip(processors, record, strict=True)])
+            for record in records
+        ]
+
+
+def _row_class(names: Sequence[str]) -> Any:
+    # The columns are known to the query only.
+    return collections.namedtuple("Row", names)
