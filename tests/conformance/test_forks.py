@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from holdfast_server.domain.errors import IdTaken, InvalidField, SessionNotFound, StateNotFound
 from holdfast_server.domain.events import Event, Replacement

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 
 from holdfast_server.domain.errors import EventIdTaken, HoldfastError, SequenceMismatch, SessionNotFound
 from holdfast_server.domain.events import Appended, Event, EventKind, Replacement

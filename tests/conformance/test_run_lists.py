@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from holdfast_server.domain.limits import MEBIBYTE, PAGE_BYTES
 from holdfast_server.domain.paging import Page, PageRequest

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from msgspec.structs import asdict
 
 from holdfast_server.cli import options
 from holdfast_server.cli.migrate import load_settings
@@ -37,7 +38,7 @@ def janitor(
     """
     # It listens nowhere, so that the server's address needs no protection here.
     settings = load_settings(config, profile, database_url=database_url, insecure=True)
-    swept = dataclasses.asdict(_sweep(settings))
+    swept = asdict(_sweep(settings))
     if as_json:
         typer.echo(json.dumps(swept))
         return
@@ -72,7 +73,7 @@ def _sweep(settings: Settings) -> Swept:
 async def _sweep_store(settings: Settings) -> Swept:
     from holdfast_server.storage.store import SqlStore
 
-    store = SqlStore(dataclasses.replace(settings.storage_options(), janitor_interval=0), settings.policy())
+    store = SqlStore(replace(settings.storage_options(), janitor_interval=0), settings.policy())
     await store.start()
     try:
         return await store.janitor.sweep(patient=True)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from holdfast_server.domain import limits
 from holdfast_server.domain.errors import ApprovalAlreadyDecided, InvalidField, LimitExceeded
@@ -47,8 +49,7 @@ TRANSITIONS: Mapping[ApprovalStatus, frozenset[ApprovalStatus]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """What is asked. `approval_id` is final: chosen by the caller or made by us. `ttl` None: for ever."""
 
     approval_id: str
@@ -91,8 +92,7 @@ class Question:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What became of the question: pending at first, then a final status and who gave it why."""
 
     status: ApprovalStatus = ApprovalStatus.PENDING
@@ -114,8 +114,7 @@ class Answer:
         return fingerprint("answer", approval_id, *content)
 
 
-@dataclass(frozen=True, slots=True)
-class Approval:
+class Approval(Struct, frozen=True):
     """An approval as it is stored. Times are aware, in UTC."""
 
     question: Question
@@ -167,8 +166,7 @@ class Approval:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class ApprovalFilter:
+class ApprovalFilter(Struct, frozen=True):
     """Which approvals: all that is given must hold. Times are aware; `until` is exclusive."""
 
     statuses: Sequence[ApprovalStatus] = ()

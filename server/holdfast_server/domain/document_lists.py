@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum, auto
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from holdfast_server.domain import limits
 from holdfast_server.domain.content import compared, is_ordered, read_pointer
@@ -30,8 +32,7 @@ class ContentOperator(Enum):
         return self not in (ContentOperator.EQUAL, ContentOperator.NOT_EQUAL)
 
 
-@dataclass(frozen=True, slots=True)
-class ContentFilter:
+class ContentFilter(Struct, frozen=True):
     """A condition on a document's content, in the terms of domain/content.py.
 
     `path` leads to the member; `value` is what it compares with.
@@ -58,8 +59,7 @@ def content_filter(path: str, pointer: str, operator: ContentOperator, value_jso
     return ContentFilter(read_pointer(f"{path}pointer", pointer), operator, value)
 
 
-@dataclass(frozen=True, slots=True)
-class DocumentFilter:
+class DocumentFilter(Struct, frozen=True):
     """Which documents: all that is given must hold. Times are aware; `until` is exclusive.
 
     `collection_prefix` means that path, and those that begin with its segments. `words` are those of a
@@ -88,16 +88,14 @@ class DocumentFilter:
         return replace(self, labels=check_labels("labels", self.labels))
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """A document that a query found, and the share of the query's words that it holds."""
 
     document: Document
     score: float
 
 
-@dataclass(frozen=True, slots=True)
-class CollectionFilter:
+class CollectionFilter(Struct, frozen=True):
     """Which collections: all that is given must hold. `max_depth` 0: paths are not cut."""
 
     prefix: str = ""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import islice
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from holdfast_server.domain import limits
 from holdfast_server.domain.content import searchable, strings
@@ -25,8 +27,7 @@ from holdfast_server.domain.values import (
 )
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class DocumentKey:
+class DocumentKey(Struct, frozen=True, order=True):
     """What names a document."""
 
     collection: str
@@ -42,8 +43,7 @@ class DocumentKey:
         return self
 
 
-@dataclass(frozen=True, slots=True)
-class DocumentFields:
+class DocumentFields(Struct, frozen=True):
     """What a caller says of a document. `content` is None only where it was left out of a list.
 
     `ttl` is how long it lives from the last put, or read that asks for it; None: for ever.
@@ -79,8 +79,7 @@ class DocumentFields:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """A document as it is stored. Times are aware, in UTC."""
 
     key: DocumentKey
@@ -91,8 +90,7 @@ class Document:
     expire_time: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class DocumentDraft:
+class DocumentDraft(Struct, frozen=True):
     """A document to put. An empty `document_id` stands for a new one."""
 
     key: DocumentKey
@@ -113,8 +111,7 @@ class DocumentDraft:
         return (self.key.collection, self.key.document_id, self.fields.fingerprint().hex())
 
 
-@dataclass(frozen=True, slots=True)
-class DocumentPut:
+class DocumentPut(Struct, frozen=True):
     """A put: the draft, and what it depends on.
 
     `expected_version` 0: the document must not exist; None: whatever is there. `keep_existing`: one that is
@@ -149,8 +146,7 @@ class DocumentPut:
         return fingerprint("put", self.draft.content(), self.expected_version, self.keep_existing, parent)
 
 
-@dataclass(frozen=True, slots=True)
-class Put:
+class Put(Struct, frozen=True):
     """What a put did."""
 
     document: Document
@@ -158,8 +154,7 @@ class Put:
     is_parent_created: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Sync:
+class Sync(Struct, frozen=True):
     """What a collection is to hold; with `prune` nothing else."""
 
     collection: str
@@ -191,8 +186,7 @@ class Sync:
         return fingerprint("sync", self.collection, [d.content() for d in self.drafts], self.prune)
 
 
-@dataclass(frozen=True, slots=True)
-class Synced:
+class Synced(Struct, frozen=True):
     """What a sync did, by id. Each list is ascending, and no id is in two of them."""
 
     created_ids: Sequence[str] = field(default_factory=list)
@@ -201,8 +195,7 @@ class Synced:
     deleted_ids: Sequence[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class ContentIndex:
+class ContentIndex(Struct, frozen=True):
     """What a document's content is searched by. `members` is JSON, None for content that is not."""
 
     members: str | None

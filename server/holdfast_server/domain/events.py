@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import IntEnum, StrEnum
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from holdfast_server.domain import limits
 from holdfast_server.domain.errors import InvalidField
@@ -29,8 +31,7 @@ class EventKind(IntEnum):
 Body = Message | Step | Payload | None
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """Something that happened: to be appended (no sequence yet) or stored. Times are aware, in UTC.
 
     An event to be appended without an id gets a new one, and need not be looked for in the history.
@@ -83,8 +84,7 @@ class Event:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class EventReceipt:
+class EventReceipt(Struct, frozen=True):
     """What became of an appended event."""
 
     event_id: str
@@ -92,16 +92,14 @@ class EventReceipt:
     create_time: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Appended:
+class Appended(Struct, frozen=True):
     """The receipts, in the order of the request, and the session's last sequence afterwards."""
 
     receipts: Sequence[EventReceipt]
     last_sequence: int
 
 
-@dataclass(frozen=True, slots=True)
-class Replacement:
+class Replacement(Struct, frozen=True):
     """Which events to remove and what to append then. None of the bounds: remove all."""
 
     after_sequence: int | None = None
@@ -123,8 +121,7 @@ class Replacement:
         return replace(self, events=check_events(self.events, at_least=0))
 
 
-@dataclass(frozen=True, slots=True)
-class Replaced:
+class Replaced(Struct, frozen=True):
     """What a replacement did."""
 
     removed_count: int
@@ -132,8 +129,7 @@ class Replaced:
     last_sequence: int
 
 
-@dataclass(frozen=True, slots=True)
-class EventFilter:
+class EventFilter(Struct, frozen=True):
     """Which events: all that is given must hold. A type ending with `.*` stands for a prefix."""
 
     types: Sequence[str] = ()
@@ -156,8 +152,7 @@ class EventFilter:
         return replace(self, labels=check_labels(f"{path}.labels", self.labels))
 
 
-@dataclass(frozen=True, slots=True)
-class CaughtUp:
+class CaughtUp(Struct, frozen=True):
     """A tail has delivered all that was there; from here on it is live."""
 
     last_sequence: int
@@ -171,8 +166,7 @@ class Grouping(StrEnum):
     TIME = "time"
 
 
-@dataclass(frozen=True, slots=True)
-class EventSummary:
+class EventSummary(Struct, frozen=True):
     """A group of events and its count; what it was not grouped by is empty."""
 
     count: int

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
+
+from msgspec import Struct
 
 MEBIBYTE = 1024 * 1024
 
@@ -64,8 +65,7 @@ EVENT_PAGE_SIZE, EVENT_PAGE_SIZE_MAX = 100, 1_000
 DEFAULT_STATE_KEY = "default"
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Struct, frozen=True):
     """What an operator may set about how long things are kept and how many."""
 
     session_retention: timedelta = timedelta(days=7)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
+
+from msgspec import Struct, field
+from msgspec.structs import asdict, replace
 
 from holdfast_server.domain import limits
 from holdfast_server.domain.errors import InvalidField
@@ -23,8 +25,7 @@ from holdfast_server.domain.values import (
 _IDS = ("tool_name", "agent_id", "user_id", "session_id")
 
 
-@dataclass(frozen=True, slots=True)
-class MemoryFields:
+class MemoryFields(Struct, frozen=True):
     """What a caller says of a memory. The session may be there or not."""
 
     context: str = ""
@@ -64,8 +65,7 @@ class MemoryFields:
         return lesson, {word: None for word in others if word not in lesson}
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
+class Memory(Struct, frozen=True):
     """A memory as it is stored. Times are aware, in UTC."""
 
     memory_id: str
@@ -77,8 +77,7 @@ class Memory:
     update_time: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class MemoryDraft:
+class MemoryDraft(Struct, frozen=True):
     """A memory to keep. `memory_id` is final: chosen by the caller or made by us."""
 
     memory_id: str
@@ -94,8 +93,7 @@ class MemoryDraft:
         return fingerprint(*self.fields.content())
 
 
-@dataclass(frozen=True, slots=True)
-class MemoryChange:
+class MemoryChange(Struct, frozen=True):
     """A change of a memory's fields.
 
     `replaced` names the fields to take from `fields` whole. With `merges`, labels are added to and metadata
@@ -124,8 +122,7 @@ class MemoryChange:
         return changed.checked()
 
 
-@dataclass(frozen=True, slots=True)
-class MemoryFilter:
+class MemoryFilter(Struct, frozen=True):
     """Which memories: all that is given must hold. Times are aware; `until` is exclusive."""
 
     tool_name: str = ""
@@ -146,8 +143,7 @@ class MemoryFilter:
         return replace(self, labels=check_labels("filter.labels", self.labels))
 
 
-@dataclass(frozen=True, slots=True)
-class MemorySearch:
+class MemorySearch(Struct, frozen=True):
     """What to search for: memories with any of the words, or with all. `words` are those of a query."""
 
     words: tuple[str, ...]
@@ -162,8 +158,7 @@ class MemorySearch:
         return (self.words, self.match_all, where, self.count_use)
 
 
-@dataclass(frozen=True, slots=True)
-class MemoryMatch:
+class MemoryMatch(Struct, frozen=True):
     """A memory that was found, with its score from 0 to 1."""
 
     memory: Memory

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from holdfast_server.domain import limits
 from holdfast_server.domain.errors import InvalidField
@@ -10,15 +10,13 @@ from holdfast_server.domain.ids import check_id, check_optional_id
 from holdfast_server.domain.values import check_json, check_size, check_text, utf8_size
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """A part that is text."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class ToolCall:
+class ToolCall(Struct, frozen=True):
     """The model asks for a tool; the arguments are kept as the model wrote them."""
 
     id: str
@@ -26,8 +24,7 @@ class ToolCall:
     arguments: str
 
 
-@dataclass(frozen=True, slots=True)
-class ToolCallResponse:
+class ToolCallResponse(Struct, frozen=True):
     """What the tool answered, as it wrote it."""
 
     id: str
@@ -35,8 +32,7 @@ class ToolCallResponse:
     response: str
 
 
-@dataclass(frozen=True, slots=True)
-class Blob:
+class Blob(Struct, frozen=True):
     """Binary content."""
 
     media_type: str
@@ -44,8 +40,7 @@ class Blob:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class OtherPart:
+class OtherPart(Struct, frozen=True):
     """A part of another kind, as JSON text."""
 
     json: str
@@ -54,8 +49,7 @@ class OtherPart:
 Part = Text | ToolCall | ToolCallResponse | Blob | OtherPart
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """One message of a conversation."""
 
     role: str
@@ -65,8 +59,7 @@ class Message:
     extra_json: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One turn of a thinking loop."""
 
     thought: str = ""

@@ -7,8 +7,9 @@ import binascii
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar
+
+from msgspec import Struct
 
 from holdfast_server.domain.errors import InvalidField, InvalidPageToken
 
@@ -18,8 +19,7 @@ Cursor: TypeAlias = tuple[int | str, ...]
 """The key of the last item of a page."""
 
 
-@dataclass(frozen=True, slots=True)
-class PageRequest:
+class PageRequest(Struct, frozen=True):
     """Which page of a list is wanted."""
 
     size: int
@@ -28,8 +28,7 @@ class PageRequest:
     with_total: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
+class Page(Struct, Generic[T], frozen=True):
     """A page of a list. `next` is None on the last one, `total_size` None unless asked for."""
 
     items: Sequence[T]

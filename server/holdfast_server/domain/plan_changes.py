@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from holdfast_server.domain import limits
 from holdfast_server.domain.errors import InvalidField, PlanItemNotFound, VersionMismatch
@@ -16,8 +18,7 @@ from holdfast_server.domain.plans import Plan, PlanFields
 from holdfast_server.domain.values import check_count
 
 
-@dataclass(frozen=True, slots=True)
-class PutItem:
+class PutItem(Struct, frozen=True):
     """Adds the item, or replaces the one with its id. Position 0: at the end, or where that one is."""
 
     item: ItemDraft
@@ -45,8 +46,7 @@ class PutItem:
         return ("put", self.position, *self.item.content())
 
 
-@dataclass(frozen=True, slots=True)
-class RemoveItem:
+class RemoveItem(Struct, frozen=True):
     """Removes an item."""
 
     item_id: str
@@ -65,8 +65,7 @@ class RemoveItem:
         return ("remove", self.item_id)
 
 
-@dataclass(frozen=True, slots=True)
-class MoveItem:
+class MoveItem(Struct, frozen=True):
     """Moves an item to a position."""
 
     item_id: str
@@ -93,8 +92,7 @@ PlanEdit: TypeAlias = PutItem | RemoveItem | MoveItem
 """One change of a plan's items. A position beyond the end is the end."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlanChange:
+class PlanChange(Struct, frozen=True):
     """A change of a plan.
 
     `replaced` names the fields to take from `fields` whole, `items` among them. With `merges`, labels are
@@ -145,8 +143,7 @@ class PlanChange:
         return plan.revised(fields.checked(), items, now)
 
 
-@dataclass(frozen=True, slots=True)
-class ItemChange:
+class ItemChange(Struct, frozen=True):
     """A change of one item.
 
     `replaced` names the fields to take from `fields` whole. With `merges`, metadata is merged by RFC 7396.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from graphlib import CycleError, TopologicalSorter
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from holdfast_server.domain import limits
 from holdfast_server.domain.errors import DependencyCycle, InvalidField, LimitExceeded, PlanItemNotFound
@@ -38,8 +40,7 @@ class ItemStatus(StrEnum):
         return self in (ItemStatus.COMPLETED, ItemStatus.SKIPPED)
 
 
-@dataclass(frozen=True, slots=True)
-class ItemFields:
+class ItemFields(Struct, frozen=True):
     """What a caller says of an item."""
 
     description: str = ""
@@ -78,8 +79,7 @@ class ItemFields:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class PlanItem:
+class PlanItem(Struct, frozen=True):
     """An item as it is stored. Its position is its place among the plan's items."""
 
     item_id: str
@@ -88,8 +88,7 @@ class PlanItem:
     update_time: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class ItemDraft:
+class ItemDraft(Struct, frozen=True):
     """An item as it shall be. Without an id it is a new one."""
 
     fields: ItemFields
@@ -113,8 +112,7 @@ class ItemDraft:
         return PlanItem(known.item_id, self.fields, known.version + 1, now)
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Struct, frozen=True):
     """How many items have which status. `ready` are the pending ones that can be taken up."""
 
     pending: int = 0

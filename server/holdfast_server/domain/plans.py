@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from holdfast_server.domain import limits
 from holdfast_server.domain.errors import LimitExceeded, PlanItemNotFound
@@ -33,8 +35,7 @@ class PlanStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
-@dataclass(frozen=True, slots=True)
-class PlanFields:
+class PlanFields(Struct, frozen=True):
     """What a caller says of a plan, apart from its items."""
 
     title: str = ""
@@ -56,8 +57,7 @@ class PlanFields:
         return (self.title, self.status, dict(self.labels), self.metadata)
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """A plan as it is stored. Times are aware, in UTC. There are no items where they were left out."""
 
     plan_id: str
@@ -105,8 +105,7 @@ class Plan:
         return events
 
 
-@dataclass(frozen=True, slots=True)
-class PlanDraft:
+class PlanDraft(Struct, frozen=True):
     """A plan to create. `plan_id` is final: chosen by the caller or made by us."""
 
     plan_id: str
@@ -132,8 +131,7 @@ class PlanDraft:
         return Plan(self.plan_id, self.session_id, self.fields, items, progress, 1, now, now)
 
 
-@dataclass(frozen=True, slots=True)
-class PlanFilter:
+class PlanFilter(Struct, frozen=True):
     """Which plans: all that is given must hold. Times are aware; `until` is exclusive."""
 
     statuses: Sequence[PlanStatus] = ()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from holdfast_server.domain import limits
 from holdfast_server.domain.ids import check_id, check_optional_id
@@ -13,8 +15,7 @@ from holdfast_server.domain.runs import RunStatus, TokenUsage
 from holdfast_server.domain.values import JsonScalar, check_count, check_labels
 
 
-@dataclass(frozen=True, slots=True)
-class RunFilter:
+class RunFilter(Struct, frozen=True):
     """Which runs: all that is given must hold. Times are aware; `until` is exclusive."""
 
     statuses: Sequence[RunStatus] = ()
@@ -49,8 +50,7 @@ class RunGrouping(StrEnum):
     TIME = "time"
 
 
-@dataclass(frozen=True, slots=True)
-class RunSummary:
+class RunSummary(Struct, frozen=True):
     """A group of runs and its figures; what it was not grouped by is empty."""
 
     run_count: int

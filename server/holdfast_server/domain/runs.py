@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass, field, fields, replace
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct, field
+from msgspec.structs import astuple, fields, replace
 
 from holdfast_server.domain import limits
 from holdfast_server.domain.errors import InvalidField, LimitExceeded, RunEnded, TransitionNotAllowed
@@ -52,8 +54,7 @@ TRANSITIONS: Mapping[RunStatus, frozenset[RunStatus]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class TokenUsage:
+class TokenUsage(Struct, frozen=True):
     """Tokens, with the names of OpenTelemetry's `gen_ai.usage`."""
 
     input_tokens: int = 0
@@ -71,8 +72,7 @@ class TokenUsage:
         return self
 
 
-@dataclass(frozen=True, slots=True)
-class RunResults:
+class RunResults(Struct, frozen=True):
     """What becomes known of a run while it runs, and the marks to find it by."""
 
     output: Payload | None = None
@@ -82,8 +82,7 @@ class RunResults:
     metadata: JsonObject = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class RunDraft:
+class RunDraft(Struct, frozen=True):
     """A run to start. `run_id` is final: chosen by the caller or made by us."""
 
     run_id: str
@@ -131,8 +130,7 @@ class RunDraft:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """A run as it is stored. Times are aware, in UTC. Payloads are None where there are none."""
 
     run_id: str
@@ -174,8 +172,7 @@ class Run:
         return replace(self, results=results)
 
 
-@dataclass(frozen=True, slots=True)
-class RunChange:
+class RunChange(Struct, frozen=True):
     """A change of a run that goes on. `is_running` moves it from STARTED to RUNNING.
 
     `replaced` names the results to take whole. None merges: what is not empty is set, labels are added
@@ -235,8 +232,7 @@ class RunChange:
         return replace(run._with(changed), status=RunStatus.RUNNING if self.is_running else run.status)
 
 
-@dataclass(frozen=True, slots=True)
-class RunEnd:
+class RunEnd(Struct, frozen=True):
     """How a run ends. What is empty or None leaves the run's own; a time of None is that of the call."""
 
     status: RunStatus

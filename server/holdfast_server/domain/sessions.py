@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from holdfast_server.domain import limits
 from holdfast_server.domain.errors import InvalidField, TransitionNotAllowed
@@ -51,8 +53,7 @@ Retention = timedelta | Literal["never"] | None
 """How long a session may rest before it expires; None: as long as the server's default."""
 
 
-@dataclass(frozen=True, slots=True)
-class SessionFields:
+class SessionFields(Struct, frozen=True):
     """What a caller says of a session."""
 
     user_id: str = ""
@@ -64,8 +65,7 @@ class SessionFields:
     retention: Retention = None
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(Struct, frozen=True):
     """A session as it is stored. Times are aware, in UTC."""
 
     session_id: str
@@ -89,8 +89,7 @@ class Session:
         return self.last_activity_time + retention
 
 
-@dataclass(frozen=True, slots=True)
-class SessionDraft:
+class SessionDraft(Struct, frozen=True):
     """A session to create. `session_id` is final: chosen by the caller or made by us."""
 
     session_id: str
@@ -118,8 +117,7 @@ class SessionDraft:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class ForkDraft:
+class ForkDraft(Struct, frozen=True):
     """A copy of a session to make, up to and with `sequence`; None: all of it."""
 
     session_id: str
@@ -147,8 +145,7 @@ class ForkDraft:
         return fingerprint("fork", source_id, self.sequence, self.title)
 
 
-@dataclass(frozen=True, slots=True)
-class SessionChange:
+class SessionChange(Struct, frozen=True):
     """A change of a session's fields.
 
     `replaced` names the fields to take from `fields` whole. None merges: what is not empty is set,
@@ -180,8 +177,7 @@ class SessionChange:
         return check_fields("session", changed)
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
+class Transition(Struct, frozen=True):
     """A move along the life cycle, and who makes it why."""
 
     status: SessionStatus
@@ -200,8 +196,7 @@ class Transition:
             raise TransitionNotAllowed("session", session_id, current.name, self.status.name)
 
 
-@dataclass(frozen=True, slots=True)
-class SessionFilter:
+class SessionFilter(Struct, frozen=True):
     """Which sessions: all that is given must hold. Times are aware; `until` is exclusive."""
 
     statuses: Sequence[SessionStatus] = ()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from holdfast_server.domain import limits
 from holdfast_server.domain.errors import InvalidField
@@ -22,8 +24,7 @@ from holdfast_server.domain.values import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(Struct, frozen=True):
     """One version of a state. `payload` is None where it was left out."""
 
     key: str
@@ -35,8 +36,7 @@ class State:
     create_time: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class StateWrite:
+class StateWrite(Struct, frozen=True):
     """What to save under one key. `expected_version` 0: the key must not exist; None: whatever is there."""
 
     key: str
@@ -62,8 +62,7 @@ class StateWrite:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class StatePatch:
+class StatePatch(Struct, frozen=True):
     """A JSON merge patch to apply to the newest version of a state."""
 
     key: str
@@ -83,8 +82,7 @@ class StatePatch:
         return replace(self, key=self.key or limits.DEFAULT_STATE_KEY)
 
 
-@dataclass(frozen=True, slots=True)
-class StateFilter:
+class StateFilter(Struct, frozen=True):
     """Which states: all that is given must hold. Keys compare by their UTF-8 bytes."""
 
     key_prefix: str = ""
@@ -103,8 +101,7 @@ class StateFilter:
         return self
 
 
-@dataclass(frozen=True, slots=True)
-class StateSelection:
+class StateSelection(Struct, frozen=True):
     """Which states to delete: by exactly one of these, or all when none is given."""
 
     keys: Sequence[str] | None = None

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from holdfast_server.domain import limits
 from holdfast_server.domain.errors import InvalidField, TaskEnded, TransitionNotAllowed, VersionMismatch
@@ -13,6 +15,7 @@ from holdfast_server.domain.ids import check_optional_id
 from holdfast_server.domain.merge_patch import merge
 from holdfast_server.domain.tasks import (
     TRANSITIONS,
+    HidesToken,
     Task,
     TaskFields,
     TaskStatus,
@@ -66,8 +69,7 @@ def check_version(task: Task, expected: int | None) -> None:
         raise VersionMismatch("task", task.task_id, expected, task.version)
 
 
-@dataclass(frozen=True, slots=True)
-class TaskChange:
+class TaskChange(HidesToken, frozen=True):
     """A change of a task's fields.
 
     `replaced` names the fields to take from `fields` whole. None merges: what is not empty is set,
@@ -76,7 +78,7 @@ class TaskChange:
 
     fields: TaskFields
     replaced: frozenset[str] | None = None
-    lease_token: str = field(default="", repr=False)
+    lease_token: str = ""
 
     def checked(self) -> TaskChange:
         """Return the change within all bounds. Raises InvalidField."""
@@ -129,12 +131,11 @@ class TaskChange:
         return changed.checked("task.")
 
 
-@dataclass(frozen=True, slots=True)
-class TaskTransition:
+class TaskTransition(HidesToken, frozen=True):
     """A move along the life cycle, and what is said with it."""
 
     status: TaskStatus
-    lease_token: str = field(default="", repr=False)
+    lease_token: str = ""
     result: Payload | None = None
     error: str = ""
     phase: str = ""
@@ -183,11 +184,10 @@ class TaskTransition:
         return self.actor or (task.worker_id if self.lease_token else "")
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(HidesToken, frozen=True):
     """Giving a leased task back: unused, or after a failed attempt."""
 
-    lease_token: str = field(repr=False)
+    lease_token: str
     attempt_failed: bool = False
     error: str = ""
     run_after_time: datetime | None = None
@@ -222,8 +222,7 @@ class Release:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """Which task is wanted, by whom and for how long. All that is given must hold."""
 
     worker_id: str = ""
@@ -260,12 +259,11 @@ class Claim:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(HidesToken, frozen=True):
     """A claimed task, and the token that proves the lease."""
 
     task: Task
-    token: str = field(repr=False)
+    token: str
 
 
 def check_token(token: str) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import asdict, replace
 
 from holdfast_server.domain import limits
 from holdfast_server.domain.errors import InvalidField, LeaseNotHeld, LimitExceeded
@@ -52,8 +54,7 @@ TRANSITIONS: Mapping[TaskStatus, frozenset[TaskStatus]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class TaskFields:
+class TaskFields(Struct, frozen=True):
     """What a caller says of a task and may change. `max_attempts` 0 stands for the default."""
 
     phase: str = ""
@@ -103,8 +104,15 @@ class TaskFields:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class HidesToken(Struct, frozen=True):
+    """Its text, which may get into a log, has no lease token: whoever knows that acts for the worker."""
+
+    def __repr__(self) -> str:
+        shown = (f"{name}={value!r}" for name, value in asdict(self).items() if not name.endswith("token"))
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+class Task(HidesToken, frozen=True):
     """A task as it is stored. Times are aware, in UTC. Payloads are None where they were left out."""
 
     task_id: str
@@ -118,7 +126,7 @@ class Task:
     version: int
     attempts: int
     worker_id: str
-    lease_token: str = field(repr=False)
+    lease_token: str
     lease_expire_time: datetime | None
     create_time: datetime
     update_time: datetime
@@ -181,8 +189,7 @@ class Task:
         return self.lease_expire_time
 
 
-@dataclass(frozen=True, slots=True)
-class TaskDraft:
+class TaskDraft(Struct, frozen=True):
     """A task to create. `task_id` is final: chosen by the caller or made by us."""
 
     task_id: str
@@ -215,8 +222,7 @@ class TaskDraft:
         return fingerprint(*keys, *self.fields.content())
 
 
-@dataclass(frozen=True, slots=True)
-class TaskFilter:
+class TaskFilter(Struct, frozen=True):
     """Which tasks: all that is given must hold. Times are aware; `until` is exclusive."""
 
     statuses: Sequence[TaskStatus] = ()

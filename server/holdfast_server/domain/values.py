@@ -9,12 +9,12 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from itertools import accumulate
 from typing import TypeAlias
 
 import msgspec
+from msgspec import Struct
 
 from holdfast_server.domain import limits
 from holdfast_server.domain.errors import InvalidField
@@ -65,8 +65,7 @@ def check_text(field: str, text: str, length: int) -> str:
     return text
 
 
-@dataclass(frozen=True, slots=True)
-class Payload:
+class Payload(Struct, frozen=True):
     """An opaque value of the caller: either `json` text or `data` bytes."""
 
     json: str | None = None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
+
+from msgspec.structs import replace
 
 from holdfast.v1 import approval_service_pb2 as approval_pb
 from holdfast.v1 import document_service_pb2 as document_pb

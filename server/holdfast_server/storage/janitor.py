@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import logging
 import random
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+
+from msgspec.structs import asdict
 
 from holdfast_server.domain.errors import DatabaseUnavailable
 from holdfast_server.domain.store.approvals import ApprovalStore
@@ -99,6 +100,6 @@ class SqlJanitor:
             except Exception:
                 logger.exception("the janitor failed, and tries again later")
                 continue
-            counts = {name: count for name, count in dataclasses.asdict(swept).items() if count}
+            counts = {name: count for name, count in asdict(swept).items() if count}
             if counts:
                 logger.info("swept", extra=counts)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, fields
 from typing import Any
+
+from msgspec.structs import asdict, fields
 
 from holdfast_server.domain.plan_items import ItemFields, ItemStatus, PlanItem, Progress
 from holdfast_server.domain.plans import Plan, PlanFields, PlanStatus

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import astuple
 from datetime import datetime
+
+from msgspec.structs import astuple
 
 from holdfast_server.domain.documents import DocumentKey, Synced
 from holdfast_server.domain.events import EventReceipt, Replaced

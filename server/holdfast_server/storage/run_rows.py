@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, fields
 from typing import Any
 
 import sqlalchemy as sa
+from msgspec.structs import asdict, fields
 
 from holdfast_server.domain.run_reports import RunFilter
 from holdfast_server.domain.runs import Run, RunResults, RunStatus, TokenUsage

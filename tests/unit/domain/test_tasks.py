@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from holdfast_server.domain.errors import InvalidField, LeaseNotHeld, VersionMismatch
 from holdfast_server.domain.limits import LEASE_MAX, LEASE_MIN, PAYLOAD_BYTES, WAIT_MAX
 from holdfast_server.domain.task_moves import (
     Claim,
+    Lease,
+    Release,
     TaskChange,
     TaskTransition,
     check_lease_duration,
@@ -112,7 +114,15 @@ def test_an_event_tells_an_error_once() -> None:
 
 
 def test_the_token_is_in_no_text() -> None:
-    assert "secret" not in repr(leased()) + repr(TaskTransition(TaskStatus.FAILED, "secret"))
+    texts = [
+        repr(leased()),
+        repr(Lease(leased(), "secret")),
+        repr(TaskChange(TaskFields(), lease_token="secret")),
+        repr(TaskTransition(TaskStatus.FAILED, "secret")),
+        repr(Release("secret", error="no disk")),
+    ]
+    assert "secret" not in "".join(texts)
+    assert texts[-1] == "Release(attempt_failed=False, error='no disk', run_after_time=None)"
 
 
 def test_a_draft_has_ten_attempts_unless_it_says_otherwise() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -11,6 +10,7 @@ import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.json_format import ParseDict
 from google.protobuf.struct_pb2 import Struct
+from msgspec.structs import replace
 
 from holdfast.v1 import payload_pb2
 from holdfast.v1 import plan_service_pb2 as pb

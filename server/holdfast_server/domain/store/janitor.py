@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Swept:
+
+class Swept(Struct, frozen=True):
     """How many of each a sweep has dealt with, in all namespaces."""
 
     sessions_expired: int = 0
