@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import grpc
 from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
@@ -107,15 +107,17 @@ class Server:
         self._store = SqlStore(settings.storage_options(), settings.policy(), self._metrics)
         self._health = Health(SERVICES)
         self._calls = CallInterceptor(_make_access(settings), self._metrics)
-        self._grpc = _make_grpc_server(settings, self._calls)
-        add_SessionServiceServicer_to_server(SessionService(self._store, settings.policy()), self._grpc)
-        add_HistoryServiceServicer_to_server(HistoryService(self._store), self._grpc)
-        add_TaskServiceServicer_to_server(TaskService(self._store), self._grpc)
-        add_PlanServiceServicer_to_server(PlanService(self._store), self._grpc)
-        add_MemoryServiceServicer_to_server(MemoryService(self._store), self._grpc)
-        add_DocumentServiceServicer_to_server(DocumentService(self._store), self._grpc)
-        add_RunServiceServicer_to_server(RunService(self._store), self._grpc)
-        add_ApprovalServiceServicer_to_server(ApprovalService(self._store), self._grpc)
+        self._grpc = _make_grpc_server(settings)
+        calls = cast("grpc.aio.Server", self._calls)  # which takes services as a server does
+        add_SessionServiceServicer_to_server(SessionService(self._store, settings.policy()), calls)
+        add_HistoryServiceServicer_to_server(HistoryService(self._store), calls)
+        add_TaskServiceServicer_to_server(TaskService(self._store), calls)
+        add_PlanServiceServicer_to_server(PlanService(self._store), calls)
+        add_MemoryServiceServicer_to_server(MemoryService(self._store), calls)
+        add_DocumentServiceServicer_to_server(DocumentService(self._store), calls)
+        add_RunServiceServicer_to_server(RunService(self._store), calls)
+        add_ApprovalServiceServicer_to_server(ApprovalService(self._store), calls)
+        self._grpc.add_generic_rpc_handlers((self._calls,))
         add_HealthServicer_to_server(self._health, self._grpc)
         _add_reflection(self._grpc)
 
@@ -228,9 +230,8 @@ def _make_access(settings: Settings) -> Access:
     return Access((token.token.get_secret_value(), token.namespaces) for token in settings.tokens)
 
 
-def _make_grpc_server(settings: Settings, calls: CallInterceptor) -> grpc.aio.Server:
+def _make_grpc_server(settings: Settings) -> grpc.aio.Server:
     return grpc.aio.server(
-        interceptors=[calls],
         options=[("grpc.max_receive_message_length", settings.max_request_bytes), *GRPC_OPTIONS.items()],
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing
 from itertools import count
 from time import perf_counter
@@ -20,9 +20,6 @@ from holdfast_server.rpc.access import Access
 from holdfast_server.rpc.call import Call, current_call
 from holdfast_server.rpc.draining import Draining
 from holdfast_server.rpc.status import DETAILS_HEADER, Failure, failure_of, internal_failure
-
-OUR_METHODS = "/holdfast."
-"""Health and reflection are not ours: they need no token and report in their own way."""
 
 NAMESPACE_HEADER = "holdfast-namespace"
 REQUEST_ID_HEADER = "x-request-id"
@@ -53,36 +50,35 @@ class CallMeter(Protocol):
         """Return what measures the method; `kind` is `unary` or `server_stream`."""
 
 
-class CallInterceptor(grpc.aio.ServerInterceptor):
-    """Wraps each method of ours, once. `draining` turns calls away when the server stops."""
+class CallInterceptor(grpc.GenericRpcHandler):
+    """The methods of our services, each wrapped once. `draining` turns calls away when the server stops.
+
+    Services are added to it as to a server, and it is added to the server: grpc.aio's own interceptors
+    would be asked for every call, which costs as much as all that is done here.
+    """
 
     def __init__(self, access: Access, meter: CallMeter | None = None) -> None:
         self.draining = Draining()
         self._access = access
         self._meter = meter
-        self._wrapped: dict[str, Handler] = {}
+        self._methods: dict[str, Handler] = {}
 
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> Handler | None:
-        """Return the method's handler, wrapped if it is one of ours."""
-        path = handler_call_details.method
-        wrapped = self._wrapped.get(path)
-        if wrapped is not None:
-            return wrapped
-        handler = await continuation(handler_call_details)
-        if handler is None or not path.startswith(OUR_METHODS):
-            return handler
-        self._wrapped[path] = self._wrap(path, handler)
-        return self._wrapped[path]
+    def add_registered_method_handlers(self, service: str, handlers: Mapping[str, Handler]) -> None:
+        """Add a service; generated code calls this."""
+        for name, handler in handlers.items():
+            self._methods[f"/{service}/{name}"] = self._wrap(service, name, handler)
 
-    def _wrap(self, path: str, handler: Handler) -> Handler:
-        _, service, name = path.split("/")
+    def add_generic_rpc_handlers(self, handlers: Iterable[grpc.GenericRpcHandler]) -> None:
+        """Do nothing: generated code calls this with what it registers too."""
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Handler | None:
+        """Return the method's handler; None if it is not ours."""
+        return self._methods.get(handler_call_details.method)
+
+    def _wrap(self, service: str, name: str, handler: Handler) -> Handler:
         kind = "server_stream" if handler.response_streaming else "unary"
         meter = self._meter.method(kind, service, name) if self._meter else None
-        method = _Method(path, handler, self._access, self.draining, meter)
+        method = _Method(f"/{service}/{name}", handler, self._access, self.draining, meter)
         # Bytes come in and go out, so that parsing and serializing fail where errors are translated.
         if handler.response_streaming:
             return grpc.unary_stream_rpc_method_handler(method.stream)

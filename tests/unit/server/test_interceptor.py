@@ -26,24 +26,32 @@ GET_SESSION = "/holdfast.v1.SessionService/GetSession"
 
 
 class Meter:
-    """Notes what it is told."""
+    """Notes what it is told of calls, and of which methods."""
 
     def __init__(self) -> None:
         self.methods: list[tuple[str, str, str]] = []
         self.running = 0
         self.codes: list[str] = []
 
-    def method(self, kind: str, service: str, name: str) -> Meter:
-        self.methods.append((kind, service, name))
-        return self
+    def method(self, kind: str, service: str, name: str) -> MeterOfMethod:
+        return MeterOfMethod(self, (kind, service, name))
+
+
+class MeterOfMethod:
+    """Notes what it is told of the calls of one method."""
+
+    def __init__(self, meter: Meter, method: tuple[str, str, str]) -> None:
+        self._meter = meter
+        self._method = method
 
     def started(self) -> None:
-        self.running += 1
+        self._meter.methods.append(self._method)
+        self._meter.running += 1
 
     def handled(self, code: str, seconds: float) -> None:
         assert seconds >= 0
-        self.running -= 1
-        self.codes.append(code)
+        self._meter.running -= 1
+        self._meter.codes.append(code)
 
 
 class Answers:
@@ -54,7 +62,7 @@ class Answers:
         self.tail: Callable[[], AsyncIterator[history_pb.TailEventsResponse]] | None = None
         self.closed = asyncio.Event()
 
-    def handlers(self) -> list[grpc.GenericRpcHandler]:
+    def add_to(self, calls: CallInterceptor) -> None:
         get_session = grpc.unary_unary_rpc_method_handler(
             self._get_session,
             request_deserializer=pb.GetSessionRequest.FromString,
@@ -65,10 +73,8 @@ class Answers:
             request_deserializer=history_pb.TailEventsRequest.FromString,
             response_serializer=history_pb.TailEventsResponse.SerializeToString,
         )
-        return [
-            grpc.method_handlers_generic_handler("holdfast.v1.SessionService", {"GetSession": get_session}),
-            grpc.method_handlers_generic_handler("holdfast.v1.HistoryService", {"TailEvents": tail_events}),
-        ]
+        calls.add_registered_method_handlers("holdfast.v1.SessionService", {"GetSession": get_session})
+        calls.add_registered_method_handlers("holdfast.v1.HistoryService", {"TailEvents": tail_events})
 
     async def _get_session(self, request: pb.GetSessionRequest, context: object) -> pb.GetSessionResponse:
         return pb.GetSessionResponse(session=pb.Session(session_id=await self.answer()))
@@ -98,9 +104,9 @@ class Rig:
     def __init__(self, access: Access) -> None:
         self.answers = Answers()
         self.meter = Meter()
-        self._server = grpc.aio.server(
-            handlers=self.answers.handlers(), interceptors=[CallInterceptor(access, self.meter)]
-        )
+        calls = CallInterceptor(access, self.meter)
+        self.answers.add_to(calls)
+        self._server = grpc.aio.server(handlers=[calls])
 
     async def __aenter__(self) -> Rig:
         port = self._server.add_insecure_port("127.0.0.1:0")
@@ -233,7 +239,7 @@ async def test_a_method_that_does_not_exist_is_unimplemented(guarded_rig: Rig) -
 async def test_calls_are_measured_by_method(rig: Rig) -> None:
     await rig.get()
     await rig.get()
-    assert rig.meter.methods == [("unary", "holdfast.v1.SessionService", "GetSession")]
+    assert rig.meter.methods == [("unary", "holdfast.v1.SessionService", "GetSession")] * 2
     assert (rig.meter.running, rig.meter.codes) == (0, ["OK", "OK"])
 
 
