@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import gc
 import logging
 import signal
-import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import grpc
 from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
@@ -36,6 +34,7 @@ from holdfast.v1.plan_service_pb2_grpc import add_PlanServiceServicer_to_server
 from holdfast.v1.run_service_pb2_grpc import add_RunServiceServicer_to_server
 from holdfast.v1.session_service_pb2_grpc import add_SessionServiceServicer_to_server
 from holdfast.v1.task_service_pb2_grpc import add_TaskServiceServicer_to_server
+from holdfast_server.addresses import check_address_is_free, join_address
 from holdfast_server.config import Settings
 from holdfast_server.logs import configure_logs
 from holdfast_server.rpc.access import Access
@@ -68,8 +67,6 @@ SERVICES = (
 
 GRPC_OPTIONS = {
     "grpc.max_send_message_length": -1,
-    # A second server on the port would silently get half of the calls.
-    "grpc.so_reuseport": 0,
     # Tails may be quiet for long: let clients look after their connections, and look after ours. By default
     # a client that pings more often than every 5 minutes is thrown out.
     "grpc.keepalive_permit_without_calls": 1,
@@ -95,6 +92,8 @@ class Started:
     has_tls: bool
     needs_token: bool
     metrics_url: str | None
+    """Where its metrics are; those of each further worker are one port further."""
+    workers: int = 1
 
 
 class Server:
@@ -124,7 +123,8 @@ class Server:
     async def start(self) -> Started:
         """Open the storage and answer calls. Raises StartupRefused, with nothing left open."""
         settings = self._settings
-        await _check_address_is_free(settings.host, settings.port, "HOLDFAST_PORT")
+        if settings.workers == 1:
+            check_address_is_free(settings.host, settings.port, "HOLDFAST_PORT")
         port = self._listen()
         await self._store.start()
         try:
@@ -135,7 +135,7 @@ class Server:
             raise
         self._store.on_availability(self._health.set_serving)
         return Started(
-            address=_join(settings.host, port),
+            address=join_address(settings.host, port),
             database=settings.describe()["database_url"],
             is_available=self._store.is_available,
             has_tls=settings.tls_cert_file is not None,
@@ -160,7 +160,7 @@ class Server:
 
     def _listen(self) -> int:
         settings = self._settings
-        address = _join(settings.host, settings.port)
+        address = join_address(settings.host, settings.port)
         try:
             if settings.tls_cert_file is None:
                 return self._grpc.add_insecure_port(address)
@@ -172,10 +172,10 @@ class Server:
         settings = self._settings
         if self._metrics is None or settings.metrics_port is None:
             return None
-        await _check_address_is_free(settings.metrics_host, settings.metrics_port, "HOLDFAST_METRICS_PORT")
+        check_address_is_free(settings.metrics_host, settings.metrics_port, "HOLDFAST_METRICS_PORT")
         self._metrics.watch_pool(self._store.pool_status)
         self._metrics_server = self._metrics.serve(settings.metrics_host, settings.metrics_port)
-        return f"http://{_join(settings.metrics_host, self._metrics_server.port)}/metrics"
+        return f"http://{join_address(settings.metrics_host, self._metrics_server.port)}/metrics"
 
 
 def run(settings: Settings, on_ready: Callable[[Started], None] | None = None) -> int:
@@ -183,24 +183,34 @@ def run(settings: Settings, on_ready: Callable[[Started], None] | None = None) -
 
     Why it could not is said on stderr. `on_ready` is called once calls are answered.
     """
+    return run_until_done(settings, lambda: serve(settings, ready=on_ready))
+
+
+def run_until_done(settings: Settings, work: Callable[[], Coroutine[Any, Any, None]]) -> int:
+    """Run work in an event loop and return the exit code: 0, or 1 if the server could not start."""
     configure_logs(settings.log_level, settings.log_format)
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(serve(settings, ready=on_ready))
+            runner.run(work())
     except StartupRefused as refusal:
         sys.stderr.write(f"holdfast: {refusal}\n")
         return 1
     return 0
 
 
-async def serve(settings: Settings, *, ready: Callable[[Started], None] | None = None) -> None:
-    """Serve until SIGTERM or SIGINT; a second one does not wait for running calls. Raises StartupRefused."""
+async def serve(
+    settings: Settings,
+    *,
+    ready: Callable[[Started], None] | None = None,
+    stop_on: Sequence[signal.Signals] = (signal.SIGTERM, signal.SIGINT),
+) -> None:
+    """Serve until a signal; a second one does not wait for running calls. Raises StartupRefused."""
     stop, hurry = asyncio.Event(), asyncio.Event()
 
     def on_signal() -> None:
         (hurry if stop.is_set() else stop).set()
 
-    _on_signals(on_signal)
+    _on_signals(stop_on, on_signal)
     server = Server(settings)
     started = await server.start()
     try:
@@ -231,7 +241,12 @@ def _make_access(settings: Settings) -> Access:
 
 def _make_grpc_server(settings: Settings) -> grpc.aio.Server:
     return grpc.aio.server(
-        options=[("grpc.max_receive_message_length", settings.max_request_bytes), *GRPC_OPTIONS.items()],
+        options=[
+            *GRPC_OPTIONS.items(),
+            ("grpc.max_receive_message_length", settings.max_request_bytes),
+            # Or a second server on the port would silently get half of the calls.
+            ("grpc.so_reuseport", int(settings.workers > 1)),
+        ],
     )
 
 
@@ -259,37 +274,9 @@ def _read_file(variable: str, path: Path | None) -> bytes | None:
         raise StartupRefused(f"{variable}: {path} cannot be read: {error.strerror}") from None
 
 
-async def _check_address_is_free(host: str, port: int, variable: str) -> None:
-    """Raise StartupRefused with a reason: gRPC's own error has none, and it writes to stderr itself."""
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(
-            host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )
-    except socket.gaierror:
-        raise StartupRefused(f"there is no address '{host}'") from None
-    for family, kind, protocol, _, address in found:
-        try:
-            with socket.socket(family, kind, protocol) as probe:
-                # As the server will: connections of a former one that are still closing do not matter.
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                probe.bind(address)
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                problem = "is in use; is another server running? Choose another port"
-                raise StartupRefused(f"{_join(host, port)} {problem} ({variable})") from None
-            if error.errno in (errno.EACCES, errno.EPERM):
-                raise StartupRefused(f"{_join(host, port)} may not be used ({variable})") from None
-            if error.errno == errno.EADDRNOTAVAIL and len(found) == 1:
-                raise StartupRefused(f"{host} is no address of this machine") from None
-
-
-def _join(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host and not host.startswith("[") else f"{host}:{port}"
-
-
-def _on_signals(callback: Callable[[], None]) -> None:
+def _on_signals(numbers: Sequence[signal.Signals], callback: Callable[[], None]) -> None:
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in numbers:
         # Windows has no such handlers; there an interrupt cancels the main task.
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(number, callback)

@@ -69,6 +69,9 @@ class Settings(BaseModel):
     """The address to listen on; any but loopback needs TLS and tokens, or `insecure`. Default: 127.0.0.1."""
     port: Port = 7420
     """The port to listen on; 0 takes a free one. Default: 7420."""
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    """Processes that listen on the port, each with connections of its own to PostgreSQL. A connection of a
+    client stays with one of them. Metrics of each are one port further. Default: 1."""
     insecure: bool = False
     """Do without TLS or tokens beyond loopback, where something else guards the way. Default: false."""
     tls_cert_file: Path | None = None
@@ -166,6 +169,8 @@ class Settings(BaseModel):
         if self.database_url and self._db_parts:
             given = ", ".join(map(_variable, self._db_parts))
             raise ValueError(f"{PREFIX}DATABASE_URL and its parts ({given}) are both set; set one of them")
+        if self.workers > 1 and self._url().startswith("sqlite"):
+            raise ValueError(f"{PREFIX}WORKERS is {self.workers}, but SQLite's file is for one process only")
         if self.db_pool_min > self.db_pool_max:
             raise ValueError(f"{PREFIX}DB_POOL_MIN is greater than {PREFIX}DB_POOL_MAX")
         if (self.tls_cert_file is None) != (self.tls_key_file is None):

@@ -127,7 +127,7 @@ def _check_schema(diagnosis: Diagnosis, *, is_file: bool) -> Check:
 def _check_capacity(settings: Settings, diagnosis: Diagnosis) -> Iterator[Check]:
     free, most = diagnosis.connections_free, diagnosis.connections_max
     if free is not None:
-        wanted = settings.db_pool_max
+        wanted = settings.db_pool_max * settings.workers
         scarce = free < wanted
         yield Check(
             "pool",

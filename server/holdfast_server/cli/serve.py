@@ -40,6 +40,15 @@ def serve(
             "--port", metavar="PORT", help="0 takes a free one. [default: 7420]", rich_help_panel=_LISTEN
         ),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            metavar="NUMBER",
+            help="Processes on the port, with PostgreSQL only. [default: 1]",
+            rich_help_panel=_LISTEN,
+        ),
+    ] = None,
     metrics_port: Annotated[
         int | None,
         typer.Option(
@@ -71,6 +80,7 @@ def serve(
         profile,
         host=host,
         port=port,
+        workers=workers,
         metrics_port=metrics_port,
         insecure=insecure or None,
         database_url=database_url,
@@ -80,6 +90,10 @@ def serve(
         done = upgrade(settings)
         if done.before != done.after:
             complain(f"upgraded the database from {done.before or 'nothing'} to schema {done.after}")
+    if settings.workers > 1:
+        from holdfast_server import workers as several
+
+        raise typer.Exit(several.run(settings, _print_banner))
     from holdfast_server import app
 
     raise typer.Exit(app.run(settings, _print_banner))
@@ -94,11 +108,14 @@ def _print_banner(started: Started) -> None:
         ("address", started.address + (f" ({' and '.join(guards)})" if guards else "")),
         ("data", _place(started.database)),
     ]
+    if started.workers > 1:
+        lines.append(("workers", str(started.workers)))
     if not started.is_available:
         warning = "is not there yet: calls are UNAVAILABLE until it is"
         lines.append(("", typer.style(warning, fg=typer.colors.YELLOW)))
     if started.metrics_url:
-        lines.append(("metrics", started.metrics_url))
+        further = ", and a port further for each further worker" if started.workers > 1 else ""
+        lines.append(("metrics", started.metrics_url + further))
     lines.append(("try", f"holdfast doctor{target}"))
     lines.append(("", f"holdfast import transcripts.jsonl{target}"))
     lines.append(("", f"holdfast sessions{target}"))

@@ -42,6 +42,7 @@ class Announcer:
         """Announce what comes, for ever."""
         while True:
             await self._more.wait()
+            await asyncio.sleep(0)  # whoever waits for the commit is answered first
             self._more.clear()
             topics, self._pending = self._pending, set()
             # A lost NOTIFY delays by one poll; there is nobody to tell.
