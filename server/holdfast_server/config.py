@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
-import json
 import os
 from collections.abc import Callable
 from datetime import timedelta
@@ -33,6 +32,13 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import ErrorDetails
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from holdfast_server.config_file import read_config_file
 from holdfast_server.database_url import join_database_url, mask_password
@@ -60,10 +66,10 @@ class Token(BaseModel):
     namespaces: list[str] = Field(default=["*"], min_length=1)
 
 
-class Settings(BaseModel):
+class Settings(BaseSettings):
     """All settings of a server. Use `load`, which knows where they come from."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     host: str = "127.0.0.1"
     """The address to listen on; any but loopback needs TLS and tokens, or `insecure`. Default: 127.0.0.1."""
@@ -142,13 +148,16 @@ class Settings(BaseModel):
     log_format: Literal["auto", "console", "json"] = "auto"
     """`auto` is `console` on a terminal and `json` elsewhere. Default: auto."""
 
-    @field_validator("tokens", mode="before")
     @classmethod
-    def _parse(cls, value: object) -> object:
-        try:
-            return json.loads(value) if isinstance(value, str) else value
-        except ValueError:
-            raise ValueError("is not valid JSON") from None
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        *args: PydanticBaseSettingsSource,
+        **kwargs: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """`load` has merged the sources already, so that an error can say where a value is from."""
+        return (init_settings,)
 
     @field_validator("log_level", "log_format", mode="before")
     @classmethod
@@ -251,10 +260,13 @@ def load(config: Path | None = None, profile: str = "", **said: object) -> Setti
         raise SettingsRefused(f"profile '{profile}' needs a settings file: {PREFIX}CONFIG or --config")
     try:
         in_file = read_config_file(path, profile) if path != Path() else {}
+        in_environment = EnvSettingsSource(Settings, env_prefix=PREFIX, env_ignore_empty=True)()
+    except SettingsError as error:
+        # Not its cause, which quotes the value.
+        field = next((name for name in Settings.model_fields if f'"{name}"' in str(error)), "")
+        raise SettingsRefused(f"{_variable(field)}: is not valid JSON") from None
     except ValueError as error:
         raise SettingsRefused(str(error)) from None
-    variables = {name: os.environ.get(_variable(name)) for name in Settings.model_fields}
-    in_environment: dict[str, Any] = {name: text for name, text in variables.items() if text}
     on_command_line = {name: value for name, value in said.items() if value is not None}
     try:
         return Settings(**_merge(in_file, in_environment, on_command_line))
