@@ -64,14 +64,17 @@ def is_there(pid: int) -> bool:
         return False
 
 
+def fetch(url: str) -> str:
+    with urlopen(url) as answer:
+        return str(answer.read().decode())
+
+
 async def appends_answered(server: ServerProcess) -> list[int]:
     """How many appends each worker has answered."""
     (first,) = re.findall(r"http://127.0.0.1:(\d+)/metrics", server.log)
     counts = []
     for port in (int(first), int(first) + 1):
-        text = await asyncio.to_thread(
-            lambda p=port: urlopen(f"http://127.0.0.1:{p}/metrics").read().decode()
-        )
+        text = await asyncio.to_thread(fetch, f"http://127.0.0.1:{port}/metrics")
         found = re.search(
             r'grpc_server_handled_total{grpc_code="OK",grpc_method="AppendEvents".*} (\d+)', text
         )
