@@ -22,7 +22,7 @@ Work = Callable[[AsyncConnection], Awaitable[T]]
 
 _ATTEMPTS = 3
 # As many as the journal, the announcer and the point reads have under way when they are busy.
-_LINES_KEPT = 8
+_MOST_LINES_KEPT = 8
 
 
 @dataclass(slots=True)
@@ -40,11 +40,12 @@ class Database:
     bug of ours and comes out as it is.
     """
 
-    def __init__(self, readers: AsyncEngine, writer: AsyncEngine, dialect: Dialect) -> None:
+    def __init__(self, readers: AsyncEngine, writer: AsyncEngine, dialect: Dialect, pool_max: int) -> None:
         self._readers = readers
         self._writer = writer
         self.dialect = dialect
-        self._lines = Lines(writer, _LINES_KEPT)
+        # Half of the pool is left to all else.
+        self._lines = Lines(writer, min(_MOST_LINES_KEPT, pool_max // 2))
         self._direct: dict[sa.Select[Any], DirectSelect | None] = {}
         self._writes: set[asyncio.Future[Any]] = set()
         self.lost = asyncio.Event()

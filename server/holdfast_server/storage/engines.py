@@ -37,9 +37,10 @@ def open_database(options: StorageOptions) -> Database:
         writer = _sqlite(url, pool_size=1, pool_timeout=options.pool_timeout)
         sa.event.listen(writer.sync_engine, "begin", _begin_immediate)
         readers = _sqlite(url, pool_size=_SQLITE_READERS, pool_timeout=options.pool_timeout)
-        return Database(readers, writer, SqliteDialect())
+        return Database(readers, writer, SqliteDialect(), _SQLITE_READERS)
     engine = _postgres(url, options)
-    return Database(engine.execution_options(isolation_level="AUTOCOMMIT"), engine, PostgresDialect())
+    readers = engine.execution_options(isolation_level="AUTOCOMMIT")
+    return Database(readers, engine, PostgresDialect(), options.pool_max)
 
 
 def _sqlite(url: sa.URL, *, pool_size: int, pool_timeout: float) -> AsyncEngine:
