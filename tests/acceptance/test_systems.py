@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ SYSTEMS = ("refactoring_bot", "thinking_agent", "orchestrator", "host_of_agents"
 ON_BOTH = {"shared_server", "database_url", "server", "client", "blocking_client", "engine", "stoppable"}
 
 
+@cache
 def list_tests(path: Path) -> dict[str, ast.FunctionDef | ast.AsyncFunctionDef]:
     """Return the tests of a file by their names, those of a class as `Class::name`."""
     found: dict[str, ast.FunctionDef | ast.AsyncFunctionDef] = {}

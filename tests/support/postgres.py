@@ -27,6 +27,9 @@ _SETTINGS = {
     "unix_socket_directories": "",
     # Of use only when the machine itself crashes; what a killed PostgreSQL has written, the kernel has.
     "fsync": "off",
+    "full_page_writes": "off",
+    # A second by default, which those wait who meet each other on purpose.
+    "deadlock_timeout": "50ms",
     # In the data directory, so that a killed cluster leaves nothing in /dev/shm.
     "dynamic_shared_memory_type": "mmap",
     "max_connections": "200",
