@@ -36,9 +36,10 @@ bench-quick: .venv/.dev ## Measure the speed roughly, in a few minutes.
 
 ## Testing
 
-# loadfile: the tests of a file share what they set up. Not reordered by number: the unit tests come last, of
-# which no file takes long. The many programs that tests start need not compile themselves each time.
-PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+# 3: two cores stay busy, for many tests wait for a while. loadfile: the tests of a file share what they set up.
+# Not reordered by number: the unit tests come last, of which no file takes long. The many programs that tests
+# start need not compile themselves each time.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: test
 test: .venv/.dev ## Run all tests, on SQLite and PostgreSQL.
