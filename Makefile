@@ -132,7 +132,7 @@ constraints: | .venv/bin/python ## Renew constraints.txt and constraints-protos.
 
 .PHONY: clean
 clean: ## Remove the environments and all that was built; keeps holdfast.db.
-	rm -rf .venv .venv-protos build dist htmlcov .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache \
+	rm -rf .venv .venv-peers .venv-protos build dist htmlcov .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache \
 		.import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

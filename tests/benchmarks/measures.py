@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import asyncpg
@@ -15,7 +14,9 @@ from holdfast.v1 import history_service_pb2 as history
 from holdfast.v1 import session_service_pb2 as sessions
 from tests.benchmarks.load import Load, drive, missing
 from tests.benchmarks.outage import recording
+from tests.benchmarks.peers.measure import peers
 from tests.benchmarks.report import Row, Skipped, median
+from tests.benchmarks.rounds import MIN_ROUNDS, alternate
 from tests.benchmarks.stage import Stage
 from tests.support.databases import sqlite_url
 from tests.support.servers import ServerProcess
@@ -25,7 +26,6 @@ GET_SESSION = "/holdfast.v1.SessionService/GetSession"
 LOAD_STATE = "/holdfast.v1.SessionService/LoadState"
 IN_FLIGHT = 64
 _KILOBYTE = '"' + "x" * 1_000 + '"'
-_MIN_ROUNDS = 2
 
 
 def append_request(session_id: str, events: int = 1) -> history.AppendEventsRequest:
@@ -34,17 +34,6 @@ def append_request(session_id: str, events: int = 1) -> history.AppendEventsRequ
     for _ in range(events):
         request.events.add(type="tool.finished", actor="agent").payload.json = _KILOBYTE
     return request
-
-
-async def alternate(
-    rounds: int, ours: Callable[[], Awaitable[float]], reference: Callable[[], Awaitable[float]]
-) -> tuple[float, float]:
-    """Return the medians of measuring both in turn, after one round that does not count."""
-    mine, theirs = [], []
-    for _ in range(max(rounds, _MIN_ROUNDS) + 1):
-        mine.append(await ours())
-        theirs.append(await reference())
-    return median(mine[1:]), median(theirs[1:])
 
 
 async def append_rate(stage: Stage, rounds: int, calls: int) -> list[Row | Skipped]:
@@ -173,7 +162,7 @@ async def save_and_load(stage: Stage, rounds: int, calls: int) -> list[Row | Ski
     """The 99th percentile of saves and loads through the Python client."""
     await stage.client.sessions.create("bench-state")
     slowest = []
-    for _ in range(max(rounds, _MIN_ROUNDS)):
+    for _ in range(max(rounds, MIN_ROUNDS)):
         times: list[float] = []
 
         async def one(worker: int, times: list[float] = times) -> None:
@@ -211,7 +200,7 @@ async def tail_delivery(stage: Stage, rounds: int, calls: int) -> list[Row | Ski
 async def start_up(stage: Stage, rounds: int, calls: int) -> list[Row | Skipped]:
     """From `holdfast serve` to its first answer on SQLite, and what it then holds in memory."""
     times, sizes = [], []
-    for turn in range(max(rounds, _MIN_ROUNDS) + 1):
+    for turn in range(max(rounds, MIN_ROUNDS) + 1):
         server = ServerProcess(
             stage.directory,
             sqlite_url(stage.directory / f"start-{turn}.db"),
@@ -244,6 +233,7 @@ MEASURES = {
     "states": save_and_load,
     "tail": tail_delivery,
     "start": start_up,
+    "peers": peers,
     # Last, for it stops the database.
     "recorder": recording,
 }

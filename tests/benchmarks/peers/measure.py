@@ -1,0 +1,67 @@
+"""Our appends against those of the peers: 32 writers, 1 KB each, on the same PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+
+import asyncpg
+
+from tests.benchmarks.peers.environments import REQUIREMENTS, ROOT, NotInstalled, interpreter
+from tests.benchmarks.report import Row, Skipped
+from tests.benchmarks.rounds import alternate
+from tests.benchmarks.stage import Stage
+
+_WRITERS = 32
+_PEERS = {
+    "google_adk": ("ADK DatabaseSessionService", 10.0),
+    "langgraph": ("LangGraph AsyncPostgresSaver", 6.0),
+    "openai_agents": ("OpenAI Agents SQLAlchemySession", 8.0),
+}
+
+
+async def peers(stage: Stage, rounds: int, calls: int) -> list[Row | Skipped]:
+    """Our appends through one Python client against the writes of each peer.
+
+    Whoever writes has a process of its own. Ours shares the processors with a server too.
+    """
+    url = await _make_database(stage)
+    rows: list[Row | Skipped] = []
+    for peer, (title, bar) in _PEERS.items():
+        name = f"append 1 KB by {_WRITERS} writers, one Python client, against {REQUIREMENTS[peer][0]}"
+        try:
+            python = await interpreter(peer)
+        except NotInstalled as error:
+            rows.append(Skipped(name, str(error)))
+            continue
+
+        async def theirs(peer: str = peer, python: str = python) -> float:
+            return await _rate(python, peer, url, calls // 20)
+
+        async def ours() -> float:
+            return await _rate(sys.executable, "ours", stage.server.target, calls // 4)
+
+        mine, other = await alternate(min(rounds, 3), ours, theirs)
+        rows.append(Row(name, "writes/s", mine, title, other, bar, "at least"))
+    return rows
+
+
+async def _make_database(stage: Stage) -> str:
+    connection = await asyncpg.connect(stage.database_url)
+    try:
+        await connection.execute("CREATE DATABASE peers")
+    finally:
+        await connection.close()
+    return stage.database_url.rsplit("/", 1)[0] + "/peers"
+
+
+async def _rate(python: str, writer: str, where: str, operations: int) -> float:
+    command = [python, "-m", f"tests.benchmarks.peers.{writer}", where, str(_WRITERS), str(operations)]
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=pipe, stderr=pipe)
+    output, errors = await process.communicate()
+    if process.returncode:
+        raise RuntimeError(f"{writer} failed:\n{errors.decode()}")
+    rate: float = json.loads(output.splitlines()[-1])["rate"]
+    return rate
