@@ -6,32 +6,54 @@ import argparse
 import asyncio
 import sys
 import tempfile
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 from tests.benchmarks.measures import MEASURES
-from tests.benchmarks.report import Row, Skipped, show
-from tests.benchmarks.stage import set_up
+from tests.benchmarks.outage import recording
+from tests.benchmarks.peers.measure import peers
+from tests.benchmarks.report import Line, Skipped, show
+from tests.benchmarks.scale import scale
+from tests.benchmarks.stage import Stage, set_up
+
+Measure = Callable[[Stage, int, int], Awaitable[list[Line]]]
+_NOT_QUICK = ("peers", "scale")
 
 
-async def run(names: list[str], rounds: int, calls: int) -> list[Row | Skipped]:
-    """Take the measures, and return their rows."""
-    rows: list[Row | Skipped] = []
+async def run(measures: dict[str, Measure], rounds: int, calls: int) -> list[Line]:
+    """Take the measures, and return their lines."""
+    lines: list[Line] = []
     with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as directory:
         async with set_up(Path(directory)) as stage:
-            for name in names:
+            for name, measure in measures.items():
                 print(f"measuring {name} ...", file=sys.stderr, flush=True)
-                rows += await MEASURES[name](stage, rounds, calls)
-    return rows
+                lines += await measure(stage, rounds, calls)
+    return lines
 
 
 def main() -> None:
     """Take the measures that the command line asks for, and print the table."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks")
     parser.add_argument("--quick", action="store_true", help="fewer rounds and calls: under 3 minutes")
-    parser.add_argument("--only", nargs="+", choices=MEASURES, default=list(MEASURES), metavar="NAME")
-    arguments = parser.parse_args()
-    rounds, calls = (3, 8_000) if arguments.quick else (5, 24_000)
-    show(asyncio.run(run(arguments.only, rounds, calls)), rounds)
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="these measures")
+    parser.add_argument("--sessions", type=int, default=100_000, help="of `scale`, each with 100 events")
+    given = parser.parse_args()
+    measures: dict[str, Measure] = {
+        **MEASURES,
+        "peers": peers,
+        "scale": partial(scale, sessions=given.sessions),
+        # Last, for it stops the database.
+        "recorder": recording,
+    }
+    if unknown := set(given.only or ()) - set(measures):
+        parser.error(f"no measure {', '.join(sorted(unknown))}; there are {', '.join(measures)}")
+    left_out = _NOT_QUICK if given.quick and not given.only else ()
+    chosen = given.only or [name for name in measures if name not in left_out]
+    rounds, calls = (3, 8_000) if given.quick else (5, 24_000)
+    lines = asyncio.run(run({name: measures[name] for name in chosen}, rounds, calls))
+    lines += [Skipped(name, "not part of the quick run") for name in left_out]
+    show(lines, rounds)
 
 
 if __name__ == "__main__":

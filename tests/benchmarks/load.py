@@ -1,14 +1,17 @@
-"""Load: unary calls at full speed through h2load, which takes a fifth of the processor that Python would.
+"""Load, by programs of their own: h2load, which takes a fifth of the processor of Python, or our client.
 
-h2load does not look at grpc-status: whoever uses it counts the rows afterwards.
+h2load makes unary calls, all the same, and does not look at grpc-status: whoever uses it counts the rows
+afterwards. The Python client does whatever `workload` knows.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import shutil
 import struct
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +22,17 @@ from tests.benchmarks.report import median
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What h2load saw: calls a second, and the median and 99th percentile of their time in ms."""
+    """Calls a second, and the median and 99th percentile of their time in ms."""
 
     rate: float
     p50: float
     p99: float
+
+
+def summarize(times: list[float], seconds: float) -> Load:
+    """Return what calls that took these times, within so many seconds, come to."""
+    times.sort()
+    return Load(len(times) / seconds, 1000 * median(times), 1000 * times[len(times) * 99 // 100])
 
 
 def missing() -> str:
@@ -56,6 +65,19 @@ async def drive(target: str, method: str, request: Any, calls: int, in_flight: i
         assert found is not None
         times = _read_times(log)
         return Load(float(found[1]), median(times), times[len(times) * 99 // 100])
+
+
+async def drive_client(target: str, operation: str, **options: float) -> Load:
+    """Run `workload` with these options, and return what it saw."""
+    arguments = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
+    command = [sys.executable, "-m", "tests.benchmarks.workload", target, operation, *arguments]
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe)
+    output, errors = await process.communicate()
+    if process.returncode:
+        raise RuntimeError(f"the load of {operation} failed:\n{errors.decode()}")
+    seen = json.loads(output)
+    return Load(seen["rate"], seen["p50"], seen["p99"])
 
 
 def _write_body(directory: str, request: Any) -> Path:

@@ -13,9 +13,7 @@ import holdfast
 from holdfast.v1 import history_service_pb2 as history
 from holdfast.v1 import session_service_pb2 as sessions
 from tests.benchmarks.load import Load, drive, missing
-from tests.benchmarks.outage import recording
-from tests.benchmarks.peers.measure import peers
-from tests.benchmarks.report import Row, Skipped, median
+from tests.benchmarks.report import Line, Row, Skipped, median
 from tests.benchmarks.rounds import MIN_ROUNDS, alternate
 from tests.benchmarks.stage import Stage
 from tests.support.databases import sqlite_url
@@ -36,7 +34,7 @@ def append_request(session_id: str, events: int = 1) -> history.AppendEventsRequ
     return request
 
 
-async def append_rate(stage: Stage, rounds: int, calls: int) -> list[Row | Skipped]:
+async def append_rate(stage: Stage, rounds: int, calls: int) -> list[Line]:
     """Durable appends of 1 KB against a server that does nothing, and one that commits each."""
     if reason := missing():
         return [Skipped("append 1 KB, 64 in flight", reason)]
@@ -68,7 +66,7 @@ async def append_rate(stage: Stage, rounds: int, calls: int) -> list[Row | Skipp
     ]
 
 
-async def append_rows(stage: Stage, rounds: int, calls: int) -> list[Row | Skipped]:
+async def append_rows(stage: Stage, rounds: int, calls: int) -> list[Line]:
     """Rows of appends of 100 events against pgbench's single-row inserts."""
     name = "100 events a request, rows"
     if reason := missing():
@@ -108,13 +106,13 @@ async def append_rows(stage: Stage, rounds: int, calls: int) -> list[Row | Skipp
     return [Row(name, "rows/s", mine, "pgbench, one row an insert", theirs, 1.5, "at least")]
 
 
-async def point_reads(stage: Stage, rounds: int, calls: int) -> list[Row | Skipped]:
+async def point_reads(stage: Stage, rounds: int, calls: int) -> list[Line]:
     """GetSession and LoadState against the bare server."""
     if reason := missing():
         return [Skipped("GetSession and LoadState, 64 in flight", reason)]
     await stage.client.sessions.create("bench-read")
     await stage.client.states.save("bench-read", "x" * 1_000)
-    rows: list[Row | Skipped] = []
+    rows: list[Line] = []
     for name, method, request in (
         ("GetSession", GET_SESSION, sessions.GetSessionRequest(session_id="bench-read")),
         ("LoadState 1 KB", LOAD_STATE, sessions.LoadStateRequest(session_id="bench-read")),
@@ -130,7 +128,7 @@ async def point_reads(stage: Stage, rounds: int, calls: int) -> list[Row | Skipp
     return rows
 
 
-async def one_at_a_time(stage: Stage, rounds: int, calls: int) -> list[Row | Skipped]:
+async def one_at_a_time(stage: Stage, rounds: int, calls: int) -> list[Line]:
     """The median time of an append with nothing beside it, against a bare call and a bare commit."""
     name = "append 1 KB, one at a time, p50"
     if reason := missing():
@@ -158,7 +156,7 @@ async def one_at_a_time(stage: Stage, rounds: int, calls: int) -> list[Row | Ski
     return [Row(name, "ms", mine, "bare call + asyncpg commit", theirs, 1.5, "at most")]
 
 
-async def save_and_load(stage: Stage, rounds: int, calls: int) -> list[Row | Skipped]:
+async def save_and_load(stage: Stage, rounds: int, calls: int) -> list[Line]:
     """The 99th percentile of saves and loads through the Python client."""
     await stage.client.sessions.create("bench-state")
     slowest = []
@@ -178,7 +176,7 @@ async def save_and_load(stage: Stage, rounds: int, calls: int) -> list[Row | Ski
     return [Row("state save and load, 32 in flight, p99", "ms", median(slowest), "", 50, 1, "at most")]
 
 
-async def tail_delivery(stage: Stage, rounds: int, calls: int) -> list[Row | Skipped]:
+async def tail_delivery(stage: Stage, rounds: int, calls: int) -> list[Line]:
     """From the answer of an append on one server to its arrival in a tail on another."""
     await stage.client.sessions.create("bench-tail")
     delays = []
@@ -197,7 +195,7 @@ async def tail_delivery(stage: Stage, rounds: int, calls: int) -> list[Row | Ski
     return [Row(name, "ms", median(delays), "", 10, 1, "at most")]
 
 
-async def start_up(stage: Stage, rounds: int, calls: int) -> list[Row | Skipped]:
+async def start_up(stage: Stage, rounds: int, calls: int) -> list[Line]:
     """From `holdfast serve` to its first answer on SQLite, and what it then holds in memory."""
     times, sizes = [], []
     for turn in range(max(rounds, MIN_ROUNDS) + 1):
@@ -233,7 +231,4 @@ MEASURES = {
     "states": save_and_load,
     "tail": tail_delivery,
     "start": start_up,
-    "peers": peers,
-    # Last, for it stops the database.
-    "recorder": recording,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import holdfast
-from tests.benchmarks.report import Row, Skipped
+from tests.benchmarks.report import Line, Row
 from tests.benchmarks.stage import Stage
 from tests.support.crew import Crew
 
@@ -13,7 +13,7 @@ _STOPPED_SECONDS = 20
 _AGENTS, _PACE = 4, 0.02
 
 
-async def recording(stage: Stage, rounds: int, calls: int) -> list[Row | Skipped]:
+async def recording(stage: Stage, rounds: int, calls: int) -> list[Line]:
     """The longest that a call of `record` takes, with the database stopped for 20 s in the middle.
 
     Afterwards all events must be there once, in order.

@@ -23,8 +23,9 @@ class Row:
     ours: float
     reference_name: str
     reference: float
-    bar: float
-    holds: Literal["at least", "at most"]
+    bar: float | None = None
+    """None: there is none."""
+    holds: Literal["at least", "at most"] = "at least"
 
     @property
     def ratio(self) -> float:
@@ -33,8 +34,19 @@ class Row:
 
     @property
     def held(self) -> bool:
-        """Whether the bar holds."""
+        """Whether the bar holds, if there is one."""
+        if self.bar is None:
+            return True
         return self.ratio >= self.bar if self.holds == "at least" else self.ratio <= self.bar
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """Something worth knowing that has no bar."""
+
+    measure: str
+    unit: str
+    ours: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +57,15 @@ class Skipped:
     reason: str
 
 
+Line = Row | Figure | Skipped
+
+
 def median(values: Sequence[float]) -> float:
     """Return the median of the rounds."""
     return statistics.median(values)
 
 
-def show(rows: Sequence[Row | Skipped], rounds: int) -> None:
+def show(rows: Sequence[Line], rounds: int) -> None:
     """Print the table."""
     console = Console(width=150)
     console.print(f"{machine()}; medians of {rounds} rounds, ours and the reference in turn")
@@ -61,14 +76,18 @@ def show(rows: Sequence[Row | Skipped], rounds: int) -> None:
         if isinstance(row, Skipped):
             table.add_row(row.measure, "", f"skipped: {row.reason}", "", "", "", "")
             continue
-        verdict = "[green]held[/]" if row.held else "[red]not held[/]"
+        if isinstance(row, Figure):
+            table.add_row(row.measure, f"{row.ours:,.4g} {row.unit}", "", "", "", "", "")
+            continue
+        bar = "" if row.bar is None else f"{row.holds} {row.bar:g}"
+        verdict = "[red]not held[/]" if not row.held else "[green]held[/]" if bar else ""
         table.add_row(
             row.measure,
             f"{row.ours:,.4g} {row.unit}",
             row.reference_name,
             f"{row.reference:,.4g} {row.unit}",
             f"{row.ratio:.2f}",
-            f"{row.holds} {row.bar:g}",
+            bar,
             verdict,
         )
     console.print(table)

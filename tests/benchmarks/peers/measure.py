@@ -9,7 +9,7 @@ import sys
 import asyncpg
 
 from tests.benchmarks.peers.environments import REQUIREMENTS, ROOT, NotInstalled, interpreter
-from tests.benchmarks.report import Row, Skipped
+from tests.benchmarks.report import Line, Row, Skipped
 from tests.benchmarks.rounds import alternate
 from tests.benchmarks.stage import Stage
 
@@ -21,13 +21,13 @@ _PEERS = {
 }
 
 
-async def peers(stage: Stage, rounds: int, calls: int) -> list[Row | Skipped]:
+async def peers(stage: Stage, rounds: int, calls: int) -> list[Line]:
     """Our appends through one Python client against the writes of each peer.
 
     Whoever writes has a process of its own. Ours shares the processors with a server too.
     """
     url = await _make_database(stage)
-    rows: list[Row | Skipped] = []
+    rows: list[Line] = []
     for peer, (title, bar) in _PEERS.items():
         name = f"append 1 KB by {_WRITERS} writers, one Python client, against {REQUIREMENTS[peer][0]}"
         try:

@@ -1,0 +1,98 @@
+"""Whether a database that is full is as fast as one that is nearly empty, and how it is kept so."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import AsyncIterator
+
+import asyncpg
+
+from tests.benchmarks.deletion import beside_deletion
+from tests.benchmarks.report import Figure, Line, Row
+from tests.benchmarks.rounds import alternate
+from tests.benchmarks.seeds import EVENTS_A_SESSION, Seeded, seed
+from tests.benchmarks.stage import Stage
+from tests.support.servers import ServerProcess
+
+# Appends last: the sessions are alike until then.
+_OPERATIONS = ("load", "list", "tail", "claim", "append")
+_SMALL = 100
+"""How many times fewer sessions the nearly empty database has."""
+_INDEXES = """
+    SELECT relname, pg_relation_size(oid) / 1e6 FROM pg_class
+    WHERE relkind = 'i' AND relnamespace = 'public'::regnamespace AND pg_relation_size(oid) > 10e6
+    ORDER BY 2 DESC
+"""
+_TABLE = "SELECT pg_table_size('events') / 1e6"
+_HOT = """
+    SELECT 100.0 * n_tup_hot_upd / nullif(n_tup_upd, 0) FROM pg_stat_user_tables WHERE relname = 'sessions'
+"""
+
+
+async def scale(stage: Stage, rounds: int, calls: int, sessions: int) -> list[Line]:
+    """Each operation on a full database against a nearly empty one, then what deletion costs the writers."""
+    many, few = calls // 12, calls // 60
+    pending = (max(rounds, 2) + 1) * (many + few)
+    async with contextlib.AsyncExitStack() as stack:
+        began = time.perf_counter()
+        full = await stack.enter_async_context(_seeded(stage, "full", sessions, pending))
+        seconds = time.perf_counter() - began
+        small = await stack.enter_async_context(_seeded(stage, "small", sessions // _SMALL, pending))
+        size = f"{sessions * EVENTS_A_SESSION:,} events"
+        lines: list[Line] = [Figure(f"seeding {size} in {sessions:,} sessions", "s", seconds)]
+        for operation in _OPERATIONS:
+            lines += await _compare(operation, full, small, rounds, many, few)
+        lines += await _look(full.url)
+        lines += await beside_deletion(full, many)
+    return lines
+
+
+@contextlib.asynccontextmanager
+async def _seeded(stage: Stage, name: str, sessions: int, pending: int) -> AsyncIterator[Seeded]:
+    connection = await asyncpg.connect(stage.database_url)
+    try:
+        await connection.execute(f"CREATE DATABASE {name}_bench")
+    finally:
+        await connection.close()
+    url = f"{stage.database_url.rsplit('/', 1)[0]}/{name}_bench"
+    server = ServerProcess(stage.directory, url, arguments=["--migrate"])
+    try:
+        await server.start()
+        await seed(url, server.target, sessions, pending)
+        yield Seeded(url, server.target, sessions)
+    finally:
+        await server.stop()
+
+
+async def _compare(
+    operation: str, full: Seeded, small: Seeded, rounds: int, many: int, few: int
+) -> list[Line]:
+    async def rate(database: Seeded) -> float:
+        return (await database.drive(operation, many, 32)).rate
+
+    async def p50(database: Seeded) -> float:
+        return (await database.drive(operation, few, 1)).p50
+
+    name = f"{operation} on {full.sessions * EVENTS_A_SESSION:,} events"
+    reference = f"on {small.sessions * EVENTS_A_SESSION:,}"
+    mine, theirs = await alternate(rounds, lambda: rate(full), lambda: rate(small))
+    my_time, their_time = await alternate(rounds, lambda: p50(full), lambda: p50(small))
+    return [
+        Row(f"{name}, 32 in flight", "calls/s", mine, reference, theirs, 0.8, "at least"),
+        Row(f"{name}, one at a time, p50", "ms", my_time, reference, their_time, 1.25, "at most"),
+    ]
+
+
+async def _look(url: str) -> list[Line]:
+    """Return how large things are, and how many updates of sessions needed no index entry."""
+    connection = await asyncpg.connect(url)
+    try:
+        lines: list[Line] = [Figure("size of the table events", "MB", await connection.fetchval(_TABLE))]
+        for name, size in await connection.fetch(_INDEXES):
+            lines.append(Figure(f"size of the index {name}", "MB", size))
+        hot = await connection.fetchval(_HOT)
+        lines.append(Figure("updates of sessions that were heap-only", "%", float(hot or 0)))
+    finally:
+        await connection.close()
+    return lines
