@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import time
 from collections import deque
@@ -13,10 +14,12 @@ from typing import Generic, TypeVar, cast
 from holdfast_server.domain.errors import Overloaded
 from holdfast_server.storage.observer import StorageObserver
 
-# Seconds. A batch of a crowd costs the loop a tenth of it, so that more would gain little.
+# Seconds for which a batch may wait for those who are on their way. Long enough for some twenty calls.
 _LONGEST_GATHERING = 0.004
-# From a request's arrival at the socket to us.
-_TURNS = 3
+# So many callers at a time are taken for a part of a crowd that still grows.
+_LARGE_CROWD = 8
+# Which share of its time the thread works when it is the calls that wait for it, and not it for them.
+_HIGH_LOAD = 0.5
 
 Q = TypeVar("Q")
 A = TypeVar("A")
@@ -41,13 +44,28 @@ class Waiting(Generic[Q, A]):
             self.answer.set_exception(error)
 
 
+class _Load:
+    """How busy this thread is."""
+
+    def __init__(self) -> None:
+        self._seen = time.perf_counter()
+        self._worked = time.thread_time()
+
+    def is_high(self) -> bool:
+        """Whether it had hardly a pause since this was last asked."""
+        now, worked = time.perf_counter(), time.thread_time()
+        share = (worked - self._worked) / (now - self._seen)
+        self._seen, self._worked = now, worked
+        return share > _HIGH_LOAD
+
+
 class Gatherer(Generic[Q, A]):
     """Hands requests over in batches, `parallel` batches at a time.
 
-    A request alone does not wait. Of a crowd that comes in, each turn of the loop brings some: a batch
-    starts when a turn has brought none, or after `_LONGEST_GATHERING`. It takes up to `max_requests` or
-    `max_weight` (in bytes). `run` must answer each request of its batch; an error that it raises fails all
-    that it left.
+    A request alone does not wait. A crowd travels together: while the thread is busy, more requests are on
+    their way to it than it knows of, and a batch waits for them a little; if there were few lately, only
+    until as many are here. It takes up to `max_requests` or `max_weight` (in bytes). `run` must answer each
+    request of its batch; an error that it raises fails all that it left.
     """
 
     def __init__(
@@ -68,7 +86,12 @@ class Gatherer(Generic[Q, A]):
         self._max_waiting = max_waiting
         self._max_requests = max_requests
         self._max_weight = max_weight
+        self._load = _Load()
         self._is_gathering = False
+        self._all_here = asyncio.Event()
+        # Requests that are not answered yet: how many now, and how many at most since the last batch began.
+        self._open = 0
+        self._crowd = 0
         self._queue: deque[Waiting[Q, A]] = deque()
         self._under_way: set[asyncio.Task[None]] = set()
 
@@ -78,8 +101,16 @@ class Gatherer(Generic[Q, A]):
             raise Overloaded(f"{len(self._queue)} requests are waiting for the database; retry later")
         waiting: Waiting[Q, A] = Waiting(request, weight, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
+        self._open += 1
+        self._crowd = max(self._crowd, self._open)
+        if self._is_crowd_here():
+            self._all_here.set()
         self._start()
         return await waiting.answer
+
+    def _is_crowd_here(self) -> bool:
+        is_small = self._crowd < _LARGE_CROWD and self._open >= self._crowd
+        return is_small or len(self._queue) >= self._max_requests
 
     def _start(self) -> None:
         if not self._is_gathering and len(self._under_way) < self._parallel:
@@ -110,16 +141,19 @@ class Gatherer(Generic[Q, A]):
         except Exception as error:  # noqa: BLE001  # it is handed to each caller
             for waiting in batch:
                 waiting.fail(error)
+        self._open -= len(batch)
         self._observer.batch_written(self._kind, len(batch), time.perf_counter() - began)
 
     async def _gather(self) -> None:
         """Let those come in that are about to."""
-        give_up = time.perf_counter() + _LONGEST_GATHERING
-        seen = 0
-        while seen < len(self._queue) < self._max_requests and time.perf_counter() < give_up:
-            seen = len(self._queue)
-            for _ in range(_TURNS):
-                await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        is_busy = self._load.is_high()
+        if is_busy and not self._is_crowd_here():
+            self._all_here.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LONGEST_GATHERING):
+                    await self._all_here.wait()
+        self._crowd = self._open
 
     def _take(self) -> list[Waiting[Q, A]]:
         batch: list[Waiting[Q, A]] = []
@@ -129,7 +163,9 @@ class Gatherer(Generic[Q, A]):
             if batch and weight > self._max_weight:
                 break
             waiting = self._queue.popleft()
-            if not waiting.answer.cancelled():
+            if waiting.answer.cancelled():
+                self._open -= 1
+            else:
                 batch.append(waiting)
         return batch
 

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 import pytest
 
 from holdfast_server.domain.errors import Overloaded
+from holdfast_server.storage import gather
 from holdfast_server.storage.gather import Gatherer, Waiting
 from holdfast_server.storage.observer import NoObserver
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE, eventually
 
 
 class Doubler:
@@ -60,16 +61,45 @@ async def test_requests_gather_while_a_batch_is_under_way() -> None:
     assert doubler.batches == [[0], [1, 2, 3]]
 
 
-@pytest.mark.parametrize("parallel", [1, 2])
-async def test_requests_that_come_turn_by_turn_travel_together(parallel: int) -> None:
+@pytest.fixture
+def busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread that always works, and batches that wait for more than a test does."""
+    monkeypatch.setattr(gather._Load, "is_high", lambda load: True)
+    monkeypatch.setattr(gather, "_LONGEST_GATHERING", PATIENCE * 10)
+
+
+@pytest.mark.usefixtures("busy")
+@pytest.mark.parametrize("callers", [1, 2, 5])
+async def test_few_callers_wait_for_nobody_else(callers: int) -> None:
+    doubling = gatherer(Doubler(), parallel=2)
+    answered = [0] * callers
+
+    async def ask_for_ever(caller: int) -> None:
+        while True:
+            await doubling.ask(caller)
+            answered[caller] += 1
+
+    tasks = [asyncio.create_task(ask_for_ever(caller)) for caller in range(callers)]
+    await eventually(lambda: min(answered) > 20)
+    for task in tasks:
+        task.cancel()
+
+
+@pytest.mark.usefixtures("busy")
+async def test_the_batch_of_a_crowd_waits_for_those_on_their_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gather, "_LONGEST_GATHERING", 0.5)
     doubler = Doubler()
-    doubling = gatherer(doubler, parallel)
+    doubling = gatherer(doubler, max_waiting=100)
+    crowd = [asyncio.create_task(doubling.ask(number)) for number in range(20)]
+    await asyncio.gather(*crowd)
+    doubler.batches.clear()
     calls = []
-    for number in range(5):
+    for number in range(10):
         calls.append(asyncio.create_task(doubling.ask(number)))
-        await asyncio.sleep(0)
-    assert await asyncio.gather(*calls) == [0, 2, 4, 6, 8]
-    assert doubler.batches == [[0, 1, 2, 3, 4]]
+        for _ in range(5):
+            await asyncio.sleep(0)
+    await asyncio.gather(*calls)
+    assert doubler.batches == [list(range(10))]
 
 
 async def test_a_second_batch_starts_while_the_first_is_under_way() -> None:
