@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from pathlib import Path
 
 import asyncpg
 
@@ -13,6 +12,7 @@ import holdfast
 from holdfast.v1 import history_service_pb2 as history
 from holdfast.v1 import session_service_pb2 as sessions
 from tests.benchmarks.load import Load, drive, missing
+from tests.benchmarks.memory import resident_megabytes
 from tests.benchmarks.report import Line, Row, Skipped, median
 from tests.benchmarks.rounds import MIN_ROUNDS, alternate
 from tests.benchmarks.stage import Stage
@@ -210,17 +210,12 @@ async def start_up(stage: Stage, rounds: int, calls: int) -> list[Line]:
         async with holdfast.connect(server.target) as client:
             await client.sessions.create("first")
             times.append(time.perf_counter() - began)
-        sizes.append(_resident_megabytes(server.pid))
+        sizes.append(resident_megabytes(server.pid))
         await server.stop()
     return [
         Row("holdfast serve to first answer, SQLite", "s", median(times[1:]), "", 1.5, 1, "at most"),
         Row("resident memory after it", "MB", median(sizes), "", 120, 1, "at most"),
     ]
-
-
-def _resident_megabytes(pid: int) -> float:
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(re.findall(r"VmRSS:\s+(\d+) kB", status)[0]) / 1000
 
 
 MEASURES = {
