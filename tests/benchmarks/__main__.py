@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests.benchmarks.measures import MEASURES
 from tests.benchmarks.outage import recording
+from tests.benchmarks.partitions import partitions
 from tests.benchmarks.peers.measure import peers
 from tests.benchmarks.report import Line, Skipped, show
 from tests.benchmarks.scale import scale
@@ -21,7 +22,7 @@ from tests.benchmarks.stage import Stage, set_up
 
 Measure = Callable[[Stage, int, int], Awaitable[list[Line]]]
 _NOT_QUICK = ("peers", "scale")
-_ONLY_NAMED = "soak"
+_ONLY_NAMED = ("partitions", "soak")
 
 
 async def run(measures: dict[str, Measure], rounds: int, calls: int) -> list[Line]:
@@ -39,23 +40,24 @@ def main() -> None:
     """Take the measures that the command line asks for, and print the table."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks")
     parser.add_argument("--quick", action="store_true", help="fewer rounds and calls: under 3 minutes")
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="these measures")
-    parser.add_argument("--sessions", type=int, default=100_000, help="of `scale`, each with 100 events")
-    parser.add_argument("--minutes", type=float, default=10, help="of `soak`, which runs only when named")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="these, also `partitions` and `soak`")
+    parser.add_argument("--sessions", type=int, default=100_000, help="of `scale` and `partitions`")
+    parser.add_argument("--minutes", type=float, default=10, help="of `soak`")
     given = parser.parse_args()
     measures: dict[str, Measure] = {
         **MEASURES,
         "sqlite": on_sqlite,
         "peers": peers,
         "scale": partial(scale, sessions=given.sessions),
-        _ONLY_NAMED: partial(soak, minutes=given.minutes),
+        "partitions": partial(partitions, sessions=given.sessions),
+        "soak": partial(soak, minutes=given.minutes),
         # Last, for it stops the database.
         "recorder": recording,
     }
     if unknown := set(given.only or ()) - set(measures):
         parser.error(f"no measure {', '.join(sorted(unknown))}; there are {', '.join(measures)}")
     left_out = _NOT_QUICK if given.quick and not given.only else ()
-    chosen = given.only or [name for name in measures if name not in (*left_out, _ONLY_NAMED)]
+    chosen = given.only or [name for name in measures if name not in (*left_out, *_ONLY_NAMED)]
     rounds, calls = (3, 8_000) if given.quick else (5, 24_000)
     lines = asyncio.run(run({name: measures[name] for name in chosen}, rounds, calls))
     lines += [Skipped(name, "not part of the quick run") for name in left_out]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 
 import asyncpg
@@ -13,6 +12,7 @@ from holdfast.v1 import history_service_pb2 as history
 from holdfast.v1 import session_service_pb2 as sessions
 from tests.benchmarks.load import Load, drive, missing
 from tests.benchmarks.memory import resident_megabytes
+from tests.benchmarks.pgbench import transactions_a_second
 from tests.benchmarks.report import Line, Row, Skipped, median
 from tests.benchmarks.rounds import MIN_ROUNDS, alternate
 from tests.benchmarks.stage import Stage
@@ -76,31 +76,14 @@ async def append_rows(stage: Stage, rounds: int, calls: int) -> list[Line]:
     connection = await asyncpg.connect(stage.database_url)
     await connection.execute("CREATE TABLE pgbench_events (id bigserial PRIMARY KEY, body json)")
     await connection.close()
-    script = stage.directory / "insert.sql"
-    script.write_text(f"INSERT INTO pgbench_events (body) VALUES ('{_KILOBYTE}');\n")
+    script = f"INSERT INTO pgbench_events (body) VALUES ('{_KILOBYTE}');\n"
     requests = max(calls // 50, 64)
 
     async def ours() -> float:
         return 100 * (await drive(stage.server.target, APPEND, request, requests, 16)).rate
 
     async def pgbench() -> float:
-        program = stage.cluster.programs / "pgbench"
-        process = await asyncio.create_subprocess_exec(
-            str(program),
-            "--no-vacuum",
-            "--client=16",
-            "--jobs=1",
-            f"--transactions={calls // 16}",
-            f"--file={script}",
-            stage.database_url,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        output, errors = await process.communicate()
-        found = re.search(r"tps = ([\d.]+)", output.decode())
-        if found is None:
-            raise RuntimeError(f"pgbench failed:\n{errors.decode()}")
-        return float(found[1])
+        return await transactions_a_second(stage, stage.database_url, script, calls)
 
     mine, theirs = await alternate(rounds, ours, pgbench)
     return [Row(name, "rows/s", mine, "pgbench, one row an insert", theirs, 1.5, "at least")]

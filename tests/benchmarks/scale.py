@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import AsyncIterator
 
 import asyncpg
 
 from tests.benchmarks.deletion import beside_deletion
 from tests.benchmarks.report import Figure, Line, Row
 from tests.benchmarks.rounds import alternate
-from tests.benchmarks.seeds import EVENTS_A_SESSION, Seeded, seed
+from tests.benchmarks.seeds import EVENTS_A_SESSION, Seeded, seeded
 from tests.benchmarks.stage import Stage
-from tests.support.servers import ServerProcess
 
 # Appends last: the sessions are alike until then.
 _OPERATIONS = ("load", "list", "tail", "claim", "append")
@@ -36,9 +34,9 @@ async def scale(stage: Stage, rounds: int, calls: int, sessions: int) -> list[Li
     pending = (max(rounds, 2) + 1) * (many + few)
     async with contextlib.AsyncExitStack() as stack:
         began = time.perf_counter()
-        full = await stack.enter_async_context(_seeded(stage, "full", sessions, pending))
+        full = await stack.enter_async_context(seeded(stage, "full", sessions, pending))
         seconds = time.perf_counter() - began
-        small = await stack.enter_async_context(_seeded(stage, "small", sessions // _SMALL, pending))
+        small = await stack.enter_async_context(seeded(stage, "small", sessions // _SMALL, pending))
         size = f"{sessions * EVENTS_A_SESSION:,} events"
         lines: list[Line] = [Figure(f"seeding {size} in {sessions:,} sessions", "s", seconds)]
         for operation in _OPERATIONS:
@@ -46,23 +44,6 @@ async def scale(stage: Stage, rounds: int, calls: int, sessions: int) -> list[Li
         lines += await _look(full.url)
         lines += await beside_deletion(full, many)
     return lines
-
-
-@contextlib.asynccontextmanager
-async def _seeded(stage: Stage, name: str, sessions: int, pending: int) -> AsyncIterator[Seeded]:
-    connection = await asyncpg.connect(stage.database_url)
-    try:
-        await connection.execute(f"CREATE DATABASE {name}_bench")
-    finally:
-        await connection.close()
-    url = f"{stage.database_url.rsplit('/', 1)[0]}/{name}_bench"
-    server = ServerProcess(stage.directory, url, arguments=["--migrate"])
-    try:
-        await server.start()
-        await seed(url, server.target, sessions, pending)
-        yield Seeded(url, server.target, sessions)
-    finally:
-        await server.stop()
 
 
 async def _compare(

@@ -6,6 +6,7 @@ agents write them: ten of a session, then ten of the next, ten times over.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -14,13 +15,15 @@ import asyncpg
 import holdfast
 from holdfast_server.storage.schema import events
 from tests.benchmarks.load import Load, drive_client
+from tests.benchmarks.stage import Stage
 from tests.benchmarks.workload import TASK_KIND, TEXT
+from tests.support.servers import ServerProcess
 
 EVENTS_A_SESSION = 100
 DELETED = 100
 """One in so many sessions, the last ones, is there to be deleted."""
 _TURN = 10
-_FIRST_KEY = 1_000
+FIRST_KEY = 1_000
 _COPIES = """
     INSERT INTO {table} OVERRIDING SYSTEM VALUE
     SELECT made.* FROM {table} AS model, generate_series(0, $1 - 1) AS number
@@ -45,11 +48,29 @@ class Seeded:
         return await drive_client(self.target, operation, calls=calls, in_flight=in_flight, sessions=sessions)
 
 
-async def seed(url: str, target: str, sessions: int, pending: int) -> None:
-    """Fill a database that has the tables and nothing else: this many sessions, and as many ended tasks.
+@contextlib.asynccontextmanager
+async def seeded(stage: Stage, name: str, sessions: int, pending: int) -> AsyncIterator[Seeded]:
+    """A database of this name with a server on it, filled with sessions, and as many tasks that have ended.
 
-    `pending` tasks are left to claim. Planner statistics and the visibility map are as after a vacuum.
+    `pending` tasks are left to claim.
     """
+    connection = await asyncpg.connect(stage.database_url)
+    try:
+        await connection.execute(f"CREATE DATABASE {name}_bench")
+    finally:
+        await connection.close()
+    url = f"{stage.database_url.rsplit('/', 1)[0]}/{name}_bench"
+    server = ServerProcess(stage.directory, url, arguments=["--migrate"])
+    try:
+        await server.start()
+        await _seed(url, server.target, sessions, pending)
+        yield Seeded(url, server.target, sessions)
+    finally:
+        await server.stop()
+
+
+async def _seed(url: str, target: str, sessions: int, pending: int) -> None:
+    """Fill a database that has the tables and nothing else; leave it as after a vacuum."""
     async with holdfast.connect(target) as client:
         await client.sessions.create("model", retention="never")
         await client.history.append("model", holdfast.Event.of("note", TEXT, actor="agent"))
@@ -70,7 +91,7 @@ async def seed(url: str, target: str, sessions: int, pending: int) -> None:
 
 
 async def _fill(connection: asyncpg.Connection, sessions: int, pending: int) -> None:
-    key = f"{_FIRST_KEY} + number"
+    key = f"{FIRST_KEY} + number"
     session = f"'key', {key}, 'id', 's-' || number, 'last_sequence', {EVENTS_A_SESSION}"
     await _copy(connection, "sessions", sessions, session, "model.id = 'model'")
     model = "model.session_key = (SELECT key FROM sessions WHERE id = 'model')"
@@ -108,7 +129,7 @@ async def _copy_events(connection: asyncpg.Connection, sessions: int) -> None:
             for number in range(sessions):
                 made = number * EVENTS_A_SESSION
                 yield "".join(
-                    f"{_FIRST_KEY + number}\t{sequence}\t{_EVENT_ID}{made + sequence:012x}\t{line}"
+                    f"{FIRST_KEY + number}\t{sequence}\t{_EVENT_ID}{made + sequence:012x}\t{line}"
                     for sequence in range(first, first + _TURN)
                 ).encode()
 
