@@ -341,6 +341,17 @@ class TestAtOnce:
         assert [event.sequence for event in events] == list(range(1, 1 + 1 + 2 * 47))
         assert not [event for event in events if event.event_id.startswith("bad")]
 
+    async def test_what_no_database_takes_harms_none_of_its_neighbours(self, store: Store) -> None:
+        """A batch that fails as a whole is carried out one by one."""
+        unchecked = Event("bad", type="note", event_time="never")  # type: ignore[arg-type]
+        bad = {5: append(store, unchecked)}
+        requests = [bad.get(n) or append(store, note(f"good{n}"), note(f"also{n}")) for n in range(11)]
+        results = await asyncio.gather(*requests, return_exceptions=True)
+        assert [n for n, result in enumerate(results) if isinstance(result, Exception)] == [5]
+        events = await history(store)
+        assert [event.sequence for event in events] == list(range(1, 21))
+        assert not [event for event in events if event.event_id == "bad"]
+
     async def test_deleting_a_session_fails_only_its_own_appends(self, store: Store) -> None:
         await create(store, "doomed")
         results = await asyncio.gather(

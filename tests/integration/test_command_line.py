@@ -100,6 +100,27 @@ async def test_a_tail_follows_until_it_is_interrupted(
     assert (done.code, done.err) == (0, "")
 
 
+async def test_a_tail_for_people_says_when_it_has_told_all_and_waits(
+    holdfast_command: CommandLine, client: holdfast.AsyncClient, tmp_path: Path
+) -> None:
+    await client.sessions.create("s")
+    await client.history.append("s", [Event.message("user", f"number {n}") for n in range(3)])
+    following = holdfast_command.start(["tail", "s", "--from-start"], tmp_path)
+    assert following.stdout is not None
+    assert following.stderr is not None
+    try:
+        assert following.stderr.readline() == "… waiting for events; Ctrl-C ends\n"
+        await client.history.append("s", Event.message("user", "number 3"))
+        told = ""
+        while "number 3" not in told:
+            told += following.stdout.readline()
+    finally:
+        following.send_signal(signal.SIGINT)
+        done = await holdfast_command.end(following)
+    assert [f"number {n}" in told for n in range(4)] == [True] * 4
+    assert (done.code, done.err) == (0, "")
+
+
 async def test_health_says_whether_the_server_is_serving(holdfast_command: CommandLine) -> None:
     done = await holdfast_command("health")
     assert (done.code, done.err) == (0, "")

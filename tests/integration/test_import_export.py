@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 from pathlib import Path
 
 import pytest
@@ -97,6 +99,21 @@ async def test_a_broken_line_is_skipped_and_the_others_are_imported(
     assert [line.split(": ")[1] for line in done.err.splitlines()] == [
         f"line {n} is skipped" for n in (3, 4, 5)
     ]
+
+
+async def test_on_a_terminal_a_bar_shows_how_far_it_is(holdfast_command: CommandLine, tmp_path: Path) -> None:
+    file = tmp_path / "file.jsonl"
+    file.write_text('nonsense\n{"id": "a", "messages": []}\n')
+    terminal, side = pty.openpty()
+    importing = holdfast_command.start(["import", str(file)], tmp_path, stderr=side)
+    os.close(side)
+    done = await holdfast_command.end(importing)
+    shown = os.read(terminal, 100_000).decode()
+    os.close(terminal)
+    assert done.code == 1
+    assert "1 sessions with 0 messages" in done.out
+    assert "importing" in shown
+    assert "line 1 is skipped" in shown
 
 
 async def test_a_transcript_that_grew_gets_only_what_is_new(

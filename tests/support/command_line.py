@@ -46,7 +46,9 @@ class CommandLine:
         """Run a command to its end."""
         return await asyncio.to_thread(run_command, *arguments, stdin=stdin, settings=self._settings)
 
-    def start(self, arguments: Sequence[str], directory: Path) -> subprocess.Popen[str]:
+    def start(
+        self, arguments: Sequence[str], directory: Path, *, stderr: int = subprocess.PIPE
+    ) -> subprocess.Popen[str]:
         """Start a command in a process of its own."""
         return subprocess.Popen(
             [sys.executable, "-m", "holdfast_server", *arguments],
@@ -54,7 +56,7 @@ class CommandLine:
             env={**os.environ, **self._settings},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             text=True,
         )
 

@@ -1,0 +1,76 @@
+"""How documents and collections are shown."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from holdfast import Data, Document, DocumentKey, Json
+from holdfast_server.cli.document_views import print_collections, print_document, print_documents
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def document(document_id: str = "d", **fields: Any) -> Document:
+    plain: dict[str, Any] = {
+        "collection": "c",
+        "payload": Json("{}"),
+        "parent": None,
+        "labels": {},
+        "metadata": {},
+        "ttl": None,
+        "version": 1,
+        "create_time": NOW,
+        "update_time": NOW,
+        "expire_time": None,
+    }
+    return Document(**{"document_id": document_id, **plain, **fields})
+
+
+@pytest.mark.parametrize(
+    ("is_filtered", "text"), [(True, "No collection is like that."), (False, "no documents here yet")]
+)
+def test_that_there_is_no_collection_is_said(
+    is_filtered: bool, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    print_collections([], 0, is_filtered)
+    assert text in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("is_filtered", "text"), [(True, "No document is like that."), (False, "no document in this collection")]
+)
+def test_that_there_is_no_document_is_said(
+    is_filtered: bool, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    print_documents([], 0, is_filtered)
+    assert text in capsys.readouterr().out
+
+
+def test_how_many_more_there_are_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    print_collections(["a", "b\x1b"], 1_200, False)
+    out = capsys.readouterr().out
+    assert out.splitlines()[:2] == ["a", "b␛"]
+    assert "2 of 1,200 collections; --limit or --all shows more." in out
+    print_documents([(document(), 0.5)], 1, True)
+    assert capsys.readouterr().out.splitlines()[-1] == "1 document."
+
+
+def test_a_document_is_shown_with_all_that_it_has(capsys: pytest.CaptureFixture[str]) -> None:
+    print_document(
+        document(
+            payload=Data(b"\0" * 2_000, "image/png"),
+            parent=DocumentKey("github/installations", "7"),
+            labels={"b": "2", "a": "1"},
+            metadata={"n": 1.0},
+            ttl=timedelta(hours=1),
+            expire_time=NOW + timedelta(hours=1),
+        )
+    )
+    out = capsys.readouterr().out
+    for text in ("github/installations/7", '{"n": 1}', "image/png", "3600 s", "expires"):
+        assert text in out, text
+    assert out.index("a=1") < out.index("b=2")
+    assert "2,000 bytes; --json has them." in out
