@@ -18,6 +18,7 @@ from holdfast_server.storage import migrations
 from tests.integration.clients import connected, history
 from tests.integration.probes import metrics
 from tests.integration.writers import Writers
+from tests.support.command_line import CommandLine
 from tests.support.databases import PostgresDatabases, sqlite_url
 from tests.support.postgres import PostgresCluster
 from tests.support.servers import ServerProcess
@@ -243,6 +244,10 @@ async def test_a_server_waits_for_its_database_and_for_its_schema(
     async with connected(server, retries=False) as client:
         await check_unavailable(client.sessions.create("s"), "DATABASE_UNAVAILABLE")
         await check_unavailable(client.history.append("s", holdfast.Event()), "DATABASE_UNAVAILABLE")
+        diagnosis = await CommandLine(server.target)("doctor", "--database-url", cluster.url)
+        assert diagnosis.code == 1
+        assert f"{server.target} is there but not serving" in diagnosis.out
+        assert "2 of 4 checks failed." in diagnosis.out
         await asyncio.to_thread(cluster.start)
         await eventually(lambda: "run 'holdfast migrate'" in server.log, "the schema is missed")
         await server.until_not_serving()

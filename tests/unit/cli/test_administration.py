@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from typer.testing import CliRunner
 
 from holdfast_server.cli import app
 from holdfast_server.storage.filelock import FileLock
-from tests.support.databases import sqlite_url
+from tests.support.databases import sqlite_path, sqlite_url
 from tests.support.processes import free_port
 
 
@@ -57,6 +59,17 @@ def test_migrate_never_shows_the_password() -> None:
     assert (code, out) == (1, "")
     assert "cannot be reached" in err
     assert "secret" not in err
+
+
+def test_migrate_leaves_a_newer_database_as_it_is(database: str) -> None:
+    run("migrate", "--database-url", database)
+    with closing(sqlite3.connect(sqlite_path(database))) as file:
+        file.execute("UPDATE alembic_version SET version_num = '9999'")
+        file.commit()
+    code, out, err = run("migrate", "--database-url", database)
+    assert (code, out) == (1, "")
+    assert "9999" in err
+    assert "run a newer holdfast" in err
 
 
 def test_doctor_makes_no_file(database: str, tmp_path: Path) -> None:

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from holdfast_server.cli import checks
+from holdfast_server.cli import about, checks
 from holdfast_server.config import Settings
 from tests.support.databases import SqliteDatabases, sqlite_url
 
 OUTSIDE: dict[str, Any] = {"host": "0.0.0.0", "insecure": True}
 TLS: dict[str, Any] = {"tls_cert_file": Path("cert.pem"), "tls_key_file": Path("key.pem")}
 TOKENS: dict[str, Any] = {"tokens": [{"token": "secret"}]}
+
+
+def test_what_runs_from_source_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(about, "version", missing)
+    assert about.release() == "(from source)"
 
 
 @pytest.mark.parametrize(
