@@ -108,6 +108,29 @@ async def test_what_postgresql_cannot_store_is_left_alone(store: SqlStore, quick
     assert await sequences(quick, request(note("fine"), session="t")) == [[1]]
 
 
+@pytest.mark.parametrize(
+    "unfit",
+    [
+        Event("unfit", "type", body=Payload(json='"\ud800"')),
+        Event("unfit", "\ud800"),
+        Event("unfit", "type", labels={"label": "\ud800"}),
+        Event("unfit", "type", labels={"label": object()}),  # type: ignore[dict-item]
+    ],
+    ids=["half a pair in a payload", "half a pair in a text", "half a pair in a label", "no text"],
+)
+async def test_what_cannot_become_a_row_fails_alone(
+    store: SqlStore, quick: QuickAppends, unfit: Event
+) -> None:
+    await create(store, "t")
+    await sequences(quick, request(unfit), request(note("fine"), session="t"))
+    refused, *fine = await asyncio.gather(
+        append(store, unfit), *(append(store, n, session_id="t") for n in notes(3)), return_exceptions=True
+    )
+    assert isinstance(refused, Exception)
+    assert not [answer for answer in fine if isinstance(answer, BaseException)]
+    assert await history(store) == []
+
+
 async def test_crowds_of_two_servers_leave_no_gap_and_lose_nothing(
     two_stores: tuple[SqlStore, SqlStore], store: SqlStore, quick: QuickAppends
 ) -> None:

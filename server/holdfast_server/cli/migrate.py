@@ -66,7 +66,8 @@ def upgrade(settings: Settings) -> Migrated:
     from holdfast_server.storage.options import StartupRefused
 
     try:
-        done = asyncio.run(migrations.upgrade(settings.storage_options().url))
+        options = settings.storage_options()
+        done = asyncio.run(migrations.upgrade(options.url, pgbouncer=options.pgbouncer))
     except DatabaseUnavailable:
         fail(f"{settings.describe()['database_url']} cannot be reached; `holdfast doctor` says why")
     except StartupRefused as refused:

@@ -83,12 +83,12 @@ async def read_state(database: Database) -> SchemaState:
     return await database.read(_state)
 
 
-async def upgrade(url: str) -> Migrated:
+async def upgrade(url: str, *, pgbouncer: bool = False) -> Migrated:
     """Bring a database to our schema, one server at a time. Raises DatabaseUnavailable.
 
     Many may call it at once: the first migrates, the others wait for it and find nothing to do.
     """
-    database = open_database(StorageOptions(url=url, statement_timeout=3600))
+    database = open_database(StorageOptions(url=url, statement_timeout=3600, pgbouncer=pgbouncer))
     try:
         return await upgrade_open(database)
     finally:

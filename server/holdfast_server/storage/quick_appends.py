@@ -67,6 +67,8 @@ WITH wanted AS (
 SELECT place, key, last_sequence FROM free
 """
 _FIRST_ARRAY = 9
+_UNFIT = (TypeError, ValueError)
+"""What a value raises that cannot become part of a row, such as half of a surrogate pair."""
 
 
 @dataclass(slots=True)
@@ -150,12 +152,15 @@ class QuickAppends:
             name = (request.namespace, request.session_id)
             if (share := shares.get(name)) is None:
                 share = shares[name] = _Share(len(shares), *name)
-            share.add(index, request)
+            try:
+                share.add(index, request)
+            except _UNFIT:
+                share.is_simple = False
         answers: list[Appended | None] = [None] * len(requests)
         simple = [share for share in shares.values() if share.is_simple]
         if simple:
             # What PostgreSQL or its driver refuses is one request's fault, or another server was quicker.
-            with contextlib.suppress(asyncpg.PostgresError, asyncpg.DataError, UnicodeError):
+            with contextlib.suppress(asyncpg.PostgresError, asyncpg.DataError, *_UNFIT):
                 for index, appended in await self._write(simple):
                     answers[index] = appended
         return answers
