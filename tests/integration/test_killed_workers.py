@@ -21,7 +21,7 @@ from tests.support.servers import ServerProcess
 from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
-TASKS, WORKERS, KILLS = 500, 8, 10
+TASKS, WORKERS, KILLS = 1_000, 8, 15
 SESSIONS = ("", "s1", "s2", "s3")
 # A slow machine takes long for hundreds of tasks, and a killed worker's task waits for its lease to lapse.
 PATIENCE = 120.0

@@ -14,8 +14,9 @@ from typing import Generic, TypeVar, cast
 from holdfast_server.domain.errors import Overloaded
 from holdfast_server.storage.observer import StorageObserver
 
-# Seconds for which a batch may wait for those who are on their way. Long enough for some twenty calls.
-_LONGEST_GATHERING = 0.004
+# For how many pauses of so many seconds a batch may wait for those who are on their way: some forty calls.
+_PAUSES = 6
+_PAUSE_SECONDS = 0.001
 # So many callers at a time are taken for a part of a crowd that still grows.
 _LARGE_CROWD = 8
 # Which share of its time the thread works when it is the calls that wait for it, and not it for them.
@@ -63,9 +64,10 @@ class Gatherer(Generic[Q, A]):
     """Hands requests over in batches, `parallel` batches at a time.
 
     A request alone does not wait. A crowd travels together: while the thread is busy, more requests are on
-    their way to it than it knows of, and a batch waits for them a little; if there were few lately, only
-    until as many are here. It takes up to `max_requests` or `max_weight` (in bytes). `run` must answer each
-    request of its batch; an error that it raises fails all that it left.
+    their way to it than it knows of, and a batch waits for them a little: until the thread has a pause, for
+    then all have come, or, if there were few lately, until as many are here. It takes up to `max_requests`
+    or `max_weight` (in bytes). `run` must answer each request of its batch; an error that it raises fails
+    all that it left.
     """
 
     def __init__(
@@ -147,11 +149,12 @@ class Gatherer(Generic[Q, A]):
     async def _gather(self) -> None:
         """Let those come in that are about to."""
         await asyncio.sleep(0)
-        is_busy = self._load.is_high()
-        if is_busy and not self._is_crowd_here():
+        for _ in range(_PAUSES):
+            if not self._load.is_high() or self._is_crowd_here():
+                break
             self._all_here.clear()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_LONGEST_GATHERING):
+                async with asyncio.timeout(_PAUSE_SECONDS):
                     await self._all_here.wait()
         self._crowd = self._open
 

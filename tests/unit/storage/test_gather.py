@@ -65,7 +65,7 @@ async def test_requests_gather_while_a_batch_is_under_way() -> None:
 def busy(monkeypatch: pytest.MonkeyPatch) -> None:
     """A thread that always works, and batches that wait for more than a test does."""
     monkeypatch.setattr(gather._Load, "is_high", lambda load: True)
-    monkeypatch.setattr(gather, "_LONGEST_GATHERING", PATIENCE * 10)
+    monkeypatch.setattr(gather, "_PAUSE_SECONDS", PATIENCE * 10)
 
 
 @pytest.mark.usefixtures("busy")
@@ -87,7 +87,7 @@ async def test_few_callers_wait_for_nobody_else(callers: int) -> None:
 
 @pytest.mark.usefixtures("busy")
 async def test_the_batch_of_a_crowd_waits_for_those_on_their_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gather, "_LONGEST_GATHERING", 0.5)
+    monkeypatch.setattr(gather, "_PAUSE_SECONDS", 0.5)
     doubler = Doubler()
     doubling = gatherer(doubler, max_waiting=100)
     crowd = [asyncio.create_task(doubling.ask(number)) for number in range(20)]
@@ -100,6 +100,17 @@ async def test_the_batch_of_a_crowd_waits_for_those_on_their_way(monkeypatch: py
             await asyncio.sleep(0)
     await asyncio.gather(*calls)
     assert doubler.batches == [list(range(10))]
+
+
+async def test_nobody_is_waited_for_once_the_thread_has_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    was_high = iter([True, True, True, False])
+    monkeypatch.setattr(gather._Load, "is_high", lambda load: next(was_high))
+    monkeypatch.setattr(gather, "_PAUSES", 1_000_000)
+    doubler = Doubler()
+    doubling = gatherer(doubler, max_waiting=100)
+    assert await asyncio.gather(*(doubling.ask(number) for number in range(20))) == list(range(0, 40, 2))
+    assert doubler.batches == [list(range(20))]
+    assert not list(was_high)
 
 
 async def test_a_second_batch_starts_while_the_first_is_under_way() -> None:
