@@ -25,7 +25,7 @@ from holdfast_server.storage.approval_waits import ApprovalWaits
 from holdfast_server.storage.batch import Batch
 from holdfast_server.storage.columns import to_micros
 from holdfast_server.storage.database import Database
-from holdfast_server.storage.pages import PageQueries, PageQuery, after_time, fitting, time_position
+from holdfast_server.storage.pages import PageQuery, Queries, after_time, fitting, time_position
 from holdfast_server.storage.payloads import payload_names
 from holdfast_server.storage.requests import Requests
 from holdfast_server.storage.schema import approvals
@@ -51,7 +51,7 @@ class SqlApprovals:
         self._requests = requests
         self._waits = waits
         self._signals = signals
-        self._queries = PageQueries()
+        self._queries: Queries[PageQuery] = Queries()
 
     async def request(self, namespace: str, question: Question) -> Approval:
         """See ApprovalStore."""

@@ -24,6 +24,7 @@ from holdfast_server.storage.database import Database
 from holdfast_server.storage.dialect import Dialect
 from holdfast_server.storage.filters import owned_by
 from holdfast_server.storage.options import StorageOptions
+from holdfast_server.storage.pages import Queries
 from holdfast_server.storage.requests import Requests
 from holdfast_server.storage.schema import tasks
 from holdfast_server.storage.signals import Signals, task_topic
@@ -61,6 +62,7 @@ class Claims:
         self._signals = signals
         self._poll_interval = options.poll_interval
         self._max_waiting = options.max_waiting
+        self._queries: Queries[sa.Select[Any]] = Queries()
         self._waiting = 0
         # Of those who wait for the same only the first one looks, and then the next: they would all wake
         # for one task.
@@ -111,7 +113,10 @@ class Claims:
             self._waiting -= 1
 
     async def _is_there(self, namespace: str, wanted: Claim) -> bool:
-        query = claimable(self._database.dialect, namespace, wanted).with_only_columns(tasks.c.key)
+        def build() -> sa.Select[Any]:
+            return claimable(self._database.dialect, namespace, wanted).with_only_columns(tasks.c.key)
+
+        query = self._queries.get((namespace, *_choice(wanted)), build)
         found = await self._database.read(lambda connection: connection.execute(query))
         return found.first() is not None
 
@@ -143,12 +148,9 @@ class Claims:
                 return await self._repeated(connection, namespace, known)
             if session_id:
                 await batch.lock([(namespace, session_id)])
-            query = claimable(self._database.dialect, namespace, wanted).with_for_update(
-                key_share=True, skip_locked=True, of=tasks
-            )
-            if session_id:
-                query = query.where(tasks.c.session_id == session_id)
-            row = (await connection.execute(query)).first()
+            params = {"of_session": session_id} if session_id else {}
+            query = self._query(namespace, wanted, in_session=bool(session_id))
+            row = (await connection.execute(query, params)).first()
             if row is None:
                 if wanted.task_id:
                     await require(connection, self._database.dialect, namespace, wanted.task_id)
@@ -168,6 +170,17 @@ class Claims:
             return Lease(task, token)
 
         return await self._writer.run(work)
+
+    def _query(self, namespace: str, wanted: Claim, *, in_session: bool) -> sa.Select[Any]:
+        """Return the query for the task to claim, locked; with `in_session` it takes `of_session`."""
+
+        def build() -> sa.Select[Any]:
+            query = claimable(self._database.dialect, namespace, wanted)
+            if in_session:
+                query = query.where(tasks.c.session_id == sa.bindparam("of_session"))
+            return query.with_for_update(key_share=True, skip_locked=True, of=tasks)
+
+        return self._queries.get((namespace, *_choice(wanted), in_session), build)
 
     async def _repeated(self, connection: AsyncConnection, namespace: str, known: str) -> Lease:
         kept = json.loads(known)

@@ -6,7 +6,7 @@ Nothing outside of this file and of the migrations asks which engine it is.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Protocol
 
@@ -51,7 +51,7 @@ class InlineRows:
         return params
 
 
-class Dialect(Protocol):
+class Dialect(Hashable, Protocol):
     """What the two engines do differently."""
 
     name: ClassVar[str]

@@ -20,7 +20,7 @@ from holdfast_server.storage.columns import Micros
 from holdfast_server.storage.dialect import Dialect
 from holdfast_server.storage.document_rows import CONTENT, head_size, is_there
 from holdfast_server.storage.filters import after_prefix
-from holdfast_server.storage.pages import PageQueries, PageQuery, cursor_time, fitting
+from holdfast_server.storage.pages import PageQuery, Queries, cursor_time, fitting
 from holdfast_server.storage.schema import document_members, documents
 from holdfast_server.storage.words import WordSearch
 
@@ -33,7 +33,7 @@ class DocumentLists:
     def __init__(self, dialect: Dialect, words: WordSearch) -> None:
         self._dialect = dialect
         self._words = words
-        self._queries = PageQueries()
+        self._queries: Queries[PageQuery] = Queries()
 
     async def read(
         self, connection: AsyncConnection, namespace: str, where: DocumentFilter, page: PageRequest

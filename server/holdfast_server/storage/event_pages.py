@@ -12,7 +12,7 @@ from holdfast_server.domain.events import EventFilter
 from holdfast_server.domain.paging import Cursor
 from holdfast_server.storage.dialect import Dialect
 from holdfast_server.storage.filters import event_conditions
-from holdfast_server.storage.pages import PageQueries, PageQuery
+from holdfast_server.storage.pages import PageQuery, Queries
 from holdfast_server.storage.schema import events
 
 _GREATEST = 2**63 - 1
@@ -23,7 +23,7 @@ class EventPages:
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self._queries = PageQueries()
+        self._queries: Queries[PageQuery] = Queries()
 
     async def of_session(
         self,

@@ -31,7 +31,7 @@ from holdfast_server.storage.memory_rows import (
     memory_of,
     weighted_words,
 )
-from holdfast_server.storage.pages import PageQueries, PageQuery, after_time, cursor_time, time_position
+from holdfast_server.storage.pages import PageQuery, Queries, after_time, cursor_time, time_position
 from holdfast_server.storage.requests import Requests
 from holdfast_server.storage.schema import memories, memory_words
 from holdfast_server.storage.words import score
@@ -45,7 +45,7 @@ class SqlMemories:
         self._dialect: Dialect = database.dialect
         self._requests = requests
         self._words = self._dialect.word_search(memory_words.name)
-        self._queries = PageQueries()
+        self._queries: Queries[PageQuery] = Queries()
 
     async def create(self, namespace: str, draft: MemoryDraft) -> Memory:
         """See MemoryStore."""

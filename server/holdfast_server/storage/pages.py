@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,6 +13,8 @@ from holdfast_server.domain.errors import InvalidPageToken
 from holdfast_server.domain.limits import PAGE_BYTES
 from holdfast_server.domain.paging import PageRequest
 from holdfast_server.storage.columns import Micros, from_micros
+
+Q = TypeVar("Q")
 
 Order = Sequence[tuple[Any, bool]]
 """Columns to order by, unique together, and whether each descends."""
@@ -64,13 +66,13 @@ class PageQuery:
         return rows[:size], more
 
 
-class PageQueries:
-    """Page queries by what they filter: to build one takes longer than to run it."""
+class Queries(Generic[Q]):
+    """Queries by what they filter: to build one takes longer than to run it."""
 
     def __init__(self) -> None:
-        self._queries: dict[str, PageQuery] = {}
+        self._queries: dict[str, Q] = {}
 
-    def get(self, shape: object, build: Callable[[], PageQuery]) -> PageQuery:
+    def get(self, shape: object, build: Callable[[], Q]) -> Q:
         """Return the query for a shape, built if it is not known. Shapes are told apart by their repr."""
         key = repr(shape)
         if key not in self._queries:

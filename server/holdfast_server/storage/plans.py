@@ -18,7 +18,7 @@ from holdfast_server.storage import results
 from holdfast_server.storage.batch import Batch
 from holdfast_server.storage.columns import to_micros
 from holdfast_server.storage.database import Database
-from holdfast_server.storage.pages import PageQueries, after_time, time_position
+from holdfast_server.storage.pages import Queries, after_time, time_position
 from holdfast_server.storage.plan_pages import PlanPageQuery, plan_conditions, read_plan
 from holdfast_server.storage.plan_rows import item_row, plan_size, plan_values
 from holdfast_server.storage.requests import Requests
@@ -42,7 +42,7 @@ class SqlPlans:
         self._database = database
         self._writer = writer
         self._requests = requests
-        self._queries = PageQueries()
+        self._queries: Queries[PlanPageQuery] = Queries()
 
     async def create(self, namespace: str, draft: PlanDraft) -> Plan:
         """See PlanStore."""

@@ -16,7 +16,13 @@ class Requests:
     """What is known of requests, in the transactions that carry them out."""
 
     def __init__(self, dialect: Dialect) -> None:
-        self._dialect = dialect
+        named = sa.and_(
+            requests.c.namespace == sa.bindparam("in_namespace"),
+            requests.c.request_id == sa.bindparam("with_id"),
+        )
+        self._insert = dialect.insert(requests).on_conflict_do_nothing()
+        self._select = sa.select(requests).where(named)
+        self._update = requests.update().where(named).values(result=sa.bindparam("new_result"))
 
     async def claim(
         self, connection: AsyncConnection, namespace: str, request_id: str, fingerprint: bytes
@@ -34,10 +40,10 @@ class Requests:
             "fingerprint": fingerprint,
             "create_time": datetime.now(UTC),
         }
-        insert = self._dialect.insert(requests).values(values).on_conflict_do_nothing()
-        if (await connection.execute(insert)).rowcount:
+        if (await connection.execute(self._insert, values)).rowcount:
             return None
-        known = (await connection.execute(sa.select(requests).where(*_is(namespace, request_id)))).one()
+        name = {"in_namespace": namespace, "with_id": request_id}
+        known = (await connection.execute(self._select, name)).one()
         if bytes(known.fingerprint) != fingerprint:
             raise RequestIdTaken(request_id)
         result: str = known.result
@@ -46,10 +52,5 @@ class Requests:
     async def finish(self, connection: AsyncConnection, namespace: str, request_id: str, result: str) -> None:
         """Keep the result of a request that was claimed."""
         if request_id:
-            await connection.execute(
-                requests.update().where(*_is(namespace, request_id)).values(result=result)
-            )
-
-
-def _is(namespace: str, request_id: str) -> tuple[sa.ColumnElement[bool], ...]:
-    return requests.c.namespace == namespace, requests.c.request_id == request_id
+            name = {"in_namespace": namespace, "with_id": request_id}
+            await connection.execute(self._update, {**name, "new_result": result})

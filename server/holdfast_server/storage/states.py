@@ -20,7 +20,7 @@ from holdfast_server.storage.database import Database
 from holdfast_server.storage.entries import Save
 from holdfast_server.storage.filters import has_prefix
 from holdfast_server.storage.journal import Journal
-from holdfast_server.storage.pages import PageQueries, PageQuery, fitting
+from holdfast_server.storage.pages import PageQuery, Queries, fitting
 from holdfast_server.storage.reads import Load, PointReads
 from holdfast_server.storage.schema import state_versions, states
 from holdfast_server.storage.sessions import require
@@ -41,7 +41,7 @@ class SqlStates:
         self._writer = writer
         self._journal = journal
         self._reads = reads
-        self._queries = PageQueries()
+        self._queries: Queries[PageQuery] = Queries()
 
     async def save(
         self, namespace: str, session_id: str, writes: Sequence[StateWrite], request_id: str = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,6 +18,10 @@ from holdfast_server.storage.dialect import Dialect
 from holdfast_server.storage.schema import tasks
 from holdfast_server.storage.signals import task_topic
 from holdfast_server.storage.task_rows import changing_values, task_of
+
+_NAMED = sa.and_(tasks.c.namespace == sa.bindparam("in_namespace"), tasks.c.id == sa.bindparam("with_id"))
+_SESSION_OF = sa.select(tasks.c.session_id).where(_NAMED)
+_UPDATE = tasks.update().where(tasks.c.key == sa.bindparam("at_key"))
 
 
 class TaskChanges:
@@ -34,8 +39,8 @@ class TaskChanges:
 
     async def lock(self, task_id: str) -> tuple[Any, datetime]:
         """Lock a task, and its session before, and return the row and the time. Raises TaskNotFound."""
-        named = sa.and_(tasks.c.namespace == self.namespace, tasks.c.id == task_id)
-        session_id = await self._connection.scalar(sa.select(tasks.c.session_id).where(named))
+        name = {"in_namespace": self.namespace, "with_id": task_id}
+        session_id = await self._connection.scalar(_SESSION_OF, name)
         if session_id:
             await self.batch.lock([(self.namespace, session_id)])
         row = await require(self._connection, self._dialect, self.namespace, task_id, for_update=True)
@@ -51,7 +56,7 @@ class TaskChanges:
         values = changing_values(after)
         changed = {name: value for name, value in values.items() if value != getattr(row, name)}
         if changed:
-            await self._connection.execute(tasks.update().where(tasks.c.key == row.key).values(changed))
+            await self._connection.execute(_UPDATE, {**changed, "at_key": row.key})
         self.tell(before, settled)
         self.tell(settled, after, actor)
         if after.status is TaskStatus.PENDING and changed:
@@ -67,13 +72,20 @@ class TaskChanges:
 
 async def read_clock(connection: AsyncConnection, dialect: Dialect) -> datetime:
     """Return the database's time."""
-    now: datetime = (await connection.execute(sa.select(dialect.clock()))).scalar_one()
+    now: datetime = (await connection.execute(_clock(dialect))).scalar_one()
     return now
 
 
-def with_time(dialect: Dialect) -> sa.Select[Any]:
-    """Select tasks, and the time as `now`."""
-    return sa.select(tasks, dialect.clock().label("now"))
+@cache
+def _clock(dialect: Dialect) -> sa.Select[Any]:
+    return sa.select(dialect.clock())
+
+
+@cache
+def _with_time(dialect: Dialect, for_update: bool) -> sa.Select[Any]:
+    """Select a task by its name, and the time as `now`."""
+    query = sa.select(tasks, dialect.clock().label("now")).where(_NAMED)
+    return query.with_for_update(of=tasks) if for_update else query
 
 
 async def find(connection: AsyncConnection, *conditions: sa.ColumnElement[bool]) -> Any:
@@ -85,10 +97,8 @@ async def require(
     connection: AsyncConnection, dialect: Dialect, namespace: str, task_id: str, *, for_update: bool = False
 ) -> Any:
     """Return the row of a task, and the time as `now`. Raises TaskNotFound."""
-    query = with_time(dialect).where(tasks.c.namespace == namespace, tasks.c.id == task_id)
-    if for_update:
-        query = query.with_for_update(of=tasks)
-    row = (await connection.execute(query)).first()
+    name = {"in_namespace": namespace, "with_id": task_id}
+    row = (await connection.execute(_with_time(dialect, for_update), name)).first()
     if row is None:
         raise TaskNotFound(task_id)
     return row

@@ -32,7 +32,7 @@ from holdfast_server.storage.batch import Batch
 from holdfast_server.storage.claims import Claims
 from holdfast_server.storage.columns import Micros, to_micros
 from holdfast_server.storage.database import Database
-from holdfast_server.storage.pages import PageQueries, PageQuery, after_time, fitting, time_position
+from holdfast_server.storage.pages import PageQuery, Queries, after_time, fitting, time_position
 from holdfast_server.storage.payloads import payload_names
 from holdfast_server.storage.requests import Requests
 from holdfast_server.storage.schema import tasks
@@ -74,7 +74,8 @@ class SqlTasks:
         self._requests = requests
         self._claims = claims
         self._policy = policy
-        self._queries = PageQueries()
+        self._insert = database.dialect.insert(tasks).on_conflict_do_nothing().returning(tasks.c.key)
+        self._queries: Queries[PageQuery] = Queries()
 
     async def create(self, namespace: str, draft: TaskDraft) -> Task:
         """See TaskStore."""
@@ -93,20 +94,15 @@ class SqlTasks:
             while True:
                 now = await read_clock(connection, self._database.dialect)
                 task = new_task(draft, now)
-                insert = (
-                    self._database.dialect.insert(tasks)
-                    .values(
-                        namespace=namespace,
-                        session_key=None if session is None else session.key,
-                        session_id=draft.session_id or None,
-                        create_time=now,
-                        **fixed_values(draft),
-                        **changing_values(task),
-                    )
-                    .on_conflict_do_nothing()
-                    .returning(tasks.c.key)
-                )
-                if (await connection.execute(insert)).first() is not None:
+                values = {
+                    "namespace": namespace,
+                    "session_key": None if session is None else session.key,
+                    "session_id": draft.session_id or None,
+                    "create_time": now,
+                    **fixed_values(draft),
+                    **changing_values(task),
+                }
+                if (await connection.execute(self._insert, values)).first() is not None:
                     break
                 existing = await self._existing(connection, namespace, draft, now)
                 if existing is not None:
