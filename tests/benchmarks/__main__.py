@@ -16,6 +16,7 @@ from tests.benchmarks.partitions import partitions
 from tests.benchmarks.peers.measure import peers
 from tests.benchmarks.report import Line, Skipped, show
 from tests.benchmarks.scale import scale
+from tests.benchmarks.several_workers import workers
 from tests.benchmarks.soak import soak
 from tests.benchmarks.sqlite import on_sqlite
 from tests.benchmarks.stage import Stage, set_up
@@ -46,6 +47,7 @@ def main() -> None:
     given = parser.parse_args()
     measures: dict[str, Measure] = {
         **MEASURES,
+        "workers": workers,
         "sqlite": on_sqlite,
         "peers": peers,
         "scale": partial(scale, sessions=given.sessions),

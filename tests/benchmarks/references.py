@@ -51,9 +51,13 @@ class BareSessions:
     def __init__(self) -> None:
         self._session = sessions.GetSessionResponse()
         self._session.session.session_id = "bench-0"
+        self._session.session.status = sessions.SESSION_STATUS_PENDING
         self._session.session.create_time.GetCurrentTime()
         self._state = sessions.LoadStateResponse()
         self._state.state.payload.json = '"' + "x" * 1_000 + '"'
+
+    async def CreateSession(self, request: Any, context: Any) -> sessions.CreateSessionResponse:
+        return sessions.CreateSessionResponse(session=self._session.session)
 
     async def GetSession(self, request: Any, context: Any) -> sessions.GetSessionResponse:
         return self._session

@@ -14,8 +14,8 @@ from typing import Generic, TypeVar, cast
 from holdfast_server.domain.errors import Overloaded
 from holdfast_server.storage.observer import StorageObserver
 
-# For how many pauses of so many seconds a batch may wait for those who are on their way: some forty calls.
-_PAUSES = 6
+# For how many pauses of so many seconds a batch may wait for those who are on their way: some thirty calls.
+_PAUSES = 4
 _PAUSE_SECONDS = 0.001
 # So many callers at a time are taken for a part of a crowd that still grows.
 _LARGE_CROWD = 8

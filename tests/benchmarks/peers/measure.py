@@ -24,26 +24,33 @@ _PEERS = {
 async def peers(stage: Stage, rounds: int, calls: int) -> list[Line]:
     """Our appends through one Python client against the writes of each peer.
 
-    Whoever writes has a process of its own. Ours shares the processors with a server too.
+    Whoever writes has a process of its own. Ours shares the processors with a server too; what this client
+    can do at most is seen at a server that does nothing.
     """
     url = await _make_database(stage)
-    rows: list[Line] = []
+
+    async def ours() -> float:
+        return await _rate(sys.executable, "ours", stage.server.target, calls // 4)
+
+    async def bare() -> float:
+        return await _rate(sys.executable, "ours", stage.bare, calls // 4)
+
+    mine, most = await alternate(min(rounds, 3), ours, bare)
+    name = f"append 1 KB by {_WRITERS} writers, one Python client"
+    rows: list[Line] = [Row(name, "writes/s", mine, "the same client, bare grpc.aio server", most)]
     for peer, (title, bar) in _PEERS.items():
-        name = f"append 1 KB by {_WRITERS} writers, one Python client, against {REQUIREMENTS[peer][0]}"
+        against = f"{name}, against {REQUIREMENTS[peer][0]}"
         try:
             python = await interpreter(peer)
         except NotInstalled as error:
-            rows.append(Skipped(name, str(error)))
+            rows.append(Skipped(against, str(error)))
             continue
 
         async def theirs(peer: str = peer, python: str = python) -> float:
             return await _rate(python, peer, url, calls // 20)
 
-        async def ours() -> float:
-            return await _rate(sys.executable, "ours", stage.server.target, calls // 4)
-
         mine, other = await alternate(min(rounds, 3), ours, theirs)
-        rows.append(Row(name, "writes/s", mine, title, other, bar, "at least"))
+        rows.append(Row(against, "writes/s", mine, title, other, bar, "at least"))
     return rows
 
 
