@@ -7,7 +7,7 @@ import inspect
 import time
 from collections.abc import Awaitable, Callable
 
-PATIENCE = 20.0
+PATIENCE = 40.0
 """Seconds after which a test gives up. Long, because machines are slow when many tests run at once."""
 _PAUSE = 0.01
 
