@@ -1,4 +1,4 @@
-"""A pool of few connections: the calls wait for each other, and none for one that is kept for nobody."""
+"""The pool: of few connections none is kept for nobody while calls wait, and of dead ones none is used."""
 
 from __future__ import annotations
 
@@ -29,4 +29,21 @@ async def test_a_crowd_is_served(postgres_url: str, connections: int) -> None:
 
     await asyncio.gather(*map(work, range(6)))
     assert len(await history(store)) == 30
+    await opener.close()
+
+
+async def test_a_connection_that_died_in_the_pool_is_not_used(postgres_url: str) -> None:
+    opener = StoreOpener(postgres_url)
+    store = await opener(pool_min=1, pool_max=4)
+    await create(store)
+    engine = store._database._writer
+    await store._database._lines.close()
+    connections = [await engine.connect() for _ in range(3)]
+    drivers = [(await connection.get_raw_connection()).driver_connection for connection in connections]
+    for connection in connections:
+        await connection.close()
+    for driver in drivers:
+        assert driver is not None
+        driver.terminate()
+    assert await append(store, note("after")) == [1]
     await opener.close()

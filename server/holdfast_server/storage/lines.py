@@ -52,11 +52,14 @@ class Lines:
         return rows
 
     async def _take(self) -> _Line:
-        while self._idle:
-            line = self._idle.pop()
+        while True:
+            line = self._idle.pop() if self._idle else await self._open()
+            # It may have died while nobody used it, here or in the pool.
             if not line.driver.is_closed():
                 return line
             await line.close()
+
+    async def _open(self) -> _Line:
         connection = await self._engine.connect()
         raw: Any = await connection.get_raw_connection()
         return _Line(connection, raw.driver_connection)
