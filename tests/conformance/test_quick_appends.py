@@ -101,10 +101,22 @@ async def test_what_needs_a_closer_look_is_left_alone(
     assert len(published) == 1
 
 
-async def test_what_postgresql_cannot_store_is_left_alone(store: SqlStore, quick: QuickAppends) -> None:
+@pytest.mark.parametrize(
+    "refused",
+    [
+        request(Event("refused", "type", body=Payload(json="{"))),
+        request(Event("refused", "type", body=Payload(json="1", media_type="\ud800"))),
+        request(Event("refused", "type", event_time="never")),  # type: ignore[arg-type]
+        request(note("refused"), session="\ud800"),
+        request(note("refused"), expected=2**63),
+    ],
+    ids=["no JSON", "half a pair", "no time", "half a pair in a name", "a number that is too large"],
+)
+async def test_what_postgresql_or_its_driver_refuses_is_left_alone(
+    store: SqlStore, quick: QuickAppends, refused: Append
+) -> None:
     await create(store, "t")
-    broken = Event("broken", "type", body=Payload(json="{"))
-    assert await sequences(quick, request(broken), request(note("fine"), session="t")) == [None, None]
+    assert await sequences(quick, refused, request(note("fine"), session="t")) == [None, None]
     assert await sequences(quick, request(note("fine"), session="t")) == [[1]]
 
 
@@ -122,7 +134,7 @@ async def test_what_cannot_become_a_row_fails_alone(
     store: SqlStore, quick: QuickAppends, unfit: Event
 ) -> None:
     await create(store, "t")
-    await sequences(quick, request(unfit), request(note("fine"), session="t"))
+    assert await sequences(quick, request(unfit), request(note("fine"), session="t")) == [None, [1]]
     refused, *fine = await asyncio.gather(
         append(store, unfit), *(append(store, n, session_id="t") for n in notes(3)), return_exceptions=True
     )

@@ -67,8 +67,6 @@ WITH wanted AS (
 SELECT place, key, last_sequence FROM free
 """
 _FIRST_ARRAY = 9
-_UNFIT = (TypeError, ValueError)
-"""What a value raises that cannot become part of a row, such as half of a surrogate pair."""
 
 
 @dataclass(slots=True)
@@ -154,13 +152,14 @@ class QuickAppends:
                 share = shares[name] = _Share(len(shares), *name)
             try:
                 share.add(index, request)
-            except _UNFIT:
+            except (TypeError, ValueError):
+                # A value that cannot become part of a row, such as half of a surrogate pair.
                 share.is_simple = False
         answers: list[Appended | None] = [None] * len(requests)
         simple = [share for share in shares.values() if share.is_simple]
         if simple:
             # What PostgreSQL or its driver refuses is one request's fault, or another server was quicker.
-            with contextlib.suppress(asyncpg.PostgresError, asyncpg.DataError, *_UNFIT):
+            with contextlib.suppress(asyncpg.PostgresError):
                 for index, appended in await self._write(simple):
                     answers[index] = appended
         return answers
