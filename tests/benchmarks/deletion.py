@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import time
 
 import asyncpg
 
 from tests.benchmarks.load import Load
+from tests.benchmarks.programs import output_of
 from tests.benchmarks.report import Figure, Line, Row, median
 from tests.benchmarks.seeds import DELETED, EVENTS_A_SESSION, Seeded
 
@@ -56,9 +56,4 @@ async def beside_deletion(full: Seeded, calls: int) -> list[Line]:
 async def _sweep(url: str) -> None:
     """Run `holdfast janitor` for sessions that ended more than a day ago."""
     settings = {"HOLDFAST_DATABASE_URL": url, "HOLDFAST_SESSION_PURGE_DAYS": "1"}
-    command = [sys.executable, "-m", "holdfast_server", "janitor"]
-    process = await asyncio.create_subprocess_exec(
-        *command, env={**os.environ, **settings}, stdout=asyncio.subprocess.DEVNULL
-    )
-    if await process.wait():
-        raise RuntimeError("the janitor failed")
+    await output_of(sys.executable, "-m", "holdfast_server", "janitor", environment=settings)

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.report import median
+from tests.benchmarks.programs import output_of
+from tests.benchmarks.report import median, percentile_99
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,7 @@ class Load:
 
 def summarize(times: list[float], seconds: float) -> Load:
     """Return what calls that took these times, within so many seconds, come to."""
-    times.sort()
-    return Load(len(times) / seconds, 1000 * median(times), 1000 * times[len(times) * 99 // 100])
+    return Load(len(times) / seconds, 1000 * median(times), 1000 * percentile_99(times))
 
 
 def missing() -> str:
@@ -64,20 +64,14 @@ async def drive(target: str, method: str, request: Any, calls: int, in_flight: i
         found = re.search(r"([\d.]+) req/s", output)
         assert found is not None
         times = _read_times(log)
-        return Load(float(found[1]), median(times), times[len(times) * 99 // 100])
+        return Load(float(found[1]), median(times), percentile_99(times))
 
 
 async def drive_client(target: str, operation: str, **options: float) -> Load:
     """Run `workload` with these options, and return what it saw."""
     arguments = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
     command = [sys.executable, "-m", "tests.benchmarks.workload", target, operation, *arguments]
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe)
-    output, errors = await process.communicate()
-    if process.returncode:
-        raise RuntimeError(f"the load of {operation} failed:\n{errors.decode()}")
-    seen = json.loads(output)
-    return Load(seen["rate"], seen["p50"], seen["p99"])
+    return Load(**json.loads(await output_of(*command)))
 
 
 def _write_body(directory: str, request: Any) -> Path:
@@ -88,5 +82,5 @@ def _write_body(directory: str, request: Any) -> Path:
 
 
 def _read_times(log: Path) -> list[float]:
-    """Return the times of the calls in ms, ascending: the third column is in microseconds."""
-    return sorted(int(line.split("\t")[2]) / 1000 for line in log.read_text().splitlines())
+    """Return the times of the calls in ms: the third column is in microseconds."""
+    return [int(line.split("\t")[2]) / 1000 for line in log.read_text().splitlines()]

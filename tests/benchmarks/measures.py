@@ -11,12 +11,12 @@ import holdfast
 from holdfast.v1 import history_service_pb2 as history
 from holdfast.v1 import session_service_pb2 as sessions
 from tests.benchmarks.load import Load, drive, missing
-from tests.benchmarks.memory import resident_megabytes
 from tests.benchmarks.pgbench import transactions_a_second
-from tests.benchmarks.report import Line, Row, Skipped, median
+from tests.benchmarks.report import Line, Row, Skipped, median, percentile_99
 from tests.benchmarks.rounds import MIN_ROUNDS, alternate
 from tests.benchmarks.stage import Stage
 from tests.support.databases import sqlite_url
+from tests.support.processes import resident_bytes
 from tests.support.servers import ServerProcess
 
 APPEND = "/holdfast.v1.HistoryService/AppendEvents"
@@ -155,7 +155,7 @@ async def save_and_load(stage: Stage, rounds: int, calls: int) -> list[Line]:
                 times.extend((middle - began, time.perf_counter() - middle))
 
         await asyncio.gather(*(one(worker) for worker in range(32)))
-        slowest.append(1000 * sorted(times)[len(times) * 99 // 100])
+        slowest.append(1000 * percentile_99(times))
     return [Row("state save and load, 32 in flight, p99", "ms", median(slowest), "", 50, 1, "at most")]
 
 
@@ -193,7 +193,7 @@ async def start_up(stage: Stage, rounds: int, calls: int) -> list[Line]:
         async with holdfast.connect(server.target) as client:
             await client.sessions.create("first")
             times.append(time.perf_counter() - began)
-        sizes.append(resident_megabytes(server.pid))
+        sizes.append(resident_bytes(server.pid) / 1e6)
         await server.stop()
     return [
         Row("holdfast serve to first answer, SQLite", "s", median(times[1:]), "", 1.5, 1, "at most"),

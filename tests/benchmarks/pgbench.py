@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 
+from tests.benchmarks.programs import output_of
 from tests.benchmarks.stage import Stage
 
 _CLIENTS = 16
@@ -16,7 +16,7 @@ async def transactions_a_second(
     """Run a script so many times with pgbench, by 16 clients."""
     path = stage.directory / "pgbench.sql"
     path.write_text(script)
-    process = await asyncio.create_subprocess_exec(
+    output = await output_of(
         str(stage.cluster.programs / "pgbench"),
         "--no-vacuum",
         f"--client={_CLIENTS}",
@@ -25,11 +25,8 @@ async def transactions_a_second(
         f"--transactions={transactions // _CLIENTS}",
         f"--file={path}",
         url,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
     )
-    output, errors = await process.communicate()
-    found = re.search(r"tps = ([\d.]+)", output.decode())
+    found = re.search(r"tps = ([\d.]+)", output)
     if found is None:
-        raise RuntimeError(f"pgbench failed:\n{errors.decode()}")
+        raise RuntimeError(f"pgbench told no rate:\n{output}")
     return float(found[1])

@@ -65,6 +65,11 @@ def median(values: Sequence[float]) -> float:
     return statistics.median(values)
 
 
+def percentile_99(values: Sequence[float]) -> float:
+    """Return what 99 of 100 do not exceed."""
+    return sorted(values)[len(values) * 99 // 100]
+
+
 def show(rows: Sequence[Line], rounds: int) -> None:
     """Print the table."""
     console = Console(width=150)

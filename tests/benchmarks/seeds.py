@@ -54,12 +54,7 @@ async def seeded(stage: Stage, name: str, sessions: int, pending: int) -> AsyncI
 
     `pending` tasks are left to claim.
     """
-    connection = await asyncpg.connect(stage.database_url)
-    try:
-        await connection.execute(f"CREATE DATABASE {name}_bench")
-    finally:
-        await connection.close()
-    url = f"{stage.database_url.rsplit('/', 1)[0]}/{name}_bench"
+    url = await stage.make_database(f"{name}_bench")
     server = ServerProcess(stage.directory, url, arguments=["--migrate"])
     try:
         await server.start()

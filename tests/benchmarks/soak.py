@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator
 
 import holdfast
 from tests.benchmarks.load import drive_client
-from tests.benchmarks.memory import resident_megabytes
 from tests.benchmarks.report import Figure, Line, Row, median
 from tests.benchmarks.stage import Stage
+from tests.support.processes import resident_bytes
 
 _TAILS = 1_000
 _SAMPLES = 100
@@ -95,5 +95,5 @@ async def _sample(pid: int, seconds: float) -> list[float]:
     sizes = []
     for _ in range(_SAMPLES):
         await asyncio.sleep(seconds / _SAMPLES)
-        sizes.append(resident_megabytes(pid))
+        sizes.append(resident_bytes(pid) / 1e6)
     return sizes

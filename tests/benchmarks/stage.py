@@ -42,6 +42,10 @@ class Stage:
     per_request: str
     """The target of the server that commits each request."""
 
+    async def make_database(self, name: str) -> str:
+        """Make an empty database, and return its URL."""
+        return await _make_database(self.cluster, name)
+
     async def count(self, table: str) -> int:
         """Return the number of rows of a table."""
         connection = await asyncpg.connect(self.database_url)
@@ -59,10 +63,7 @@ async def set_up(directory: Path) -> AsyncIterator[Stage]:
         cluster = PostgresCluster(settings=_SETTINGS)
         stack.callback(cluster.remove)
         await asyncio.to_thread(cluster.start)
-        connection = await asyncpg.connect(cluster.url)
-        await connection.execute("CREATE DATABASE bench")
-        await connection.close()
-        url = cluster.url.rsplit("/", 1)[0] + "/bench"
+        url = await _make_database(cluster, "bench")
         server, second = (ServerProcess(directory, url, arguments=["--migrate"]) for _ in range(2))
         for one in (server, second):
             stack.push_async_callback(one.stop)
@@ -71,6 +72,15 @@ async def set_up(directory: Path) -> AsyncIterator[Stage]:
         per_request = await _reference(stack, "per_request", url)
         client = await stack.enter_async_context(holdfast.connect(server.target))
         yield Stage(directory, cluster, url, server, second, client, bare, per_request)
+
+
+async def _make_database(cluster: PostgresCluster, name: str) -> str:
+    connection = await asyncpg.connect(cluster.url)
+    try:
+        await connection.execute(f"CREATE DATABASE {name}")
+    finally:
+        await connection.close()
+    return f"{cluster.url.rsplit('/', 1)[0]}/{name}"
 
 
 async def _reference(stack: contextlib.AsyncExitStack, kind: str, *arguments: str) -> str:

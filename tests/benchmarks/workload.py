@@ -30,7 +30,6 @@ class Operations:
     def __init__(self, client: holdfast.AsyncClient, sessions: int) -> None:
         self._client = client
         self._sessions = sessions
-        self.appended = 0
 
     def _session_id(self) -> str:
         return f"s-{random.randrange(self._sessions)}"
@@ -38,7 +37,6 @@ class Operations:
     async def append(self) -> None:
         """Append one event."""
         await self._client.history.append(self._session_id(), holdfast.Event.of("note", TEXT, actor="agent"))
-        self.appended += 1
 
     async def load(self) -> None:
         """Load a state."""
@@ -119,13 +117,12 @@ async def main() -> None:
     given = parser.parse_args()
     options = (("grpc.enable_retries", 0),)
     async with holdfast.connect(given.target, timeout=60, options=options) as client:
-        operations = Operations(client, given.sessions)
-        call = getattr(operations, given.operation)
+        call = getattr(Operations(client, given.sessions), given.operation)
         if given.calls:
             load = await at_full_speed(call, given.calls, given.in_flight)
         else:
             load = await at_a_rate(call, given.rate, given.seconds, given.in_flight)
-    json.dump({**asdict(load), "appended": operations.appended}, sys.stdout)
+    json.dump(asdict(load), sys.stdout)
 
 
 if __name__ == "__main__":

@@ -1,22 +1,13 @@
-"""What a server process shows from outside: its memory and its metrics."""
+"""What a server process shows from outside: its metrics."""
 
 from __future__ import annotations
 
 import asyncio
 import re
-from pathlib import Path
 from urllib.request import urlopen
 
 from tests.support.servers import ServerProcess
 from tests.support.waiting import eventually
-
-
-def resident_bytes(server: ServerProcess) -> int:
-    """Return how much memory the server holds (Linux)."""
-    status = Path(f"/proc/{server.pid}/status").read_text()
-    found = re.search(r"VmRSS:\s+(\d+) kB", status)
-    assert found is not None, status
-    return int(found[1]) * 1024
 
 
 async def metrics(server: ServerProcess) -> dict[str, float]:

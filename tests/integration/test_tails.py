@@ -15,8 +15,9 @@ import holdfast
 from holdfast.errors import from_rpc_error
 from holdfast.v1 import history_service_pb2 as pb
 from tests.integration.clients import connected, failure, history, take
-from tests.integration.probes import resident_bytes, until_no_tail_is_open
+from tests.integration.probes import until_no_tail_is_open
 from tests.integration.writers import Writers
+from tests.support.processes import resident_bytes
 from tests.support.servers import ServerProcess
 from tests.support.waiting import PATIENCE, eventually
 
@@ -199,10 +200,10 @@ async def test_a_deleted_session_ends_its_tails(client: holdfast.AsyncClient, se
 async def test_a_thousand_quiet_tails_cost_little_and_all_hear_of_an_event(
     shared_server: ServerProcess, client: holdfast.AsyncClient, session_id: str
 ) -> None:
-    before = resident_bytes(shared_server)
+    before = resident_bytes(shared_server.pid)
     streams = [open_stream(client, session_id) for _ in range(1_000)]
     await asyncio.gather(*(until_caught_up(stream) for stream in streams))
-    assert resident_bytes(shared_server) - before < 1_000 * 100 * 1024
+    assert resident_bytes(shared_server.pid) - before < 1_000 * 100 * 1024
     await append(client, session_id, "now")
     async with asyncio.timeout(PATIENCE):
         messages = await asyncio.gather(*(stream.read() for stream in streams))
@@ -226,7 +227,7 @@ async def test_tails_that_are_cancelled_leave_nothing_behind(
     async def crowd() -> int:
         await asyncio.gather(*(open_and_cancel(20) for _ in range(40)))
         await until_no_tail_is_open(shared_server)
-        return resident_bytes(shared_server)
+        return resident_bytes(shared_server.pid)
 
     first = await crowd()
     assert await crowd() - first < 16 * 1024 * 1024

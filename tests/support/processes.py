@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+import re
 import socket
 import subprocess
+from pathlib import Path
 
 
 def free_port() -> int:
@@ -23,6 +25,14 @@ def free_port() -> int:
                 continue
             return port
     raise RuntimeError("no free port between 15000 and 32000")
+
+
+def resident_bytes(pid: int) -> int:
+    """Return how much memory a process holds (Linux)."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    found = re.search(r"VmRSS:\s+(\d+) kB", status)
+    assert found is not None, status
+    return int(found[1]) * 1024
 
 
 class Guard:

@@ -25,8 +25,9 @@ from holdfast_server.storage.approval_waits import ApprovalWaits
 from holdfast_server.storage.batch import Batch
 from holdfast_server.storage.columns import to_micros
 from holdfast_server.storage.database import Database
-from holdfast_server.storage.pages import PageQuery, Queries, after_time, fitting, time_position
+from holdfast_server.storage.pages import PageQuery, after_time, fitting, time_position
 from holdfast_server.storage.payloads import payload_names
+from holdfast_server.storage.queries import Queries
 from holdfast_server.storage.requests import Requests
 from holdfast_server.storage.schema import approvals
 from holdfast_server.storage.signals import Signals, approval_topic

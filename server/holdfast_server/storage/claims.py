@@ -24,7 +24,7 @@ from holdfast_server.storage.database import Database
 from holdfast_server.storage.dialect import Dialect
 from holdfast_server.storage.filters import owned_by
 from holdfast_server.storage.options import StorageOptions
-from holdfast_server.storage.pages import Queries
+from holdfast_server.storage.queries import Queries
 from holdfast_server.storage.requests import Requests
 from holdfast_server.storage.schema import tasks
 from holdfast_server.storage.signals import Signals, task_topic

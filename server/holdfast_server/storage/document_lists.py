@@ -20,7 +20,8 @@ from holdfast_server.storage.columns import Micros
 from holdfast_server.storage.dialect import Dialect
 from holdfast_server.storage.document_rows import CONTENT, head_size, is_there
 from holdfast_server.storage.filters import after_prefix
-from holdfast_server.storage.pages import PageQuery, Queries, cursor_time, fitting
+from holdfast_server.storage.pages import PageQuery, cursor_time, fitting
+from holdfast_server.storage.queries import Queries
 from holdfast_server.storage.schema import document_members, documents
 from holdfast_server.storage.words import WordSearch
 

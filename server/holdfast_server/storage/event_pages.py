@@ -12,7 +12,8 @@ from holdfast_server.domain.events import EventFilter
 from holdfast_server.domain.paging import Cursor
 from holdfast_server.storage.dialect import Dialect
 from holdfast_server.storage.filters import event_conditions
-from holdfast_server.storage.pages import PageQuery, Queries
+from holdfast_server.storage.pages import PageQuery
+from holdfast_server.storage.queries import Queries
 from holdfast_server.storage.schema import events
 
 _GREATEST = 2**63 - 1

@@ -31,7 +31,8 @@ from holdfast_server.storage.memory_rows import (
     memory_of,
     weighted_words,
 )
-from holdfast_server.storage.pages import PageQuery, Queries, after_time, cursor_time, time_position
+from holdfast_server.storage.pages import PageQuery, after_time, cursor_time, time_position
+from holdfast_server.storage.queries import Queries
 from holdfast_server.storage.requests import Requests
 from holdfast_server.storage.schema import memories, memory_words
 from holdfast_server.storage.words import score

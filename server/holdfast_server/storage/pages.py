@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,12 +14,8 @@ from holdfast_server.domain.limits import PAGE_BYTES
 from holdfast_server.domain.paging import PageRequest
 from holdfast_server.storage.columns import Micros, from_micros
 
-Q = TypeVar("Q")
-
 Order = Sequence[tuple[Any, bool]]
 """Columns to order by, unique together, and whether each descends."""
-
-_CACHED = 512
 
 
 class PageQuery:
@@ -64,22 +60,6 @@ class PageQuery:
         rows = (await connection.execute(self._query, {"limit": size + 1, **params})).all()
         more = bool(rows) and rows[0].found > min(len(rows), size)
         return rows[:size], more
-
-
-class Queries(Generic[Q]):
-    """Queries by what they filter: to build one takes longer than to run it."""
-
-    def __init__(self) -> None:
-        self._queries: dict[str, Q] = {}
-
-    def get(self, shape: object, build: Callable[[], Q]) -> Q:
-        """Return the query for a shape, built if it is not known. Shapes are told apart by their repr."""
-        key = repr(shape)
-        if key not in self._queries:
-            if len(self._queries) >= _CACHED:
-                self._queries.clear()
-            self._queries[key] = build()
-        return self._queries[key]
 
 
 def fitting(found: Sequence[Any], size: Callable[[Any], int]) -> Sequence[Any]:

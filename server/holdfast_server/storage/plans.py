@@ -18,9 +18,10 @@ from holdfast_server.storage import results
 from holdfast_server.storage.batch import Batch
 from holdfast_server.storage.columns import to_micros
 from holdfast_server.storage.database import Database
-from holdfast_server.storage.pages import Queries, after_time, time_position
+from holdfast_server.storage.pages import after_time, time_position
 from holdfast_server.storage.plan_pages import PlanPageQuery, plan_conditions, read_plan
 from holdfast_server.storage.plan_rows import item_row, plan_size, plan_values
+from holdfast_server.storage.queries import Queries
 from holdfast_server.storage.requests import Requests
 from holdfast_server.storage.schema import plan_items, plans
 from holdfast_server.storage.writer import Writer

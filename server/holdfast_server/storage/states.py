@@ -20,7 +20,8 @@ from holdfast_server.storage.database import Database
 from holdfast_server.storage.entries import Save
 from holdfast_server.storage.filters import has_prefix
 from holdfast_server.storage.journal import Journal
-from holdfast_server.storage.pages import PageQuery, Queries, fitting
+from holdfast_server.storage.pages import PageQuery, fitting
+from holdfast_server.storage.queries import Queries
 from holdfast_server.storage.reads import Load, PointReads
 from holdfast_server.storage.schema import state_versions, states
 from holdfast_server.storage.sessions import require

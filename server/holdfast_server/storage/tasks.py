@@ -32,8 +32,9 @@ from holdfast_server.storage.batch import Batch
 from holdfast_server.storage.claims import Claims
 from holdfast_server.storage.columns import Micros, to_micros
 from holdfast_server.storage.database import Database
-from holdfast_server.storage.pages import PageQuery, Queries, after_time, fitting, time_position
+from holdfast_server.storage.pages import PageQuery, after_time, fitting, time_position
 from holdfast_server.storage.payloads import payload_names
+from holdfast_server.storage.queries import Queries
 from holdfast_server.storage.requests import Requests
 from holdfast_server.storage.schema import tasks
 from holdfast_server.storage.signals import task_topic

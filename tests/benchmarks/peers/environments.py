@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).parents[3]
+from tests.benchmarks.programs import ROOT
+
 _HOME = ROOT / ".venv-peers"
 REQUIREMENTS = {
     "google_adk": ("google-adk==2.13.0", "sqlalchemy==2.1.9", "asyncpg==0.32.0", "greenlet==3.5.6"),

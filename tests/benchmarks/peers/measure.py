@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 
-import asyncpg
-
-from tests.benchmarks.peers.environments import REQUIREMENTS, ROOT, NotInstalled, interpreter
+from tests.benchmarks.peers.environments import REQUIREMENTS, NotInstalled, interpreter
+from tests.benchmarks.programs import output_of
 from tests.benchmarks.report import Line, Row, Skipped
 from tests.benchmarks.rounds import alternate
 from tests.benchmarks.stage import Stage
@@ -27,7 +25,7 @@ async def peers(stage: Stage, rounds: int, calls: int) -> list[Line]:
     Whoever writes has a process of its own. Ours shares the processors with a server too; what this client
     can do at most is seen at a server that does nothing.
     """
-    url = await _make_database(stage)
+    url = await stage.make_database("peers")
 
     async def ours() -> float:
         return await _rate(sys.executable, "ours", stage.server.target, calls // 4)
@@ -54,21 +52,7 @@ async def peers(stage: Stage, rounds: int, calls: int) -> list[Line]:
     return rows
 
 
-async def _make_database(stage: Stage) -> str:
-    connection = await asyncpg.connect(stage.database_url)
-    try:
-        await connection.execute("CREATE DATABASE peers")
-    finally:
-        await connection.close()
-    return stage.database_url.rsplit("/", 1)[0] + "/peers"
-
-
 async def _rate(python: str, writer: str, where: str, operations: int) -> float:
     command = [python, "-m", f"tests.benchmarks.peers.{writer}", where, str(_WRITERS), str(operations)]
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=pipe, stderr=pipe)
-    output, errors = await process.communicate()
-    if process.returncode:
-        raise RuntimeError(f"{writer} failed:\n{errors.decode()}")
-    rate: float = json.loads(output.splitlines()[-1])["rate"]
+    rate: float = json.loads((await output_of(*command)).splitlines()[-1])["rate"]
     return rate

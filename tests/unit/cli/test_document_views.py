@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -30,22 +31,21 @@ def document(document_id: str = "d", **fields: Any) -> Document:
 
 
 @pytest.mark.parametrize(
-    ("is_filtered", "text"), [(True, "No collection is like that."), (False, "no documents here yet")]
+    ("show", "is_filtered", "text"),
+    [
+        (print_collections, True, "No collection is like that."),
+        (print_collections, False, "no documents here yet"),
+        (print_documents, True, "No document is like that."),
+        (print_documents, False, "no document in this collection"),
+    ],
 )
-def test_that_there_is_no_collection_is_said(
-    is_filtered: bool, text: str, capsys: pytest.CaptureFixture[str]
+def test_that_there_is_none_is_said(
+    show: Callable[[list[Any], int, bool], None],
+    is_filtered: bool,
+    text: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    print_collections([], 0, is_filtered)
-    assert text in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("is_filtered", "text"), [(True, "No document is like that."), (False, "no document in this collection")]
-)
-def test_that_there_is_no_document_is_said(
-    is_filtered: bool, text: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    print_documents([], 0, is_filtered)
+    show([], 0, is_filtered)
     assert text in capsys.readouterr().out
 
 
