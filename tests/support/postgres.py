@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.support.processes import Guard, free_port
+from tests.support.processes import Guard, children, free_port, is_alive
 from tests.support.waiting import PATIENCE
 
 _SETTINGS = {
@@ -106,7 +106,12 @@ class PostgresCluster:
 
     def kill(self) -> None:
         """Kill the server by SIGKILL, as the kernel does when memory is short."""
+        backends = children(self._process.pid) if self._process is not None else []
         self._end(signal.SIGKILL)
+        # They end when they see that it is gone. On a busy machine one may answer until then.
+        deadline = time.monotonic() + PATIENCE
+        while any(map(is_alive, backends)) and time.monotonic() < deadline:
+            time.sleep(0.01)
 
     def restart(self) -> None:
         """Stop in order and start again."""

@@ -35,6 +35,21 @@ def resident_bytes(pid: int) -> int:
     return int(found[1]) * 1024
 
 
+def children(pid: int) -> list[int]:
+    """Return the processes that a process has started and that still are (Linux; none elsewhere)."""
+    listed = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(child) for child in listed.read_text().split()] if listed.exists() else []
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs (Linux). Nobody may have asked yet how one that has ended did."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"
+
+
 class Guard:
     """Runs a shell command if this process dies before it says `release`, by SIGKILL even."""
 

@@ -31,6 +31,15 @@ class EventKind(IntEnum):
 Body = Message | Step | Payload | None
 
 
+KINDS = {
+    type(None): EventKind.EMPTY,
+    Message: EventKind.MESSAGE,
+    Step: EventKind.STEP,
+    Payload: EventKind.PAYLOAD,
+}
+"""The kinds by the types of their bodies."""
+
+
 class Event(Struct, frozen=True):
     """Something that happened: to be appended (no sequence yet) or stored. Times are aware, in UTC.
 
@@ -53,24 +62,19 @@ class Event(Struct, frozen=True):
     @property
     def kind(self) -> EventKind:
         """Which kind of body it has."""
-        return _KINDS[type(self.body)]
+        return KINDS[type(self.body)]
 
     def checked(self, path: str) -> Event:
         """Return the event within all bounds, with its type. Raises InvalidField."""
-        for name, value in (
-            ("event_id", self.event_id),
-            ("type", self.type),
-            ("actor", self.actor),
-            ("run_id", self.run_id),
-            ("task_id", self.task_id),
-            ("trace_id", self.trace_id),
-        ):
-            if value:
-                check_optional_id(f"{path}.{name}", value)
+        ids = self.event_id + self.type + self.actor + self.run_id + self.task_id + self.trace_id
+        if len(ids) > limits.ID_LENGTH or not ids.isprintable():
+            for name in ("event_id", "type", "actor", "run_id", "task_id", "trace_id"):
+                check_optional_id(f"{path}.{name}", getattr(self, name))
         if self.type.startswith(RESERVED_PREFIX):
             raise InvalidField(f"{path}.type", f"'{RESERVED_PREFIX}…' types are the server's own")
         _check_body(path, self.body)
-        check_labels(f"{path}.labels", self.labels)
+        if self.labels:
+            check_labels(f"{path}.labels", self.labels)
         return self if self.type else replace(self, type=_DEFAULT_TYPES[self.kind])
 
     def says_the_same(self, sent: Event) -> bool:
@@ -204,12 +208,6 @@ def server_event(name: str, actor: str = "", event_id: str = "", **details: obje
     )
 
 
-_KINDS = {
-    type(None): EventKind.EMPTY,
-    Message: EventKind.MESSAGE,
-    Step: EventKind.STEP,
-    Payload: EventKind.PAYLOAD,
-}
 _DEFAULT_TYPES = {
     EventKind.EMPTY: "event",
     EventKind.MESSAGE: "message",

@@ -11,16 +11,16 @@ from holdfast_server.domain.limits import ID_LENGTH, STATE_KEY_BYTES
 
 # C0, DEL and C1; NUL among them, which PostgreSQL cannot store in text.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+# The digit that holds the variant, made of any.
+_VARIANTS = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
 
 
 def new_id() -> str:
     """Return a UUIDv7 (RFC 9562): ids made later sort later, to the millisecond."""
-    random = os.urandom(10)
-    raw = time.time_ns() // 1_000_000 << 80 | int.from_bytes(random, "big")
-    raw = raw & ~(0xF << 76) | 7 << 76
-    raw = raw & ~(0x3 << 62) | 2 << 62
-    text = f"{raw:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    random = os.urandom(10).hex()
+    time_ = f"{time.time_ns() // 1_000_000:012x}"
+    variant = _VARIANTS[random[3]]
+    return f"{time_[:8]}-{time_[8:]}-7{random[:3]}-{variant}{random[4:7]}-{random[7:19]}"
 
 
 def check_id(field: str, value: str) -> str:

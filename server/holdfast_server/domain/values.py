@@ -34,7 +34,8 @@ _SAFE_INTEGER = 2**53
 def check_json(field: str, text: str) -> str:
     """Return `text`, which is one JSON text (RFC 8259) of bounded depth, as it is."""
     try:
-        if text.count("[") + text.count("{") > limits.JSON_DEPTH:
+        # To look whether there is any is ten times as fast as to count.
+        if ("[" in text or "{" in text) and text.count("[") + text.count("{") > limits.JSON_DEPTH:
             _check_depth(field, text)
         _syntax.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -80,10 +81,12 @@ class Payload(Struct, frozen=True):
 
 def check_payload(field: str, payload: Payload) -> Payload:
     """Return a payload that has exactly one body, is small enough and, if JSON, valid."""
-    check_text(f"{field}.media_type", payload.media_type, limits.MEDIA_TYPE_LENGTH)
+    if payload.media_type:
+        check_text(f"{field}.media_type", payload.media_type, limits.MEDIA_TYPE_LENGTH)
     if payload.json is not None:
-        check_size(f"{field}.json", utf8_size(payload.json))
-        check_json(f"{field}.json", payload.json)
+        name = f"{field}.json"
+        check_size(name, utf8_size(payload.json))
+        check_json(name, payload.json)
     elif payload.data is not None:
         check_size(f"{field}.data", len(payload.data))
     else:

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import os
 from contextvars import ContextVar
-from dataclasses import dataclass
+from itertools import count
+
+from msgspec import Struct
 
 DEFAULT_NAMESPACE = "default"
 
 
-@dataclass(slots=True)
-class Call:
+class Call(Struct):
     """What the headers of a call say. The token is checked before a handler sees the call."""
 
-    request_id: str = ""
     namespace: str = DEFAULT_NAMESPACE
     authorization: str = ""
+    known_request_id: str = ""
+    """The caller's id of the request, or ours once somebody wanted to know it."""
 
+    @property
+    def request_id(self) -> str:
+        """The id of the request; ours if the caller gave none."""
+        if not self.known_request_id:
+            self.known_request_id = next(_request_ids)
+        return self.known_request_id
+
+
+_request_ids = (f"{prefix}-{number}" for prefix in [os.urandom(6).hex()] for number in count(1))
 
 current_call: ContextVar[Call] = ContextVar("current_call")
 """Set by the interceptor. grpc.aio runs each call in a task of its own, so none sees another's."""

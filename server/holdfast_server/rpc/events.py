@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from holdfast.v1 import history_service_pb2 as pb
 from holdfast_server.domain.errors import InvalidField
@@ -37,7 +37,7 @@ _GROUPINGS: dict[int, Grouping] = {
 
 def read_events(request: pb.AppendEventsRequest) -> list[Event]:
     """Return the events to append."""
-    return check_events(_read_events(request.events))
+    return check_events(_read_events(request.events[:]))
 
 
 def read_replacement(request: pb.ReplaceEventsRequest) -> Replacement:
@@ -49,7 +49,7 @@ def read_replacement(request: pb.ReplaceEventsRequest) -> Replacement:
         after_sequence=request.after_sequence if bound == "after_sequence" else None,
         newest=request.newest if bound == "newest" else None,
         kinds=_read_kinds("kinds", request.kinds),
-        events=_read_events(request.events),
+        events=_read_events(request.events[:]),
     ).checked()
 
 
@@ -133,7 +133,8 @@ def write_summaries(summaries: Sequence[EventSummary]) -> pb.SummarizeEventsResp
     return response
 
 
-def _read_events(values: Iterable[pb.Event]) -> list[Event]:
+def _read_events(values: Sequence[pb.Event]) -> list[Event]:
+    """Take a copy of the field: to iterate over the field itself takes twice the time."""
     return [
         Event(
             event_id=value.event_id,

@@ -124,12 +124,19 @@ def _write_session(target: pb.Session, session: Session, default_retention: time
     target.status = _NUMBERS[session.status]
     target.version = session.version
     target.last_sequence = session.last_sequence
-    target.parent_session_id = session.parent_session_id
-    target.status_reason = session.status_reason
-    target.user_id = fields.user_id
-    target.agent_id = fields.agent_id
-    target.task_id = fields.task_id
-    target.title = fields.title
+    # To set an empty text takes ten times as long as to see that it is.
+    if session.parent_session_id:
+        target.parent_session_id = session.parent_session_id
+    if session.status_reason:
+        target.status_reason = session.status_reason
+    if fields.user_id:
+        target.user_id = fields.user_id
+    if fields.agent_id:
+        target.agent_id = fields.agent_id
+    if fields.task_id:
+        target.task_id = fields.task_id
+    if fields.title:
+        target.title = fields.title
     if fields.labels:
         target.labels.update(fields.labels)
     if fields.metadata:

@@ -21,6 +21,7 @@ from sqlalchemy.types import TypeEngine
 from holdfast_server.domain.values import JsonScalar, dump_json
 from holdfast_server.storage.columns import Micros, to_micros
 from holdfast_server.storage.direct import DirectSelect
+from holdfast_server.storage.json_rows import JsonRows, few
 from holdfast_server.storage.schema.base import singular
 from holdfast_server.storage.words import PostgresWordSearch, SqliteWordSearch, WordSearch
 
@@ -140,61 +141,41 @@ class PostgresDialect:
     _sql: SqlDialect = asyncpg_dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
 
     def __init__(self) -> None:
-        self._inserts: dict[tuple[str, str], tuple[str, list[Any]]] = {}
+        self._inserts: dict[tuple[str, str], tuple[str, JsonRows]] = {}
 
     def direct(self, select: sa.Select[Any]) -> DirectSelect:
         """As asyncpg's dialect of SQLAlchemy would send it."""
         return DirectSelect(select, self._sql)
 
     def inline_rows(self, name: str, columns: Mapping[str, TypeEngine[Any]]) -> tuple[str, Any]:
-        """Unnest one array a column: the statement stays the same however many rows there are."""
-        arrays = ", ".join(f"CAST(:{name}_{c} AS {self._array(t)})" for c, t in columns.items())
-        keys = [f"{name}_{column}" for column in columns]
-        converters = [self._converter(column_type) for column_type in columns.values()]
-
-        def convert(rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
-            by_column = zip(*rows, strict=True)
-            return {
-                key: [converter(value) for value in values] if converter else list(values)
-                for key, converter, values in zip(keys, converters, by_column, strict=True)
-            }
-
-        return f"SELECT * FROM unnest({arrays}) AS _ ({', '.join(columns)})", convert
+        """Read one JSON array."""
+        rows = JsonRows(columns, self._sql)
+        values = ", ".join(f"{value.format(column)} AS {column}" for column, value in rows.values.items())
+        table = rows.table(f"CAST(:{name}_rows AS json)", "_")
+        return f"SELECT {values} FROM {few(table)}", lambda values: {f"{name}_rows": rows.dump(values)}
 
     async def insert_rows(
         self, connection: AsyncConnection, table: sa.Table, rows: BulkRows, on_conflict: str = ""
     ) -> int:
-        """Unnest one array a column: the statement stays the same however many rows there are."""
+        """Read one JSON array."""
         if (table.name, on_conflict) not in self._inserts:
             self._inserts[table.name, on_conflict] = self._insert_statement(table, on_conflict)
-        text, converters = self._inserts[table.name, on_conflict]
-        arrays = tuple(
-            [converter(value) for value in values] if converter else list(values)
-            for converter, values in zip(converters, zip(*rows, strict=True), strict=True)
-        )
-        return (await connection.exec_driver_sql(text, arrays)).rowcount
+        text, json_rows = self._inserts[table.name, on_conflict]
+        return (await connection.exec_driver_sql(text, (json_rows.dump(rows),))).rowcount
+
+    def json_rows(self, columns: Mapping[str, TypeEngine[Any]]) -> JsonRows:
+        """Return rows with these columns as one parameter."""
+        return JsonRows(columns, self._sql)
 
     def insert(self, table: sa.Table) -> postgresql.Insert:
         """See Dialect."""
         return postgresql.insert(table)
 
-    def _insert_statement(self, table: sa.Table, on_conflict: str) -> tuple[str, list[Any]]:
-        arrays = ", ".join(f"${i}::{self._array(c.type)}" for i, c in enumerate(table.columns, 1))
-        names = ", ".join(c.name for c in table.columns)
-        converters = [self._converter(c.type) for c in table.columns]
-        text = f"INSERT INTO {table.name} ({names}) SELECT * FROM unnest({arrays}) {on_conflict}"
-        return text, converters
-
-    def plain_type(self, column_type: TypeEngine[Any]) -> str:
-        """Return the name of a type, without its collation."""
-        compiled = column_type.dialect_impl(self._sql).compile(self._sql)
-        return compiled.split(" COLLATE")[0].lower()
-
-    def _array(self, column_type: TypeEngine[Any]) -> str:
-        return f"{self.plain_type(column_type)}[]"
-
-    def _converter(self, column_type: TypeEngine[Any]) -> Any:
-        return column_type.dialect_impl(self._sql).bind_processor(self._sql)
+    def _insert_statement(self, table: sa.Table, on_conflict: str) -> tuple[str, JsonRows]:
+        rows = JsonRows({column.name: column.type for column in table.columns}, self._sql)
+        values = ", ".join(value.format(name) for name, value in rows.values.items())
+        text = f"INSERT INTO {table.name} ({', '.join(rows.values)}) SELECT {values} FROM "
+        return f"{text}{rows.table('$1::json', '_')} {on_conflict}", rows
 
     def contains(self, column: sa.Column[Any], wanted: Mapping[str, JsonScalar]) -> sa.ColumnElement[bool]:
         """jsonb containment, which the GIN index answers."""

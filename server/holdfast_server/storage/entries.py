@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 from holdfast_server.domain.events import Appended, Event
 from holdfast_server.domain.sessions import fingerprint
@@ -36,8 +37,7 @@ class Entry(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Append:
+class Append(Struct, frozen=True):
     """Append events to a session."""
 
     namespace: str
@@ -56,8 +56,7 @@ class Append:
         return batch.append(session, self.events, self.expected_last_sequence)
 
 
-@dataclass(frozen=True, slots=True)
-class Save:
+class Save(Struct, frozen=True):
     """Save states of a session."""
 
     namespace: str

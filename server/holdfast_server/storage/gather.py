@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import contextvars
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Generic, TypeVar, cast
+
+from msgspec import Struct
 
 from holdfast_server.domain.errors import Overloaded
 from holdfast_server.storage.observer import StorageObserver
@@ -26,8 +26,7 @@ Q = TypeVar("Q")
 A = TypeVar("A")
 
 
-@dataclass(eq=False, slots=True)
-class Waiting(Generic[Q, A]):
+class Waiting(Struct, Generic[Q, A], eq=False):
     """A request and the future of its answer."""
 
     request: Q
@@ -90,42 +89,47 @@ class Gatherer(Generic[Q, A]):
         self._max_weight = max_weight
         self._load = _Load()
         self._is_gathering = False
-        self._all_here = asyncio.Event()
+        # What a batch waits for while it gathers.
+        self._pause: asyncio.Future[None] | None = None
         # Requests that are not answered yet: how many now, and how many at most since the last batch began.
         self._open = 0
         self._crowd = 0
         self._queue: deque[Waiting[Q, A]] = deque()
         self._under_way: set[asyncio.Task[None]] = set()
 
-    async def ask(self, request: Q, weight: int = 0) -> A:
-        """Return the answer to a request. Raises Overloaded when too many wait."""
+    def ask(self, request: Q, weight: int = 0) -> asyncio.Future[A]:
+        """Return what the answer to a request will be. Raises Overloaded when too many wait.
+
+        Whoever cancels it takes the request back, if it has not gone off.
+        """
         if len(self._queue) >= self._max_waiting:
             raise Overloaded(f"{len(self._queue)} requests are waiting for the database; retry later")
-        waiting: Waiting[Q, A] = Waiting(request, weight, asyncio.get_running_loop().create_future())
-        self._queue.append(waiting)
+        answer: asyncio.Future[A] = asyncio.get_running_loop().create_future()
+        self._queue.append(Waiting(request, weight, answer))
         self._open += 1
-        self._crowd = max(self._crowd, self._open)
-        if self._is_crowd_here():
-            self._all_here.set()
-        self._start()
-        return await waiting.answer
+        if self._open > self._crowd:
+            self._crowd = self._open
+        if self._pause is not None and self._is_crowd_here():
+            _end(self._pause)
+        if not self._is_gathering and len(self._under_way) < self._parallel:
+            self._start()
+        return answer
 
     def _is_crowd_here(self) -> bool:
         is_small = self._crowd < _LARGE_CROWD and self._open >= self._crowd
         return is_small or len(self._queue) >= self._max_requests
 
     def _start(self) -> None:
-        if not self._is_gathering and len(self._under_way) < self._parallel:
-            self._is_gathering = True
-            # A context of its own: its batches serve many callers, and its logs are none of them's.
-            self._under_way.add(asyncio.create_task(self._work_off(), context=contextvars.Context()))
+        self._is_gathering = True
+        # A context of its own: its batches serve many callers, and its logs are none of them's.
+        self._under_way.add(asyncio.create_task(self._work_off(), context=contextvars.Context()))
 
     async def _work_off(self) -> None:
         while True:
             await self._gather()
             batch = self._take()
             self._is_gathering = False
-            if self._queue:
+            if self._queue and len(self._under_way) < self._parallel:
                 self._start()
             if batch:
                 await self._carry_out(batch)
@@ -152,11 +156,18 @@ class Gatherer(Generic[Q, A]):
         for _ in range(_PAUSES):
             if not self._load.is_high() or self._is_crowd_here():
                 break
-            self._all_here.clear()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_PAUSE_SECONDS):
-                    await self._all_here.wait()
+            await self._wait_a_little()
         self._crowd = self._open
+
+    async def _wait_a_little(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._pause = loop.create_future()
+        timer = loop.call_later(_PAUSE_SECONDS, _end, self._pause)
+        try:
+            await self._pause
+        finally:
+            timer.cancel()
+            self._pause = None
 
     def _take(self) -> list[Waiting[Q, A]]:
         batch: list[Waiting[Q, A]] = []
@@ -175,3 +186,8 @@ class Gatherer(Generic[Q, A]):
     async def close(self) -> None:
         """Wait for what is under way."""
         await asyncio.gather(*self._under_way, return_exceptions=True)
+
+
+def _end(pause: asyncio.Future[None]) -> None:
+    if not pause.done():
+        pause.set_result(None)

@@ -7,6 +7,7 @@ so that only the culprit fails.
 
 from __future__ import annotations
 
+from asyncio import Future
 from collections.abc import Sequence
 from typing import Any
 
@@ -41,16 +42,13 @@ class Journal:
             "journal", self._run, observer, parallel=_PARALLEL, max_waiting=max_waiting
         )
 
-    async def append(self, entry: Append) -> Appended:
+    def append(self, entry: Append) -> Future[Appended]:
         """Append durably; see EventStore.append."""
-        weight = sum(rows.body_size(event.body) for event in entry.events)
-        appended: Appended = await self._gatherer.ask(entry, weight)
-        return appended
+        return self._gatherer.ask(entry, sum([rows.body_size(event.body) for event in entry.events]))
 
-    async def save(self, entry: Save) -> list[State]:
+    def save(self, entry: Save) -> Future[list[State]]:
         """Save durably; see StateStore.save."""
-        states: list[State] = await self._gatherer.ask(entry, sum(w.payload.size for w in entry.writes))
-        return states
+        return self._gatherer.ask(entry, sum([write.payload.size for write in entry.writes]))
 
     async def close(self) -> None:
         """Wait for the batches under way."""

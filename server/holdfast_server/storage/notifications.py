@@ -19,7 +19,7 @@ _EVERYONE = "*"
 _PAYLOAD_BYTES = 7_900
 
 # What a busy server announces travels together; it delays a quiet one by nothing.
-_PAUSE_SECONDS = 0.002
+_PAUSE_SECONDS = 0.005
 _NOTIFY = "SELECT pg_notify($1, $2)"
 
 logger = logging.getLogger("holdfast.notifications")

@@ -7,39 +7,46 @@ transaction around it. What needs a closer look it leaves alone, for the journal
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
+import sqlalchemy as sa
+from msgspec import Struct
+from sqlalchemy.types import TypeEngine
 
 from holdfast_server.domain.events import Appended, EventReceipt
 from holdfast_server.domain.ids import new_id
 from holdfast_server.storage import rows
-from holdfast_server.storage.columns import dump_searchable
 from holdfast_server.storage.database import Database
 from holdfast_server.storage.dialect import PostgresDialect
 from holdfast_server.storage.entries import Append
+from holdfast_server.storage.json_rows import few
 from holdfast_server.storage.schema import events
 from holdfast_server.storage.signals import session_topic
 
+_WANTED: Mapping[str, TypeEngine[Any]] = {
+    "place": sa.BigInteger(),
+    "namespace": sa.Text(),
+    "id": sa.Text(),
+    "number": sa.BigInteger(),
+    "expected": sa.BigInteger(),
+}
+_GIVEN: Mapping[str, TypeEngine[Any]] = {"place": sa.BigInteger(), "event_id": sa.Text()}
 # What the statement knows better than the rows that are sent.
 _OWN_VALUES = {
     "session_key": "free.key",
     "sequence": "free.last_sequence + sent.sequence",
     "namespace": "free.namespace",
-    "labels": "coalesce(sent.labels, '{}')::jsonb",
     "event_time": "coalesce(sent.event_time, $1)",
     "create_time": "$1",
 }
-_UNSENT = ("namespace", "create_time")
 # Step by step, and each id looked up by itself: joined all at once, PostgreSQL may find it cheaper to read
 # a whole table, which is not true for long.
 _STATEMENT = """
 WITH wanted AS (
-    SELECT * FROM unnest($2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[])
-        AS _ (place, namespace, id, number, expected)
+    SELECT * FROM {wanted}
 ), locked AS MATERIALIZED (
     SELECT sessions.key, sessions.namespace, sessions.last_sequence, wanted.place, wanted.number
     FROM sessions JOIN wanted ON sessions.namespace = wanted.namespace AND sessions.id = wanted.id
@@ -48,8 +55,7 @@ WITH wanted AS (
     FOR NO KEY UPDATE OF sessions
 ), taken AS MATERIALIZED (
     SELECT locked.place
-    FROM unnest($7::bigint[], $8::text[]) AS given (place, event_id)
-    JOIN locked ON locked.place = given.place
+    FROM {given} JOIN locked ON locked.place = given.place
     CROSS JOIN LATERAL (
         SELECT FROM events
         WHERE events.session_key = locked.key AND events.event_id = given.event_id
@@ -62,24 +68,22 @@ WITH wanted AS (
     FROM free WHERE sessions.key = free.key
 ), appended AS (
     INSERT INTO events ({columns})
-    SELECT {values} FROM unnest({arrays}) AS sent ({names}) JOIN free ON free.place = sent.session_key
+    SELECT {values} FROM {sent} JOIN free ON free.place = sent.session_key
 )
 SELECT place, key, last_sequence FROM free
 """
-_FIRST_ARRAY = 9
 
 
-@dataclass(slots=True)
-class _Share:
+class _Share(Struct):
     """What a crowd of requests wants to append to one session. Sequences count from its last one."""
 
     place: int
     namespace: str
     session_id: str
-    requests: list[tuple[int, list[str]]] = field(default_factory=list)
+    requests: list[tuple[int, list[str]]] = []
     """Where in the crowd each stands, and the ids of its events."""
-    event_ids: set[str] = field(default_factory=set)
-    rows: list[tuple[Any, ...]] = field(default_factory=list)
+    event_ids: set[str] = set()
+    rows: list[tuple[Any, ...]] = []
     expected: int | None = None
     is_simple: bool = True
     """Whether no request stands in the way of another: no id twice, and no two guards that differ."""
@@ -121,26 +125,15 @@ class QuickAppends:
     ) -> None:
         self._database = database
         self._published = published
-        types = [dialect.plain_type(column.type) for column in events.columns]
-        names = [column.name for column in events.columns]
-        sent = (
-            f"sent.{name}::{kind}" if kind == "json" else f"sent.{name}"
-            for name, kind in zip(names, types, strict=True)
-        )
-        arrays = (
-            # Whatever is written as JSON is sent as text: the driver then passes it on as it is.
-            f"${place}::{'text' if kind in ('json', 'jsonb') else kind}[]"
-            for place, kind in enumerate(types, _FIRST_ARRAY)
-        )
-        self._converters = [
-            _unsent if name in _UNSENT else _searchable if kind == "jsonb" else _column
-            for name, kind in zip(names, types, strict=True)
-        ]
+        self._wanted, self._given = dialect.json_rows(_WANTED), dialect.json_rows(_GIVEN)
+        self._sent = dialect.json_rows({column.name: column.type for column in events.columns})
+        values = {name: value.format(f"sent.{name}") for name, value in self._sent.values.items()}
         self._statement = _STATEMENT.format(
-            columns=", ".join(names),
-            values=", ".join(_OWN_VALUES.get(name, value) for name, value in zip(names, sent, strict=True)),
-            arrays=", ".join(arrays),
-            names=", ".join(names),
+            wanted=few(self._wanted.table("$2::json", "_")),
+            given=self._given.table("$3::json", "given"),
+            sent=self._sent.table("$4::json", "sent"),
+            columns=", ".join(values),
+            values=", ".join((values | _OWN_VALUES).values()),
         )
 
     async def append(self, requests: Sequence[Append]) -> list[Appended | None]:
@@ -157,43 +150,35 @@ class QuickAppends:
                 share.is_simple = False
         answers: list[Appended | None] = [None] * len(requests)
         simple = [share for share in shares.values() if share.is_simple]
-        if simple:
-            # What PostgreSQL or its driver refuses is one request's fault, or another server was quicker.
-            with contextlib.suppress(asyncpg.PostgresError):
-                for index, appended in await self._write(simple):
-                    answers[index] = appended
+        now = datetime.now(UTC)
+        try:
+            arguments = self._arguments(simple, now)
+        except (TypeError, ValueError):
+            return answers  # a value that cannot be sent, such as half of a surrogate pair
+        # What PostgreSQL or its driver refuses is one request's fault, or another server was quicker.
+        with contextlib.suppress(asyncpg.PostgresError):
+            for index, appended in await self._write(simple, arguments) if simple else ():
+                answers[index] = appended
         return answers
 
-    async def _write(self, shares: Sequence[_Share]) -> list[tuple[int, Appended]]:
-        now = datetime.now(UTC)
+    def _arguments(self, shares: Sequence[_Share], now: datetime) -> tuple[Any, ...]:
         given = [(share.place, event_id) for share in shares for event_id in share.event_ids]
-        columns = zip(*(row for share in shares for row in share.rows), strict=True)
-        arguments = (
+        return (
             now,
-            *_columns([(s.place, s.namespace, s.session_id, len(s.rows), s.expected) for s in shares], 5),
-            *_columns(given, 2),
-            *(convert(values) for convert, values in zip(self._converters, columns, strict=True)),
+            self._wanted.dump(
+                [(s.place, s.namespace, s.session_id, len(s.rows), s.expected) for s in shares]
+            ),
+            self._given.dump(given),
+            self._sent.dump([row for share in shares for row in share.rows]),
         )
+
+    async def _write(
+        self, shares: Sequence[_Share], arguments: tuple[Any, ...]
+    ) -> list[tuple[int, Appended]]:
+        now = arguments[0]
         by_place = {share.place: share for share in shares}
         found = await self._database.run_at_once(self._statement, arguments)
         self._published({session_topic(row["key"]) for row in found})
         return [
             answer for row in found for answer in by_place[row["place"]].answers(row["last_sequence"], now)
         ]
-
-
-def _columns(rows: Sequence[tuple[Any, ...]], number: int) -> list[Sequence[Any]]:
-    return list(map(_column, zip(*rows, strict=True))) if rows else [()] * number
-
-
-def _column(values: Sequence[Any]) -> Sequence[Any]:
-    """Return a column as an array; an empty one, which unnest fills up with NULL, for no values."""
-    return () if values.count(None) == len(values) else values
-
-
-def _unsent(values: Sequence[Any]) -> Sequence[Any]:
-    return ()
-
-
-def _searchable(values: Sequence[Any]) -> Sequence[Any]:
-    return [dump_searchable(value) for value in values] if any(values) else ()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from asyncio import Future
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from holdfast_server.domain.errors import SessionNotFound, StateNotFound
 from holdfast_server.domain.sessions import Session
@@ -17,8 +19,7 @@ from holdfast_server.storage.statements import Statements
 _PARALLEL = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
+class Load(Struct, frozen=True):
     """A version of a state that is wanted, the newest if None."""
 
     namespace: str
@@ -50,17 +51,17 @@ class PointReads:
             "heads", self._read_heads, observer, parallel=1, max_waiting=max_waiting
         )
 
-    async def session(self, namespace: str, session_id: str) -> Session:
+    def session(self, namespace: str, session_id: str) -> Future[Session]:
         """Return a session. Raises SessionNotFound."""
-        return await self._sessions.ask((namespace, session_id))
+        return self._sessions.ask((namespace, session_id))
 
-    async def state(self, load: Load) -> State:
+    def state(self, load: Load) -> Future[State]:
         """Return a version of a state. Raises SessionNotFound, StateNotFound."""
-        return await self._states.ask(load)
+        return self._states.ask(load)
 
-    async def last_sequence(self, session_key: int) -> int | None:
+    def last_sequence(self, session_key: int) -> Future[int | None]:
         """Return a session's last sequence, or None if it is deleted."""
-        return await self._heads.ask(session_key)
+        return self._heads.ask(session_key)
 
     async def _read_sessions(self, waiting: Sequence[Waiting[tuple[str, str], Session]]) -> None:
         params = self._sql.names.params(sorted({one.request for one in waiting}))

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("logs_as_before")
 
 def test_json_has_the_details_and_the_id_of_the_call(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logs("info", "json")
-    token = current_call.set(Call(request_id="abc-1"))
+    token = current_call.set(Call(known_request_id="abc-1"))
     logging.getLogger("holdfast.rpc").info("call", extra={"ms": 3})
     logging.getLogger("holdfast.storage").warning("tried %s times", 2, extra={"problem": object})
     current_call.reset(token)

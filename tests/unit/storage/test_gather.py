@@ -52,9 +52,9 @@ async def test_requests_gather_while_a_batch_is_under_way() -> None:
     doubler = Doubler()
     doubling = gatherer(doubler)
     doubler.may_go_on.clear()
-    calls = [asyncio.create_task(doubling.ask(0))]
+    calls = [asyncio.ensure_future(doubling.ask(0))]
     await eventually(lambda: doubler.batches == [[0]])
-    calls += [asyncio.create_task(doubling.ask(number)) for number in (1, 2, 3)]
+    calls += [asyncio.ensure_future(doubling.ask(number)) for number in (1, 2, 3)]
     await asyncio.sleep(0)
     doubler.may_go_on.set()
     assert await asyncio.gather(*calls) == [0, 2, 4, 6]
@@ -90,12 +90,12 @@ async def test_the_batch_of_a_crowd_waits_for_those_on_their_way(monkeypatch: py
     monkeypatch.setattr(gather, "_PAUSE_SECONDS", 0.5)
     doubler = Doubler()
     doubling = gatherer(doubler, max_waiting=100)
-    crowd = [asyncio.create_task(doubling.ask(number)) for number in range(20)]
+    crowd = [asyncio.ensure_future(doubling.ask(number)) for number in range(20)]
     await asyncio.gather(*crowd)
     doubler.batches.clear()
     calls = []
     for number in range(10):
-        calls.append(asyncio.create_task(doubling.ask(number)))
+        calls.append(asyncio.ensure_future(doubling.ask(number)))
         for _ in range(5):
             await asyncio.sleep(0)
     await asyncio.gather(*calls)
@@ -117,9 +117,9 @@ async def test_a_second_batch_starts_while_the_first_is_under_way() -> None:
     doubler = Doubler()
     doubling = gatherer(doubler, parallel=2)
     doubler.may_go_on.clear()
-    calls = [asyncio.create_task(doubling.ask(0))]
+    calls = [asyncio.ensure_future(doubling.ask(0))]
     await eventually(lambda: doubler.batches == [[0]])
-    calls.append(asyncio.create_task(doubling.ask(1)))
+    calls.append(asyncio.ensure_future(doubling.ask(1)))
     await eventually(lambda: doubler.batches == [[0], [1]])
     doubler.may_go_on.set()
     assert await asyncio.gather(*calls) == [0, 2]
@@ -136,9 +136,9 @@ async def test_too_many_waiting_requests_are_refused() -> None:
     doubler = Doubler()
     doubling = gatherer(doubler, max_waiting=1)
     doubler.may_go_on.clear()
-    calls = [asyncio.create_task(doubling.ask(0))]
+    calls = [asyncio.ensure_future(doubling.ask(0))]
     await eventually(lambda: doubler.batches == [[0]])
-    calls.append(asyncio.create_task(doubling.ask(1)))
+    calls.append(asyncio.ensure_future(doubling.ask(1)))
     await asyncio.sleep(0)
     with pytest.raises(Overloaded):
         await doubling.ask(2)
