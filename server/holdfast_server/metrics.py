@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from threading import Thread
-from typing import Any
 from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import (
@@ -41,17 +40,9 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         self._methods: list[MethodMetrics] = []
-        self.registry.register(_CallCollector(self._methods))
-        self._batch_size = Histogram(
-            "holdfast_batch_requests",
-            "How many requests were answered by one transaction or query.",
-            ("kind",),
-            buckets=_COUNTS,
-            registry=self.registry,
-        )
-        self._batch_seconds = Histogram(
-            "holdfast_batch_seconds", "How long it took.", ("kind",), buckets=_SECONDS, registry=self.registry
-        )
+        self._batches: dict[str, _BatchMetrics] = {}
+        self.registry.register(_Collector(self._collect_calls))
+        self.registry.register(_Collector(self._collect_batches))
         self._tail_lag = Histogram(
             "holdfast_tail_lag_seconds",
             "From the append of an event to its delivery in a tail.",
@@ -77,8 +68,11 @@ class Metrics:
 
     def batch_written(self, kind: str, requests: int, seconds: float) -> None:
         """See StorageObserver."""
-        self._batch_size.labels(kind).observe(requests)
-        self._batch_seconds.labels(kind).observe(seconds)
+        batches = self._batches.get(kind)
+        if batches is None:
+            batches = self._batches[kind] = _BatchMetrics()
+        batches.requests.observe(requests)
+        batches.seconds.observe(seconds)
 
     def tail_delivered(self, events: int, lag_seconds: float) -> None:
         """See StorageObserver."""
@@ -95,44 +89,18 @@ class Metrics:
 
     def watch_pool(self, status: Callable[[], Mapping[str, int]]) -> None:
         """Ask for the state of the connection pool at each scrape."""
-        self.registry.register(_PoolCollector(status))
 
-    def serve(self, host: str, port: int) -> MetricsServer:
-        """Answer Prometheus in a thread. Raises OSError if the address cannot be had."""
-        server, thread = start_http_server(port, host, registry=self.registry)
-        return MetricsServer(server, thread)
+        def collect() -> Iterable[Metric]:
+            pool = GaugeMetricFamily(
+                "holdfast_pool_connections", "Connections to the database.", labels=["state"]
+            )
+            for state, count in status().items():
+                pool.add_metric([state], count)
+            yield pool
 
+        self.registry.register(_Collector(collect))
 
-class MethodMetrics:
-    """Measures the calls of one method, at a quarter of what the library's counters with their locks take.
-
-    One thread counts. Another may read meanwhile, and then sees a call in one number before the other.
-    """
-
-    def __init__(self, labels: Sequence[str]) -> None:
-        self.labels = labels
-        self.started_count = 0
-        self.handled_counts: dict[str, int] = {}
-        self.seconds = 0.0
-        self.slots = [0] * (len(_SECONDS) + 1)
-        """How many calls took how long: more than one bound of _SECONDS, and at most the next."""
-
-    def started(self) -> None:
-        """A call came in."""
-        self.started_count += 1
-
-    def handled(self, code: str, seconds: float) -> None:
-        """A call ended with this canonical code."""
-        self.handled_counts[code] = self.handled_counts.get(code, 0) + 1
-        self.seconds += seconds
-        self.slots[bisect_left(_SECONDS, seconds)] += 1
-
-
-class _CallCollector(Collector):
-    def __init__(self, methods: Sequence[MethodMetrics]) -> None:
-        self._methods = methods
-
-    def collect(self) -> Iterable[Metric]:
+    def _collect_calls(self) -> Iterable[Metric]:
         started = CounterMetricFamily("grpc_server_started", "Calls that came in.", labels=_METHOD)
         handled = CounterMetricFamily(
             "grpc_server_handled", "Calls that ended.", labels=(*_METHOD, "grpc_code")
@@ -144,10 +112,76 @@ class _CallCollector(Collector):
             started.add_metric(method.labels, method.started_count)
             for code, count in list(method.handled_counts.items()):
                 handled.add_metric((*method.labels, _go_name(code)), count)
-            bounds = (*map(floatToGoString, _SECONDS), "+Inf")
-            buckets = list(zip(bounds, accumulate(method.slots), strict=True))
-            handling.add_metric(method.labels, buckets, method.seconds)
+            handling.add_metric(method.labels, method.seconds.buckets(), method.seconds.sum)
         return (started, handled, handling)
+
+    def _collect_batches(self) -> Iterable[Metric]:
+        sizes = HistogramMetricFamily(
+            "holdfast_batch_requests",
+            "How many requests were answered by one transaction or query.",
+            labels=("kind",),
+        )
+        seconds = HistogramMetricFamily("holdfast_batch_seconds", "How long it took.", labels=("kind",))
+        for kind, batches in list(self._batches.items()):
+            sizes.add_metric((kind,), batches.requests.buckets(), batches.requests.sum)
+            seconds.add_metric((kind,), batches.seconds.buckets(), batches.seconds.sum)
+        return (sizes, seconds)
+
+    def serve(self, host: str, port: int) -> MetricsServer:
+        """Answer Prometheus in a thread. Raises OSError if the address cannot be had."""
+        server, thread = start_http_server(port, host, registry=self.registry)
+        return MetricsServer(server, thread)
+
+
+class _Distribution:
+    """A histogram, at a quarter of what the library's takes, which has locks.
+
+    One thread observes. Another may read meanwhile, and then sees an observation in one number before the
+    other.
+    """
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self.sum = 0.0
+        self._bounds = bounds
+        # How many were more than one bound and at most the next.
+        self._slots = [0] * (len(bounds) + 1)
+
+    def observe(self, value: float) -> None:
+        """Count a value."""
+        self.sum += value
+        self._slots[bisect_left(self._bounds, value)] += 1
+
+    def buckets(self) -> list[tuple[str, float]]:
+        """Return how many values were at most each bound."""
+        bounds = (*map(floatToGoString, self._bounds), "+Inf")
+        return list(zip(bounds, accumulate(self._slots), strict=True))
+
+
+class MethodMetrics:
+    """Measures the calls of one method."""
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self.labels = labels
+        self.started_count = 0
+        self.handled_counts: dict[str, int] = {}
+        self.seconds = _Distribution(_SECONDS)
+
+    def started(self) -> None:
+        """A call came in."""
+        self.started_count += 1
+
+    def handled(self, code: str, seconds: float) -> None:
+        """A call ended with this canonical code."""
+        self.handled_counts[code] = self.handled_counts.get(code, 0) + 1
+        self.seconds.observe(seconds)
+
+
+class _BatchMetrics:
+    """Measures the batches of one kind."""
+
+    def __init__(self) -> None:
+        self.requests = _Distribution(_COUNTS)
+        self.seconds = _Distribution(_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,17 +203,12 @@ class MetricsServer:
         self.thread.join()
 
 
-class _PoolCollector(Collector):
-    def __init__(self, status: Callable[[], Mapping[str, int]]) -> None:
-        self._status = status
+class _Collector(Collector):
+    def __init__(self, collect: Callable[[], Iterable[Metric]]) -> None:
+        self._collect = collect
 
-    def collect(self) -> Iterable[Any]:
-        pool = GaugeMetricFamily(
-            "holdfast_pool_connections", "Connections to the database.", labels=["state"]
-        )
-        for state, count in self._status().items():
-            pool.add_metric([state], count)
-        yield pool
+    def collect(self) -> Iterable[Metric]:
+        return self._collect()
 
 
 def _go_name(code: str) -> str:

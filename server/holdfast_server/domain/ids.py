@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from functools import lru_cache
 
 from holdfast_server.domain.errors import InvalidField
 from holdfast_server.domain.limits import ID_LENGTH, STATE_KEY_BYTES
@@ -18,9 +19,14 @@ _VARIANTS = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
 def new_id() -> str:
     """Return a UUIDv7 (RFC 9562): ids made later sort later, to the millisecond."""
     random = os.urandom(10).hex()
-    time_ = f"{time.time_ns() // 1_000_000:012x}"
-    variant = _VARIANTS[random[3]]
-    return f"{time_[:8]}-{time_[8:]}-7{random[:3]}-{variant}{random[4:7]}-{random[7:19]}"
+    start = _time_digits(time.time_ns() // 1_000_000)
+    return f"{start}-7{random[:3]}-{_VARIANTS[random[3]]}{random[4:7]}-{random[7:19]}"
+
+
+@lru_cache(maxsize=1)
+def _time_digits(milliseconds: int) -> str:
+    digits = f"{milliseconds:012x}"
+    return f"{digits[:8]}-{digits[8:]}"
 
 
 def check_id(field: str, value: str) -> str:

@@ -69,8 +69,15 @@ class CallInterceptor(grpc.GenericRpcHandler):
         """Do nothing: generated code calls this with what it registers too."""
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Handler | None:
-        """Return the method's handler; None if it is not ours."""
-        return self._methods.get(handler_call_details.method)
+        """Return the method's handler; None if it is not ours.
+
+        gRPC asks in the call's own task, and hands the headers over, which it would decode once more if the
+        handler asked for them.
+        """
+        handler = self._methods.get(handler_call_details.method)
+        if handler is not None:
+            current_call.set(_read_headers(handler_call_details.invocation_metadata))
+        return handler
 
     def _wrap(self, service: str, name: str, handler: Handler) -> Handler:
         kind = "server_stream" if handler.response_streaming else "unary"
@@ -134,8 +141,10 @@ class _Method:
         await _abort(context, call, failure)
 
     def _begin(self, context: Context) -> Call:
-        call = _read_headers(context)
-        current_call.set(call)
+        call = current_call.get()
+        if call.known_request_id:
+            # Ours is told with errors only, where somebody may look for it: a header costs a call 6 %.
+            context.set_trailing_metadata(((REQUEST_ID_HEADER, call.known_request_id),))
         if self._meter:
             self._meter.started()
         return call
@@ -163,8 +172,8 @@ class _Method:
             logger.debug("call", extra=extra)
 
 
-def _read_headers(context: Context) -> Call:
-    headers = dict(context.invocation_metadata() or ())
+def _read_headers(metadata: Iterable[tuple[str, str | bytes]] | None) -> Call:
+    headers = dict(metadata or ())
     call = Call()
     if namespace := headers.get(NAMESPACE_HEADER):
         call.namespace = str(namespace)
@@ -172,8 +181,6 @@ def _read_headers(context: Context) -> Call:
         call.authorization = str(authorization)
     if (request_id := headers.get(REQUEST_ID_HEADER)) and _REQUEST_ID.fullmatch(str(request_id)):
         call.known_request_id = str(request_id)
-        # Ours is told with errors only, where somebody may look for it: a header costs 6 % of a small call.
-        context.set_trailing_metadata(((REQUEST_ID_HEADER, call.known_request_id),))
     return call
 
 

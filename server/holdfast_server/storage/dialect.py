@@ -151,7 +151,7 @@ class PostgresDialect:
         """Read one JSON array."""
         rows = JsonRows(columns, self._sql)
         values = ", ".join(f"{value.format(column)} AS {column}" for column, value in rows.values.items())
-        table = rows.table(f"CAST(:{name}_rows AS json)", "_")
+        table = rows.table(f"CAST(:{name}_rows AS bytea)", "_")
         return f"SELECT {values} FROM {few(table)}", lambda values: {f"{name}_rows": rows.dump(values)}
 
     async def insert_rows(
@@ -175,7 +175,7 @@ class PostgresDialect:
         rows = JsonRows({column.name: column.type for column in table.columns}, self._sql)
         values = ", ".join(value.format(name) for name, value in rows.values.items())
         text = f"INSERT INTO {table.name} ({', '.join(rows.values)}) SELECT {values} FROM "
-        return f"{text}{rows.table('$1::json', '_')} {on_conflict}", rows
+        return f"{text}{rows.table('$1::bytea', '_')} {on_conflict}", rows
 
     def contains(self, column: sa.Column[Any], wanted: Mapping[str, JsonScalar]) -> sa.ColumnElement[bool]:
         """jsonb containment, which the GIN index answers."""

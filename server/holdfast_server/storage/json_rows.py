@@ -6,12 +6,14 @@ asyncpg looks at each item of an array for ten times as long as it takes to writ
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeEngine
+
+from holdfast_server.storage.columns import Searchable
 
 # How a column of such a type is sent, and what is made of it.
 _SENT_AS_TEXT = {"json": "{}::json", "jsonb": "{}::jsonb", "bytea": "decode({}, 'base64')"}
@@ -25,36 +27,27 @@ class JsonRows:
 
     def __init__(self, columns: Mapping[str, TypeEngine[Any]], dialect: Dialect) -> None:
         types = {str(name): plain_type(column, dialect) for name, column in columns.items()}
-        self.columns = ", ".join(f"{n} {'text' if t in _SENT_AS_TEXT else t}" for n, t in types.items())
+        as_text = {
+            name: _SENT_AS_TEXT[types[name]]
+            for name, column in columns.items()
+            # An object is sent as it is.
+            if types[name] in _SENT_AS_TEXT and not isinstance(column, Searchable)
+        }
+        self.columns = ", ".join(f"{n} {'text' if n in as_text else kind}" for n, kind in types.items())
         """The columns as they are sent, with their types."""
-        self.values = {name: _SENT_AS_TEXT.get(kind, "{}") for name, kind in types.items()}
+        self.values = {name: as_text.get(name, "{}") for name in types}
         """What to select of the columns; `{}` stands for the column."""
         self._row: Any = msgspec.defstruct(
             "Row", [(name, Any, None) for name in types], omit_defaults=True, gc=False
         )
-        processors = (column.dialect_impl(dialect).bind_processor(dialect) for column in columns.values())
-        self._converters = [
-            (index, convert)
-            for index, (convert, kind) in enumerate(zip(processors, types.values(), strict=True))
-            # JSON has a form for bytes already.
-            if convert is not None and kind != "bytea"
-        ]
 
     def table(self, parameter: str, name: str) -> str:
         """Return what stands in a FROM: the rows in this parameter, as a table of this name."""
-        return f"json_to_recordset({parameter}) AS {name} ({self.columns})"
+        return f"json_to_recordset(convert_from({parameter}, 'UTF8')::json) AS {name} ({self.columns})"
 
-    def dump(self, rows: Sequence[Sequence[Any]]) -> str:
+    def dump(self, rows: Iterable[Sequence[Any]]) -> bytes:
         """Return the rows, whose values are in the order of the columns, as a parameter."""
-        if self._converters:
-            rows = [self._converted(row) for row in rows]
-        return _encode([self._row(*row) for row in rows]).decode()
-
-    def _converted(self, row: Sequence[Any]) -> Sequence[Any]:
-        values = list(row)
-        for index, convert in self._converters:
-            values[index] = convert(values[index])
-        return values
+        return _encode([self._row(*row) for row in rows])
 
 
 def plain_type(column_type: TypeEngine[Any], dialect: Dialect) -> str:

@@ -96,9 +96,12 @@ class _Share(Struct):
             self.expected = expected
         ids = []
         for event in request.events:
-            event_id = event.event_id or new_id()
-            self.is_simple &= event_id not in self.event_ids
-            if event.event_id:
+            event_id = event.event_id
+            if not event_id:
+                event_id = new_id()
+            elif event_id in self.event_ids:
+                self.is_simple = False
+            else:
                 self.event_ids.add(event_id)
             ids.append(event_id)
             self.rows.append(rows.event_row(self.place, len(self.rows) + 1, "", event_id, event, None))
@@ -129,9 +132,9 @@ class QuickAppends:
         self._sent = dialect.json_rows({column.name: column.type for column in events.columns})
         values = {name: value.format(f"sent.{name}") for name, value in self._sent.values.items()}
         self._statement = _STATEMENT.format(
-            wanted=few(self._wanted.table("$2::json", "_")),
-            given=self._given.table("$3::json", "given"),
-            sent=self._sent.table("$4::json", "sent"),
+            wanted=few(self._wanted.table("$2::bytea", "_")),
+            given=self._given.table("$3::bytea", "given"),
+            sent=self._sent.table("$4::bytea", "sent"),
             columns=", ".join(values),
             values=", ".join((values | _OWN_VALUES).values()),
         )
@@ -169,7 +172,7 @@ class QuickAppends:
                 [(s.place, s.namespace, s.session_id, len(s.rows), s.expected) for s in shares]
             ),
             self._given.dump(given),
-            self._sent.dump([row for share in shares for row in share.rows]),
+            self._sent.dump(row for share in shares for row in share.rows),
         )
 
     async def _write(

@@ -106,7 +106,7 @@ def body_size(body: Body) -> int:
     """Return about how many bytes a body has."""
     match body:
         case Payload():
-            return body.size
+            return len(body.json if body.json is not None else body.data or b"")
         case Message():
             return sum(map(_part_size, body.parts)) + len(body.extra_json)
         case Step():
