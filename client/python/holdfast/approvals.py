@@ -11,9 +11,10 @@ import grpc
 from holdfast.approval_types import Approval, ApprovalStatus
 from holdfast.backoff import backoff
 from holdfast.channel import Connection
-from holdfast.convert import new_id, to_optional_payload, to_order
+from holdfast.convert import to_optional_payload, to_order
 from holdfast.convert_approvals import from_approval, to_approval_status
 from holdfast.errors import HoldfastError
+from holdfast.ids import new_id
 from holdfast.paging import AsyncPager, Page
 from holdfast.types import Order
 from holdfast.v1 import approval_service_pb2 as pb

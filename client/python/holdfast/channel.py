@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import math
 import os
-import uuid
 import weakref
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import grpc
 
 from holdfast.errors import HoldfastError, from_rpc_error, refused
+from holdfast.ids import new_id
 from holdfast.v1.approval_service_pb2_grpc import ApprovalServiceStub
 from holdfast.v1.document_service_pb2_grpc import DocumentServiceStub
 from holdfast.v1.history_service_pb2_grpc import HistoryServiceStub
@@ -136,6 +137,8 @@ class Connection:
         )
         if token is not None:
             self.metadata += (("authorization", f"Bearer {_header(token, 'token')}"),)
+        # Random for the connection, counted within: a call's own would take a tenth of the call.
+        self._call_ids, self._call_numbers = new_id(), itertools.count(1)
         self.closed = False
         self.tails: weakref.WeakSet[AsyncTail] = weakref.WeakSet()
         self._tls = tls
@@ -189,7 +192,7 @@ class Connection:
 
     def call_metadata(self) -> tuple[str, tuple[tuple[str, str], ...]]:
         """A new `x-request-id`, and all headers of a call."""
-        call_id = str(uuid.uuid4())
+        call_id = f"{self._call_ids}-{next(self._call_numbers)}"
         return call_id, (*self.metadata, ("x-request-id", call_id))
 
     async def close(self, grace: float | None) -> None:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Literal, TypeVar
@@ -58,11 +57,6 @@ def to_status(status: SessionStatus, path: str = "status") -> session_pb.Session
 
 def to_order(order: Order | None) -> payload_pb2.SortOrder.ValueType:
     return lookup(_ORDERS, order, "order")
-
-
-def new_id() -> str:
-    """An id that makes a repetition recognisable."""
-    return str(uuid.uuid4())
 
 
 def to_time(message: timestamp_pb2.Timestamp, present: bool) -> datetime | None:

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from holdfast.convert import from_payload_message, new_id, to_payload_message, to_time
+from holdfast.convert import from_payload_message, to_payload_message, to_time
 from holdfast.document_types import Document, DocumentDraft, DocumentKey
 from holdfast.errors import refused
+from holdfast.ids import new_id
 from holdfast.v1 import document_service_pb2 as pb
 from holdfast.values import (
     build,

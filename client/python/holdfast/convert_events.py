@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
-from holdfast.convert import from_payload_message, lookup, new_id, to_payload_message, to_time
+from holdfast.convert import from_payload_message, lookup, to_payload_message, to_time
 from holdfast.events import (
     Blob,
     Body,
@@ -18,6 +19,7 @@ from holdfast.events import (
     ToolCall,
     ToolCallResponse,
 )
+from holdfast.ids import new_id
 from holdfast.payload import Data, Json
 from holdfast.types import EventGrouping, EventReceipt, EventSummary
 from holdfast.v1 import history_service_pb2 as history_pb
@@ -50,33 +52,37 @@ def to_event_messages(events: Event | Iterable[Event]) -> list[history_pb.Event]
 
 
 def _to_event_message(event: Event, path: str) -> history_pb.Event:
-    body = event.body
-    return build(
-        path,
-        history_pb.Event,
-        event_id=event.event_id or new_id(),
-        type=event.type,
-        actor=event.actor,
-        run_id=event.run_id,
-        task_id=event.task_id,
-        message=_to_message(body, f"{path}message.") if isinstance(body, Message) else None,
-        step=(
-            build(
+    # What is empty is left out: to say so takes as long as to say something.
+    fields: dict[str, Any] = {"event_id": event.event_id or new_id()}
+    if event.type:
+        fields["type"] = event.type
+    if event.actor:
+        fields["actor"] = event.actor
+    if event.run_id:
+        fields["run_id"] = event.run_id
+    if event.task_id:
+        fields["task_id"] = event.task_id
+    if event.trace_id:
+        fields["trace_id"] = event.trace_id
+    if event.labels:
+        fields["labels"] = event.labels
+    if event.event_time is not None:
+        fields["event_time"] = to_timestamp(event.event_time, f"{path}event_time")
+    match event.body:
+        case Json() | Data() as payload:
+            fields["payload"] = to_payload_message(payload, f"{path}payload")
+        case Message() as message:
+            fields["message"] = _to_message(message, f"{path}message.")
+        case Step() as step:
+            fields["step"] = build(
                 f"{path}step.",
                 history_pb.Step,
-                thought=body.thought,
-                action=body.action,
-                observation=body.observation,
-                step_id=body.step_id,
+                thought=step.thought,
+                action=step.action,
+                observation=step.observation,
+                step_id=step.step_id,
             )
-            if isinstance(body, Step)
-            else None
-        ),
-        payload=to_payload_message(body, f"{path}payload") if isinstance(body, Json | Data) else None,
-        labels=event.labels,
-        trace_id=event.trace_id,
-        event_time=to_timestamp(event.event_time, f"{path}event_time"),
-    )
+    return build(path, history_pb.Event, **fields)
 
 
 def _to_message(message: Message, path: str) -> history_pb.Message:
@@ -164,9 +170,12 @@ def _from_part(message: history_pb.Part) -> Part:
 
 
 def to_receipts(messages: Sequence[history_pb.EventReceipt]) -> tuple[EventReceipt, ...]:
+    # Of a copy: to iterate over the field itself takes twice the time.
     return tuple(
-        EventReceipt(receipt.event_id, receipt.sequence, from_timestamp(receipt.create_time))
-        for receipt in messages
+        [
+            EventReceipt(receipt.event_id, receipt.sequence, from_timestamp(receipt.create_time))
+            for receipt in messages[:]
+        ]
     )
 
 

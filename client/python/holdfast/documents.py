@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from holdfast.channel import Connection
-from holdfast.convert import new_id, to_order
+from holdfast.convert import to_order
 from holdfast.convert_documents import (
     from_document,
     put_request,
@@ -19,6 +19,7 @@ from holdfast.convert_documents import (
 )
 from holdfast.directories import collection_of, read_directory
 from holdfast.document_types import Document, DocumentDraft, DocumentMatch, Synced
+from holdfast.ids import new_id
 from holdfast.paging import AsyncPager, Page
 from holdfast.types import Order
 from holdfast.v1 import document_service_pb2 as pb

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeAlias, TypedDict, Unpack
 
+from holdfast.ids import new_id
 from holdfast.payload import Data, Json
 from holdfast.values import to_json, to_payload
 
@@ -141,7 +141,7 @@ class Event:
     """The distributed trace that it belongs to."""
     event_time: datetime | None = None
     """When it happened, by the caller's clock, timezone-aware. None: the time of the append."""
-    event_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    event_id: str = field(default_factory=new_id)
     """Unique in the session."""
     session_id: str = ""
     """Set by the server."""

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypedDict, Unpack
 
 from holdfast.channel import Connection
-from holdfast.convert import new_id, to_order
+from holdfast.convert import to_order
 from holdfast.convert_events import (
     to_event,
     to_event_messages,
@@ -18,6 +18,7 @@ from holdfast.convert_events import (
 )
 from holdfast.errors import refused
 from holdfast.events import Event, EventKind
+from holdfast.ids import new_id
 from holdfast.paging import AsyncPager, Page
 from holdfast.tail import AsyncTail
 from holdfast.types import Appended, EventGrouping, EventSummary, Order, Replaced

@@ -11,7 +11,7 @@ import grpc
 
 from holdfast.backoff import backoff
 from holdfast.channel import Connection, Request
-from holdfast.convert import new_id, to_optional_payload
+from holdfast.convert import to_optional_payload
 from holdfast.convert_tasks import from_task, to_task_status
 from holdfast.errors import (
     DeadlineExceeded,
@@ -21,6 +21,7 @@ from holdfast.errors import (
     ResourceExhausted,
     Unavailable,
 )
+from holdfast.ids import new_id
 from holdfast.task_types import Task, TaskStatus
 from holdfast.v1 import task_service_pb2 as pb
 from holdfast.values import build, from_timestamp, to_duration, to_timestamp

@@ -8,9 +8,10 @@ from datetime import datetime
 from google.protobuf import field_mask_pb2
 
 from holdfast.channel import Connection
-from holdfast.convert import new_id, to_order
+from holdfast.convert import to_order
 from holdfast.convert_memories import from_memory, to_filter
 from holdfast.errors import refused
+from holdfast.ids import new_id
 from holdfast.memory_types import Memory, MemoryMatch
 from holdfast.paging import AsyncPager, Page
 from holdfast.types import Order

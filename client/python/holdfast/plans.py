@@ -8,7 +8,7 @@ from datetime import datetime
 from google.protobuf import field_mask_pb2
 
 from holdfast.channel import Connection
-from holdfast.convert import new_id, to_optional_payload, to_order
+from holdfast.convert import to_optional_payload, to_order
 from holdfast.convert_plans import (
     from_item,
     from_plan,
@@ -20,6 +20,7 @@ from holdfast.convert_plans import (
     to_plan_status,
 )
 from holdfast.errors import refused
+from holdfast.ids import new_id
 from holdfast.paging import AsyncPager, Page
 from holdfast.plan_types import NewPlanItem, Plan, PlanEdit, PlanItemStatus, PlanStatus, UpdatedItem
 from holdfast.types import Order

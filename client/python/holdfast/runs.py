@@ -9,7 +9,7 @@ from typing import Unpack
 from google.protobuf import field_mask_pb2
 
 from holdfast.channel import Connection
-from holdfast.convert import new_id, to_optional_payload, to_order
+from holdfast.convert import to_optional_payload, to_order
 from holdfast.convert_runs import (
     from_run,
     from_run_summary,
@@ -19,6 +19,7 @@ from holdfast.convert_runs import (
     to_usage,
 )
 from holdfast.errors import refused
+from holdfast.ids import new_id
 from holdfast.paging import AsyncPager, Page
 from holdfast.run_types import Run, RunFilter, RunGrouping, RunStatus, RunSummary, TokenUsage
 from holdfast.types import Order

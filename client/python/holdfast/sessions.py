@@ -9,8 +9,9 @@ from typing import Literal
 from google.protobuf import field_mask_pb2
 
 from holdfast.channel import Connection
-from holdfast.convert import new_id, retention_paths, set_retention, to_order, to_session, to_status
+from holdfast.convert import retention_paths, set_retention, to_order, to_session, to_status
 from holdfast.errors import refused
+from holdfast.ids import new_id
 from holdfast.paging import AsyncPager, Page
 from holdfast.types import Order, Retention, Session, SessionStatus
 from holdfast.v1 import session_service_pb2 as pb

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from holdfast.channel import Connection
-from holdfast.convert import new_id, to_order, to_state, to_write
+from holdfast.convert import to_order, to_state, to_write
 from holdfast.errors import refused
+from holdfast.ids import new_id
 from holdfast.paging import AsyncPager, Page
 from holdfast.payload import Json
 from holdfast.types import Order, State, StateWrite

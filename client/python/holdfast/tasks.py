@@ -15,9 +15,10 @@ from google.protobuf import field_mask_pb2
 
 from holdfast.backoff import backoff
 from holdfast.channel import Connection
-from holdfast.convert import new_id, to_optional_payload, to_order
+from holdfast.convert import to_optional_payload, to_order
 from holdfast.convert_tasks import from_task, to_task_conditions, to_task_status
 from holdfast.errors import HoldfastError, refused
+from holdfast.ids import new_id
 from holdfast.leases import AsyncLease
 from holdfast.paging import AsyncPager, Page
 from holdfast.task_types import Task, TaskFilter, TaskStatus

@@ -21,6 +21,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_EXACT = 2**53
 # A level of a Struct is up to three nested messages, and protobuf parsers stop at 100.
 _MAX_STRUCT_DEPTH = 30
+# Tuples: a union would be made anew at each use.
+_PAYLOADS = (Json, Data)
+_BYTES = (bytes, bytearray, memoryview)
 _CONTAINERS = (dict, list, tuple)
 _STR = {str}  # what the types of an object's keys almost always are
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
@@ -63,9 +66,9 @@ def to_json(value: object, path: str) -> str:
 
 def to_payload(value: object, path: str) -> Payload:
     """Bytes become data, a `Json` or `Data` stays, anything else is written as JSON."""
-    if isinstance(value, Json | Data):
+    if isinstance(value, _PAYLOADS):
         return value
-    if isinstance(value, bytes | bytearray | memoryview):
+    if isinstance(value, _BYTES):
         return Data(bytes(value))
     return Json(to_json(value, path))
 
@@ -220,7 +223,7 @@ def to_timestamp(value: datetime | None, path: str) -> timestamp_pb2.Timestamp |
 
 def from_timestamp(value: timestamp_pb2.Timestamp) -> datetime:
     """Timezone-aware, in UTC, cut to the microsecond."""
-    return _EPOCH + timedelta(seconds=value.seconds, microseconds=value.nanos // 1_000)
+    return _EPOCH + timedelta(0, value.seconds, value.nanos // 1_000)
 
 
 def to_duration(value: timedelta) -> duration_pb2.Duration:
