@@ -37,6 +37,7 @@ from holdfast_server.storage.sessions import SqlSessions
 from holdfast_server.storage.signals import Signals
 from holdfast_server.storage.statements import Statements
 from holdfast_server.storage.states import SqlStates
+from holdfast_server.storage.statistics import TableStatistics
 from holdfast_server.storage.tails import Tails
 from holdfast_server.storage.tasks import SqlTasks
 from holdfast_server.storage.writer import Writer
@@ -57,7 +58,10 @@ class SqlStore:
         statements = Statements(dialect)
         self._lock: FileLock | None = None
         self._signals = Signals()
-        self._announcer = Announcer(self._database) if isinstance(dialect, PostgresDialect) else None
+        # SQLite's file is this process's alone, and without statistics it takes the index that fits best.
+        is_postgres = isinstance(dialect, PostgresDialect)
+        self._announcer = Announcer(self._database) if is_postgres else None
+        self._statistics = TableStatistics(self._database) if is_postgres else None
         self._reads = PointReads(self._database, statements, observer, options.max_waiting)
         writer = Writer(self._database, statements, policy.state_versions_kept, self._published)
         quick = (
@@ -122,6 +126,8 @@ class SqlStore:
         if self._options.janitor_interval:
             sweeping = self.janitor.run(self._options.janitor_interval, lambda: self.is_available)
             self._watch_over("janitor", sweeping)
+            if self._statistics is not None:
+                self._watch_over("statistics", self._statistics.run(lambda: self.is_available))
 
     async def _open_connections(self) -> None:
         with contextlib.suppress(DatabaseUnavailable):
