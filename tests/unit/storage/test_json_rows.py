@@ -1,0 +1,66 @@
+"""JsonRows: rows as one parameter, without a database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql.asyncpg import dialect
+from sqlalchemy.types import TypeEngine
+
+from holdfast_server.storage.columns import JsonText, Micros, Searchable
+from holdfast_server.storage.json_rows import JsonRows, few
+
+COLUMNS: Mapping[str, TypeEngine[Any]] = {
+    "number": sa.BigInteger(),
+    "name": sa.Text(collation="C"),
+    "text": JsonText(),
+    "labels": Searchable(),
+    "data": sa.LargeBinary(),
+    "time": Micros(),
+}
+
+
+def json_rows() -> JsonRows:
+    return JsonRows(COLUMNS, dialect())  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
+
+
+def test_what_json_cannot_hold_is_sent_as_text() -> None:
+    rows = json_rows()
+    assert rows.columns == (
+        "number bigint, name varchar, text text, labels jsonb, data text, time timestamp with time zone"
+    )
+    assert rows.values == {
+        "number": "{}",
+        "name": "{}",
+        "text": "{}::json",
+        "labels": "{}",
+        "data": "decode({}, 'base64')",
+        "time": "{}",
+    }
+
+
+def test_rows_are_objects_without_what_is_null() -> None:
+    time = datetime(1, 1, 1, 0, 0, 0, 5, tzinfo=UTC)
+    sent = json_rows().dump(
+        [(2**53 + 1, 'ö"\\', '{"a": 1.50}', {"k": "v"}, b"\x00\xff", time), (1, None, None, {}, None, None)]
+    )
+    assert json.loads(sent) == [
+        {
+            "number": 2**53 + 1,
+            "name": 'ö"\\',
+            "text": '{"a": 1.50}',
+            "labels": {"k": "v"},
+            "data": "AP8=",
+            "time": "0001-01-01T00:00:00.000005Z",
+        },
+        {"number": 1, "labels": {}},
+    ]
+    assert json_rows().dump([]) == b"[]"
+
+
+def test_few_rows_are_a_table() -> None:
+    assert few("t").startswith("(SELECT * FROM (SELECT * FROM t LIMIT (SELECT ")
