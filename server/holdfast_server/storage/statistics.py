@@ -20,6 +20,7 @@ _PERIOD_SECONDS = 2.0
 _GROWN = """
 SELECT relname FROM pg_class
 WHERE relnamespace = current_schema()::regnamespace AND relname = ANY($1::text[])
+AND pg_has_role(relowner, 'USAGE')  -- others may not analyze it, and would be told so every time
 AND pg_relation_size(oid) >= 4 * greatest(relpages, 1) * current_setting('block_size')::bigint
 """
 
