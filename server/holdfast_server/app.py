@@ -222,7 +222,7 @@ async def serve(
         # What the start has made, none of it garbage, stays: a collection that looks at it takes 50 ms.
         gc.freeze()
         # What calls make is gone with them. To look for cycles every 700 objects, Python's default, takes
-        # a thirtieth of a call.
+        # a fiftieth of a call.
         gc.set_threshold(*_GC_THRESHOLDS)
         await stop.wait()
         logger.info("stopping", extra={"drain_seconds": settings.drain_seconds})

@@ -16,7 +16,7 @@ import pytest
 
 import holdfast
 from tests.integration.clients import connected
-from tests.support.processes import free_port
+from tests.support.processes import children, free_port, is_alive
 from tests.support.servers import ServerProcess
 from tests.support.waiting import PATIENCE, eventually
 
@@ -52,8 +52,7 @@ def two_free_ports() -> int:
 
 def workers(server: ServerProcess) -> list[int]:
     """The processes of the workers."""
-    children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
-    return [pid for pid in map(int, children) if b"spawn_main" in command_of(pid)]
+    return [pid for pid in children(server.pid) if b"spawn_main" in command_of(pid)]
 
 
 def command_of(pid: int) -> bytes:
@@ -62,14 +61,6 @@ def command_of(pid: int) -> bytes:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except (FileNotFoundError, ProcessLookupError):
         return b""
-
-
-def is_there(pid: int) -> bool:
-    """Whether a process runs: one that has ended and is not waited for does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def fetch(url: str) -> str:
@@ -129,14 +120,14 @@ async def test_all_of_them_end_when_the_server_is_stopped(
         await client.sessions.create("s")
         server.send(number)
         assert await server.wait() == 0
-    assert not any(map(is_there, processes))
+    assert not any(map(is_alive, processes))
     assert server.log.count('"stopped"') == 2
 
 
 async def test_they_end_when_nobody_looks_after_them_any_more(server: ServerProcess) -> None:
     processes = workers(server)
     os.kill(server.pid, signal.SIGKILL)
-    await eventually(lambda: not any(map(is_there, processes)), "the end of the workers")
+    await eventually(lambda: not any(map(is_alive, processes)), "the end of the workers")
 
 
 async def test_sqlite_is_for_one_process(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 import math
 import os
@@ -137,8 +136,6 @@ class Connection:
         )
         if token is not None:
             self.metadata += (("authorization", f"Bearer {_header(token, 'token')}"),)
-        # Random for the connection, counted within: a call's own would take a tenth of the call.
-        self._call_ids, self._call_numbers = new_id(), itertools.count(1)
         self.closed = False
         self.tails: weakref.WeakSet[AsyncTail] = weakref.WeakSet()
         self._tls = tls
@@ -192,7 +189,7 @@ class Connection:
 
     def call_metadata(self) -> tuple[str, tuple[tuple[str, str], ...]]:
         """A new `x-request-id`, and all headers of a call."""
-        call_id = f"{self._call_ids}-{next(self._call_numbers)}"
+        call_id = new_id()
         return call_id, (*self.metadata, ("x-request-id", call_id))
 
     async def close(self, grace: float | None) -> None:

@@ -31,15 +31,6 @@ class EventKind(IntEnum):
 Body = Message | Step | Payload | None
 
 
-KINDS = {
-    type(None): EventKind.EMPTY,
-    Message: EventKind.MESSAGE,
-    Step: EventKind.STEP,
-    Payload: EventKind.PAYLOAD,
-}
-"""The kinds by the types of their bodies."""
-
-
 class Event(Struct, frozen=True):
     """Something that happened: to be appended (no sequence yet) or stored. Times are aware, in UTC.
 
@@ -62,7 +53,7 @@ class Event(Struct, frozen=True):
     @property
     def kind(self) -> EventKind:
         """Which kind of body it has."""
-        return KINDS[type(self.body)]
+        return _KINDS[type(self.body)]
 
     def checked(self, path: str) -> Event:
         """Return the event within all bounds, with its type. Raises InvalidField."""
@@ -208,6 +199,12 @@ def server_event(name: str, actor: str = "", event_id: str = "", **details: obje
     )
 
 
+_KINDS = {
+    type(None): EventKind.EMPTY,
+    Message: EventKind.MESSAGE,
+    Step: EventKind.STEP,
+    Payload: EventKind.PAYLOAD,
+}
 _DEFAULT_TYPES = {
     EventKind.EMPTY: "event",
     EventKind.MESSAGE: "message",

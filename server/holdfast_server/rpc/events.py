@@ -134,7 +134,7 @@ def write_summaries(summaries: Sequence[EventSummary]) -> pb.SummarizeEventsResp
 
 
 def _read_events(values: Sequence[pb.Event]) -> list[Event]:
-    """Take a copy of the field: to iterate over the field itself takes twice the time."""
+    """Take a copy of the field: to iterate over the field itself takes longer."""
     return [
         Event(
             event_id=value.event_id,

@@ -173,14 +173,14 @@ class _Method:
 
 
 def _read_headers(metadata: Iterable[tuple[str, str | bytes]] | None) -> Call:
-    headers = dict(metadata or ())
     call = Call()
-    if namespace := headers.get(NAMESPACE_HEADER):
-        call.namespace = str(namespace)
-    if authorization := headers.get("authorization"):
-        call.authorization = str(authorization)
-    if (request_id := headers.get(REQUEST_ID_HEADER)) and _REQUEST_ID.fullmatch(str(request_id)):
-        call.known_request_id = str(request_id)
+    for header, value in metadata or ():
+        if header == NAMESPACE_HEADER:
+            call.namespace = str(value) or call.namespace
+        elif header == REQUEST_ID_HEADER and _REQUEST_ID.fullmatch(str(value)):
+            call.known_request_id = str(value)
+        elif header == "authorization":
+            call.authorization = str(value)
     return call
 
 

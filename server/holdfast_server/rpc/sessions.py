@@ -29,6 +29,7 @@ from holdfast_server.rpc.values import (
     read_struct,
     write_duration,
     write_struct,
+    write_texts,
     write_time,
 )
 
@@ -124,19 +125,8 @@ def _write_session(target: pb.Session, session: Session, default_retention: time
     target.status = _NUMBERS[session.status]
     target.version = session.version
     target.last_sequence = session.last_sequence
-    # To set an empty text takes ten times as long as to see that it is.
-    if session.parent_session_id:
-        target.parent_session_id = session.parent_session_id
-    if session.status_reason:
-        target.status_reason = session.status_reason
-    if fields.user_id:
-        target.user_id = fields.user_id
-    if fields.agent_id:
-        target.agent_id = fields.agent_id
-    if fields.task_id:
-        target.task_id = fields.task_id
-    if fields.title:
-        target.title = fields.title
+    write_texts(target, session, ("parent_session_id", "status_reason"))
+    write_texts(target, fields, ("user_id", "agent_id", "task_id", "title"))
     if fields.labels:
         target.labels.update(fields.labels)
     if fields.metadata:

@@ -107,12 +107,10 @@ class Gatherer(Generic[Q, A]):
         answer: asyncio.Future[A] = asyncio.get_running_loop().create_future()
         self._queue.append(Waiting(request, weight, answer))
         self._open += 1
-        if self._open > self._crowd:
-            self._crowd = self._open
+        self._crowd = max(self._crowd, self._open)
         if self._pause is not None and self._is_crowd_here():
             _end(self._pause)
-        if not self._is_gathering and len(self._under_way) < self._parallel:
-            self._start()
+        self._start()
         return answer
 
     def _is_crowd_here(self) -> bool:
@@ -120,16 +118,17 @@ class Gatherer(Generic[Q, A]):
         return is_small or len(self._queue) >= self._max_requests
 
     def _start(self) -> None:
-        self._is_gathering = True
-        # A context of its own: its batches serve many callers, and its logs are none of them's.
-        self._under_way.add(asyncio.create_task(self._work_off(), context=contextvars.Context()))
+        if not self._is_gathering and len(self._under_way) < self._parallel:
+            self._is_gathering = True
+            # A context of its own: its batches serve many callers, and its logs are none of them's.
+            self._under_way.add(asyncio.create_task(self._work_off(), context=contextvars.Context()))
 
     async def _work_off(self) -> None:
         while True:
             await self._gather()
             batch = self._take()
             self._is_gathering = False
-            if self._queue and len(self._under_way) < self._parallel:
+            if self._queue:
                 self._start()
             if batch:
                 await self._carry_out(batch)

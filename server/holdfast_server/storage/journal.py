@@ -44,10 +44,7 @@ class Journal:
 
     def append(self, entry: Append) -> Future[Appended]:
         """Append durably; see EventStore.append."""
-        weight = 0
-        for event in entry.events:
-            weight += rows.body_size(event.body)
-        return self._gatherer.ask(entry, weight)
+        return self._gatherer.ask(entry, sum([rows.body_size(event.body) for event in entry.events]))
 
     def save(self, entry: Save) -> Future[list[State]]:
         """Save durably; see StateStore.save."""

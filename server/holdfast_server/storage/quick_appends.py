@@ -153,32 +153,28 @@ class QuickAppends:
                 share.is_simple = False
         answers: list[Appended | None] = [None] * len(requests)
         simple = [share for share in shares.values() if share.is_simple]
+        if not simple:
+            return answers
         now = datetime.now(UTC)
         try:
-            arguments = self._arguments(simple, now)
+            arguments = (now, *self._rows(simple))
         except (TypeError, ValueError):
             return answers  # a value that cannot be sent, such as half of a surrogate pair
         # What PostgreSQL or its driver refuses is one request's fault, or another server was quicker.
         with contextlib.suppress(asyncpg.PostgresError):
-            for index, appended in await self._write(simple, arguments) if simple else ():
+            for index, appended in await self._write(simple, now, arguments):
                 answers[index] = appended
         return answers
 
-    def _arguments(self, shares: Sequence[_Share], now: datetime) -> tuple[Any, ...]:
+    def _rows(self, shares: Sequence[_Share]) -> tuple[bytes, bytes, bytes]:
+        wanted = [(s.place, s.namespace, s.session_id, len(s.rows), s.expected) for s in shares]
         given = [(share.place, event_id) for share in shares for event_id in share.event_ids]
-        return (
-            now,
-            self._wanted.dump(
-                [(s.place, s.namespace, s.session_id, len(s.rows), s.expected) for s in shares]
-            ),
-            self._given.dump(given),
-            self._sent.dump(row for share in shares for row in share.rows),
-        )
+        sent = (row for share in shares for row in share.rows)
+        return self._wanted.dump(wanted), self._given.dump(given), self._sent.dump(sent)
 
     async def _write(
-        self, shares: Sequence[_Share], arguments: tuple[Any, ...]
+        self, shares: Sequence[_Share], now: datetime, arguments: Sequence[Any]
     ) -> list[tuple[int, Appended]]:
-        now = arguments[0]
         by_place = {share.place: share for share in shares}
         found = await self._database.run_at_once(self._statement, arguments)
         self._published({session_topic(row["key"]) for row in found})
