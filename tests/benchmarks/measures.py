@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 
 import asyncpg
 
@@ -21,6 +22,7 @@ from tests.support.servers import ServerProcess
 
 APPEND = "/holdfast.v1.HistoryService/AppendEvents"
 GET_SESSION = "/holdfast.v1.SessionService/GetSession"
+SAVE_STATE = "/holdfast.v1.SessionService/SaveState"
 LOAD_STATE = "/holdfast.v1.SessionService/LoadState"
 IN_FLIGHT = 64
 _KILOBYTE = '"' + "x" * 1_000 + '"'
@@ -109,6 +111,40 @@ async def point_reads(stage: Stage, rounds: int, calls: int) -> list[Line]:
             Row(f"{name}, 64 in flight", "calls/s", mine, "bare grpc.aio server", theirs, 0.75, "at least")
         )
     return rows
+
+
+async def save_rate(stage: Stage, rounds: int, calls: int) -> list[Line]:
+    """Durable saves of 1 KB under one key, 64 in flight and one at a time, against the bare server."""
+    if reason := missing():
+        return [Skipped("SaveState 1 KB, 64 in flight", reason)]
+    await stage.client.sessions.create("bench-save")
+    request = sessions.SaveStateRequest(session_id="bench-save")
+    request.writes.add(key="k").payload.json = _KILOBYTE
+    driven = 0
+
+    async def ours(calls: int, in_flight: int) -> Load:
+        nonlocal driven
+        driven += calls
+        return await drive(stage.server.target, SAVE_STATE, request, calls, in_flight)
+
+    async def bare(calls: int, in_flight: int) -> Load:
+        return await drive(stage.bare, SAVE_STATE, request, calls, in_flight)
+
+    async def rate(of: Callable[[int, int], Awaitable[Load]]) -> float:
+        return (await of(calls, IN_FLIGHT)).rate
+
+    async def time_of_one(of: Callable[[int, int], Awaitable[Load]]) -> float:
+        return (await of(max(calls // 20, 200), 1)).p50
+
+    rates = await alternate(rounds, lambda: rate(ours), lambda: rate(bare))
+    times = await alternate(rounds, lambda: time_of_one(ours), lambda: time_of_one(bare))
+    version = (await stage.client.states.load("bench-save", key="k")).version
+    if version != driven:
+        raise RuntimeError(f"{driven} saves were answered and {version} versions were made")
+    return [
+        Row("SaveState 1 KB, 64 in flight", "calls/s", rates[0], "bare grpc.aio server", rates[1]),
+        Row("SaveState 1 KB, one at a time, p50", "ms", times[0], "bare call", times[1]),
+    ]
 
 
 async def one_at_a_time(stage: Stage, rounds: int, calls: int) -> list[Line]:
@@ -205,6 +241,7 @@ MEASURES = {
     "append": append_rate,
     "rows": append_rows,
     "reads": point_reads,
+    "saves": save_rate,
     "single": one_at_a_time,
     "states": save_and_load,
     "tail": tail_delivery,

@@ -15,6 +15,7 @@ from typing import Any
 import grpc
 import sqlalchemy as sa
 import uvloop
+from google.protobuf.timestamp_pb2 import Timestamp
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from holdfast.v1 import history_service_pb2 as history
@@ -35,11 +36,17 @@ EVENT = sa.Table(
 
 
 class BareHistory:
-    """Answers and does nothing."""
+    """Answers what our server would, and does nothing."""
+
+    def __init__(self) -> None:
+        self._time = Timestamp()
+        self._time.GetCurrentTime()
 
     async def AppendEvents(self, request: Any, context: Any) -> history.AppendEventsResponse:
         receipts = [
-            history.EventReceipt(event_id="019ab000-0000-7000-8000-000000000000", sequence=1)
+            history.EventReceipt(
+                event_id="019ab000-0000-7000-8000-000000000000", sequence=1, create_time=self._time
+            )
             for _ in request.events
         ]
         return history.AppendEventsResponse(receipts=receipts, last_sequence=1)
@@ -55,6 +62,8 @@ class BareSessions:
         self._session.session.create_time.GetCurrentTime()
         self._state = sessions.LoadStateResponse()
         self._state.state.payload.json = '"' + "x" * 1_000 + '"'
+        self._saved = sessions.SaveStateResponse()
+        self._saved.states.add(key="k", version=1).create_time.GetCurrentTime()
 
     async def CreateSession(self, request: Any, context: Any) -> sessions.CreateSessionResponse:
         return sessions.CreateSessionResponse(session=self._session.session)
@@ -64,6 +73,9 @@ class BareSessions:
 
     async def LoadState(self, request: Any, context: Any) -> sessions.LoadStateResponse:
         return self._state
+
+    async def SaveState(self, request: Any, context: Any) -> sessions.SaveStateResponse:
+        return self._saved
 
 
 class PerRequest:

@@ -43,7 +43,7 @@ def request(*events: Event, session: str = "s", expected: int | None = None) -> 
 
 async def sequences(quick: QuickAppends, *requests: Append) -> list[list[int] | None]:
     """The sequences that each request has got."""
-    answers = await quick.append(requests)
+    answers = await quick.write(requests)
     return [None if answer is None else [r.sequence for r in answer.receipts] for answer in answers]
 
 
@@ -58,7 +58,7 @@ async def test_a_crowd_is_appended_each_in_the_order_of_its_session(
         request(note("c"), expected=3),
         request(note(""), note("")),
     ]
-    first, second, third, fourth = await quick.append(crowd)
+    first, second, third, fourth = await quick.write(crowd)
     assert isinstance(first, Appended)
     assert [(r.event_id, r.sequence) for r in first.receipts] == [("a1", 2), ("a2", 3)]
     assert first.last_sequence == 3
@@ -154,7 +154,7 @@ async def test_crowds_of_two_servers_leave_no_gap_and_lose_nothing(
             crowd = [
                 request(note(f"{name}-{turn}-{n}"), session=("s", "t")[(n + turn) % 2]) for n in range(6)
             ]
-            assert None not in await server.append(crowd)
+            assert None not in await server.write(crowd)
 
     await asyncio.gather(*(write(server, f"{n}") for n, server in enumerate([quick, other] * 4)))
     total = 0

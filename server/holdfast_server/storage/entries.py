@@ -69,10 +69,14 @@ class Save(Struct, frozen=True):
         """See Entry."""
         return bool(self.request_id)
 
+    def fingerprint(self) -> bytes:
+        """Return what two saves with the same content have in common."""
+        return fingerprint("save", [write.content() for write in self.writes])
+
     def plan(self, batch: Batch) -> list[State]:
         """See Entry."""
         session = batch.session(self.namespace, self.session_id)
-        mark = fingerprint("save", [write.content() for write in self.writes]) if self.request_id else b""
+        mark = self.fingerprint() if self.request_id else b""
         if (known := batch.recall(session, self.request_id, mark)) is not None:
             return rows.saved_states(self.writes, *results.read_save(known))
         versions = batch.save(session, self.writes)

@@ -1,8 +1,8 @@
 """The journal: the write path of AppendEvents and SaveState.
 
-Concurrent requests are gathered into one transaction: one commit for many callers. A request that fails
-its own check gets its own error; a transaction that fails as a whole is tried again request by request,
-so that only the culprit fails.
+Concurrent requests are gathered into one transaction: one commit for many callers. What can be written in
+one statement goes first (see QuickWrites). Of the others, a request that fails its own check gets its own
+error; a transaction that fails as a whole is tried again request by request, so that only the culprit fails.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from holdfast_server.storage.batch import Batch, Conflict
 from holdfast_server.storage.entries import Append, Entry, Save
 from holdfast_server.storage.gather import Gatherer, Waiting
 from holdfast_server.storage.observer import StorageObserver
-from holdfast_server.storage.quick_appends import QuickAppends
+from holdfast_server.storage.quick import QuickWrites
 from holdfast_server.storage.writer import Writer
 
 # Two: one batch is planned while the other's commit is on its way to the disk.
@@ -32,7 +32,7 @@ class Journal:
     def __init__(
         self,
         writer: Writer,
-        quick: QuickAppends | None,
+        quick: Sequence[QuickWrites[Any, Any]],
         observer: StorageObserver,
         max_waiting: int,
     ) -> None:
@@ -55,23 +55,10 @@ class Journal:
         await self._gatherer.close()
 
     async def _run(self, waiting: Sequence[Waiting[Entry, Any]]) -> None:
-        if self._quick is not None:
-            waiting = await self._append_at_once(self._quick, waiting)
-        if waiting:
-            await self._run_planned(waiting)
-
-    async def _append_at_once(
-        self, quick: QuickAppends, waiting: Sequence[Waiting[Entry, Any]]
-    ) -> Sequence[Waiting[Entry, Any]]:
-        """Answer what can be appended in one statement; return the others."""
-        appends = [(one, one.request) for one in waiting if isinstance(one.request, Append)]
-        if not appends:
-            return waiting
-        answers = await quick.append([request for _, request in appends])
-        for (one, _), answer in zip(appends, answers, strict=True):
-            if answer is not None:
-                one.succeed(answer)
-        return [one for one in waiting if not one.answer.done()]
+        for quick in self._quick:
+            await _write_at_once(quick, [one for one in waiting if isinstance(one.request, quick.entry)])
+        if left := [one for one in waiting if not one.answer.done()]:
+            await self._run_planned(left)
 
     async def _run_planned(self, waiting: Sequence[Waiting[Entry, Any]]) -> None:
         try:
@@ -144,6 +131,15 @@ class Journal:
                 requests.append((session, entry.request_id))
         await batch.look_up_events(events)
         await batch.look_up_requests(requests)
+
+
+async def _write_at_once(quick: QuickWrites[Any, Any], waiting: Sequence[Waiting[Entry, Any]]) -> None:
+    """Answer what can be written in one statement."""
+    if waiting:
+        answers = await quick.write([one.request for one in waiting])
+        for one, answer in zip(waiting, answers, strict=True):
+            if answer is not None:
+                one.succeed(answer)
 
 
 def _plan(entry: Entry, batch: Batch) -> Any:

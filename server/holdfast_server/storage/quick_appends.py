@@ -1,19 +1,13 @@
-"""Appends in one statement, which is all that most of them need on PostgreSQL.
-
-It locks the sessions, looks whether it may append to them, and appends: one trip to the database, and no
-transaction around it. What needs a closer look it leaves alone, for the journal to lock, plan and write.
-"""
+"""Appends in one statement: see QuickWrites."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, ClassVar
 
-import asyncpg
 import sqlalchemy as sa
-from msgspec import Struct
+from msgspec import field
 from sqlalchemy.types import TypeEngine
 
 from holdfast_server.domain.events import Appended, EventReceipt
@@ -23,6 +17,7 @@ from holdfast_server.storage.database import Database
 from holdfast_server.storage.dialect import PostgresDialect
 from holdfast_server.storage.entries import Append
 from holdfast_server.storage.json_rows import few
+from holdfast_server.storage.quick import QuickWrites, Share
 from holdfast_server.storage.schema import events
 from holdfast_server.storage.signals import session_topic
 
@@ -74,22 +69,17 @@ SELECT place, key, last_sequence FROM free
 """
 
 
-class _Share(Struct):
-    """What a crowd of requests wants to append to one session. Sequences count from its last one."""
+class _Share(Share[Append]):
+    """What a crowd wants to append to a session. Sequences count from its last one."""
 
-    place: int
-    namespace: str
-    session_id: str
-    requests: list[tuple[int, list[str]]] = []
+    requests: list[tuple[int, list[str]]] = field(default_factory=list)
     """Where in the crowd each stands, and the ids of its events."""
-    event_ids: set[str] = set()
-    rows: list[tuple[Any, ...]] = []
+    event_ids: set[str] = field(default_factory=set)
+    rows: list[tuple[Any, ...]] = field(default_factory=list)
     expected: int | None = None
-    is_simple: bool = True
-    """Whether no request stands in the way of another: no id twice, and no two guards that differ."""
 
     def add(self, index: int, request: Append) -> None:
-        """Add a request, which stands at this index in the crowd."""
+        """See Share."""
         if request.expected_last_sequence is not None:
             expected = request.expected_last_sequence - len(self.rows)
             self.is_simple &= self.expected in (None, expected)
@@ -120,64 +110,35 @@ class _Share(Struct):
         return made
 
 
-class QuickAppends:
-    """Appends for a crowd of requests."""
+class QuickAppends(QuickWrites[Append, _Share]):
+    """Carries out appends."""
+
+    entry: ClassVar[type[Any]] = Append
 
     def __init__(
         self, database: Database, dialect: PostgresDialect, published: Callable[[set[str]], None]
     ) -> None:
-        self._database = database
         self._published = published
         self._wanted, self._given = dialect.json_rows(_WANTED), dialect.json_rows(_GIVEN)
         self._sent = dialect.json_rows({column.name: column.type for column in events.columns})
         values = {name: value.format(f"sent.{name}") for name, value in self._sent.values.items()}
-        self._statement = _STATEMENT.format(
+        statement = _STATEMENT.format(
             wanted=few(self._wanted.table("$2::bytea", "_")),
             given=self._given.table("$3::bytea", "given"),
             sent=self._sent.table("$4::bytea", "sent"),
             columns=", ".join(values),
             values=", ".join((values | _OWN_VALUES).values()),
         )
+        super().__init__(database, statement, _Share)
 
-    async def append(self, requests: Sequence[Append]) -> list[Appended | None]:
-        """Append durably what can be appended so; None for the others, of which nothing is written."""
-        shares: dict[tuple[str, str], _Share] = {}
-        for index, request in enumerate(requests):
-            name = (request.namespace, request.session_id)
-            if (share := shares.get(name)) is None:
-                share = shares[name] = _Share(len(shares), *name)
-            try:
-                share.add(index, request)
-            except (TypeError, ValueError):
-                # A value that cannot become part of a row, such as half of a surrogate pair.
-                share.is_simple = False
-        answers: list[Appended | None] = [None] * len(requests)
-        simple = [share for share in shares.values() if share.is_simple]
-        if not simple:
-            return answers
-        now = datetime.now(UTC)
-        try:
-            arguments = (now, *self._rows(simple))
-        except (TypeError, ValueError):
-            return answers  # a value that cannot be sent, such as half of a surrogate pair
-        # What PostgreSQL or its driver refuses is one request's fault, or another server was quicker.
-        with contextlib.suppress(asyncpg.PostgresError):
-            for index, appended in await self._write(simple, now, arguments):
-                answers[index] = appended
-        return answers
-
-    def _rows(self, shares: Sequence[_Share]) -> tuple[bytes, bytes, bytes]:
+    def _rows(self, shares: Collection[_Share]) -> tuple[bytes, ...]:
         wanted = [(s.place, s.namespace, s.session_id, len(s.rows), s.expected) for s in shares]
         given = [(share.place, event_id) for share in shares for event_id in share.event_ids]
         sent = (row for share in shares for row in share.rows)
         return self._wanted.dump(wanted), self._given.dump(given), self._sent.dump(sent)
 
-    async def _write(
-        self, shares: Sequence[_Share], now: datetime, arguments: Sequence[Any]
+    def _committed(
+        self, found: Sequence[Any], shares: Mapping[int, _Share], now: datetime
     ) -> list[tuple[int, Appended]]:
-        by_place = {share.place: share for share in shares}
-        found = await self._database.run_at_once(self._statement, arguments)
         self._published({session_topic(row["key"]) for row in found})
-        return [
-            answer for row in found for answer in by_place[row["place"]].answers(row["last_sequence"], now)
-        ]
+        return [answer for row in found for answer in shares[row["place"]].answers(row["last_sequence"], now)]

@@ -181,7 +181,7 @@ def receipt_of(event: Event) -> EventReceipt:
 
 
 def version_row(
-    key: int, namespace: str, write: StateWrite, version: int, session_sequence: int, now: datetime
+    key: int, namespace: str, write: StateWrite, version: int, session_sequence: int, now: datetime | None
 ) -> tuple[Any, ...]:
     """Return a version of a state as a row: the columns of `state_versions`, in order."""
     payload = write.payload

@@ -28,7 +28,9 @@ from holdfast_server.storage.notifications import Announcer, Listener
 from holdfast_server.storage.observer import NoObserver, StorageObserver
 from holdfast_server.storage.options import StartupRefused, StorageOptions
 from holdfast_server.storage.plans import SqlPlans
+from holdfast_server.storage.quick import QuickWrites
 from holdfast_server.storage.quick_appends import QuickAppends
+from holdfast_server.storage.quick_saves import QuickSaves
 from holdfast_server.storage.reads import PointReads
 from holdfast_server.storage.requests import Requests
 from holdfast_server.storage.runs import SqlRuns
@@ -64,11 +66,10 @@ class SqlStore:
         self._statistics = TableStatistics(self._database) if is_postgres else None
         self._reads = PointReads(self._database, statements, observer, options.max_waiting)
         writer = Writer(self._database, statements, policy.state_versions_kept, self._published)
-        quick = (
-            QuickAppends(self._database, dialect, self._published)
-            if isinstance(dialect, PostgresDialect)
-            else None
-        )
+        quick: list[QuickWrites[Any, Any]] = []
+        if isinstance(dialect, PostgresDialect):
+            quick.append(QuickAppends(self._database, dialect, self._published))
+            quick.append(QuickSaves(self._database, dialect, policy.state_versions_kept))
         self._journal = Journal(writer, quick, observer, options.max_waiting)
         pages = EventPages(dialect)
         self._tails = Tails(self._database, statements, pages, self._reads, self._signals, observer, options)

@@ -1,0 +1,284 @@
+"""QuickSaves: which saves PostgreSQL carries out in one statement, and which it leaves alone."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from holdfast_server.domain.sessions import SessionStatus
+from holdfast_server.domain.states import State, StateWrite
+from holdfast_server.domain.values import Payload
+from holdfast_server.storage.batch import Batch
+from holdfast_server.storage.dialect import PostgresDialect
+from holdfast_server.storage.entries import Save
+from holdfast_server.storage.quick_saves import QuickSaves
+from holdfast_server.storage.schema import sessions, state_versions
+from holdfast_server.storage.statements import Statements
+from holdfast_server.storage.store import SqlStore
+from tests.support.content import (
+    NAMESPACE,
+    append,
+    create,
+    load_json,
+    move,
+    notes,
+    save,
+    write,
+)
+from tests.support.waiting import eventually
+
+KEPT = 3
+
+
+@pytest.fixture
+async def store(two_stores: tuple[SqlStore, SqlStore]) -> SqlStore:
+    """A started store on PostgreSQL, with a session `s`."""
+    await create(two_stores[0])
+    return two_stores[0]
+
+
+@pytest.fixture
+def quick(store: SqlStore) -> QuickSaves:
+    """What is tested."""
+    return QuickSaves(store._database, PostgresDialect(), KEPT)
+
+
+def request(*writes: StateWrite, session: str = "s", request_id: str = "") -> Save:
+    return Save(NAMESPACE, session, writes, request_id)
+
+
+async def saved(quick: QuickSaves, *requests: Save) -> list[list[int] | None]:
+    """The versions that each request has got."""
+    answers = await quick.write(requests)
+    return [None if answer is None else [state.version for state in answer] for answer in answers]
+
+
+async def stored(store: SqlStore, session: str = "s") -> list[tuple[str, int]]:
+    """All versions of all keys."""
+    query = (
+        sa.select(state_versions.c.key, state_versions.c.version)
+        .join(sessions, sessions.c.key == state_versions.c.session_key)
+        .where(sessions.c.id == session)
+        .order_by(state_versions.c.key, state_versions.c.version)
+    )
+    found = await store._database.read(lambda connection: connection.execute(query))
+    return [(row.key, row.version) for row in found]
+
+
+async def test_a_crowd_is_saved_each_in_the_order_of_its_key(store: SqlStore, quick: QuickSaves) -> None:
+    await create(store, "t")
+    await append(store, *notes(2))
+    await save(store, write("a", "0"), write("b", "0"))
+    crowd = [
+        request(write("a", "1", run_id="run", metadata={"m": 1}), write("b", "1")),
+        request(write("a", "1"), session="t", request_id="r"),
+        request(write("b", "2", expected=2), write("a", "2", expected=2), request_id="r"),
+        request(write("b", payload=Payload(data=b"\0\xff", media_type="x/y"))),
+    ]
+    answers = await quick.write(crowd)
+    assert [[(s.key, s.version) for s in answer] for answer in answers] == [
+        [("a", 2), ("b", 2)],
+        [("a", 1)],
+        [("b", 3), ("a", 3)],
+        [("b", 4)],
+    ]
+    first, _, third, fourth = answers
+    now = first[0].create_time
+    assert first[0] == State("a", 2, None, {"m": 1}, "run", 2, now)
+    assert await load_json(store, "a", 2) == "1"
+    binary = await store.states.load(NAMESPACE, "s", "b", None)
+    assert (binary.version, binary.payload) == (4, Payload(data=b"\0\xff", media_type="x/y"))
+    assert (await store.sessions.get(NAMESPACE, "s")).last_activity_time == now
+    # Its answer is remembered as the journal would.
+    again = await store.states.save(NAMESPACE, "s", crowd[2].writes, "r")
+    assert again == third
+    assert fourth[0].session_sequence == 2
+
+
+@pytest.mark.parametrize(
+    "crowd",
+    [
+        [request(write("new"), session="missing")],
+        [request(write("new"), session="ended")],
+        [request(write("new"), request_id="taken")],
+        [request(write("new"), write("k", expected=2))],
+        [request(write("new"), write("other", expected=1))],
+        [request(write("new"), write("other", expected=0))],
+        [request(write("new"), request_id="r"), request(write("new"), request_id="r")],
+        [request(write("k", expected=1)), request(write("k", expected=1))],
+    ],
+    ids=[
+        "no session",
+        "an ended session",
+        "a taken id",
+        "a wrong guard",
+        "a guard of what is not there",
+        "a guard against what is there",
+        "an id twice",
+        "guards that differ",
+    ],
+)
+async def test_what_needs_a_closer_look_is_left_alone(
+    store: SqlStore, quick: QuickSaves, crowd: list[Save]
+) -> None:
+    await create(store, "t")
+    await create(store, "ended")
+    await move(store, "ended", SessionStatus.COMPLETED)
+    await save(store, write("k"), request_id="taken")
+    assert await saved(quick, *crowd, request(write("fine"), session="t")) == [None] * len(crowd) + [[1]]
+    assert await stored(store) == [("k", 1)]
+    assert await stored(store, "ended") == []
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        request(StateWrite("refused", Payload(json="{"))),
+        request(StateWrite("refused", Payload(json="1", media_type="\ud800"))),
+        request(write("refused"), session="\ud800"),
+        request(write("refused", expected=2**63)),
+    ],
+    ids=["no JSON", "half a pair", "half a pair in a name", "a number that is too large"],
+)
+async def test_what_postgresql_or_its_driver_refuses_is_left_alone(
+    store: SqlStore, quick: QuickSaves, refused: Save
+) -> None:
+    await create(store, "t")
+    assert await saved(quick, refused, request(write("fine"), session="t")) == [None, None]
+    assert await saved(quick, request(write("fine"), session="t")) == [[1]]
+
+
+async def test_what_cannot_become_a_row_fails_alone(store: SqlStore, quick: QuickSaves) -> None:
+    await create(store, "t")
+    unfit = StateWrite("unfit", Payload(json='"\ud800"'))
+    crowd = [request(unfit), request(write("fine"), session="t")]
+    assert await saved(quick, *crowd) == [None, [1]]
+    results = await asyncio.gather(
+        save(store, unfit),
+        *(save(store, write(f"k{n}"), session_id="t") for n in range(3)),
+        return_exceptions=True,
+    )
+    assert isinstance(results[0], Exception)
+    assert results[1:] == [[1]] * 3
+    assert await stored(store) == []
+
+
+async def is_anyone_waiting(store: SqlStore) -> bool:
+    """Whether a statement in this database waits for a lock."""
+    query = sa.text(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    return bool(await store._database.read(lambda connection: connection.scalar(query)))
+
+
+async def carry_out(connection: AsyncConnection, save: Save) -> None:
+    """Carry out a save as the journal does where it plans."""
+    batch = Batch(connection, Statements(PostgresDialect()), KEPT)
+    await batch.lock([(save.namespace, save.session_id)])
+    session = batch.session(save.namespace, save.session_id)
+    await batch.look_up_heads([(session, write.key) for write in save.writes])
+    save.plan(batch)
+    await batch.write()
+
+
+class TestBehindALock:
+    """What a save sees of states and requests is as old as the moment when it began to wait."""
+
+    @pytest.fixture
+    async def overtaken(self, store: SqlStore) -> Any:
+        """Start some saves, which wait; meanwhile save for others, and let them go on."""
+        await save(store, write("k", "1"))
+
+        async def run(quick: QuickSaves, *requests: Save, others: list[Save]) -> list[list[int] | None]:
+            async with store._database._writer.connect() as connection, connection.begin():
+                await connection.execute(sa.select(sessions).with_for_update(key_share=True))
+                waiting = asyncio.create_task(saved(quick, *requests))
+                await eventually(lambda: is_anyone_waiting(store), "a save that waits for the lock")
+                for other in others:
+                    await carry_out(connection, other)
+            return await waiting
+
+        return run
+
+    async def test_versions_follow_what_others_saved(
+        self, store: SqlStore, quick: QuickSaves, overtaken: Any
+    ) -> None:
+        others = [request(write("k")), request(write("k")), request(write("new"))]
+        crowd = [request(write("k", "9")), request(write("new", "9"))]
+        assert await overtaken(quick, *crowd, others=others) == [[4], [2]]
+        assert await load_json(store, "k") == "9"
+        assert await stored(store) == [*(("k", n) for n in (2, 3, 4)), ("new", 1), ("new", 2)]
+
+    async def test_a_guard_that_was_overtaken_lets_nothing_be_written(
+        self, store: SqlStore, quick: QuickSaves, overtaken: Any
+    ) -> None:
+        crowd = [request(write("k", "9", expected=1), write("beside"))]
+        assert await overtaken(quick, *crowd, others=[request(write("k"))]) == [None]
+        assert await stored(store) == [("k", 1), ("k", 2)]
+
+    async def test_a_guard_that_fits_what_others_saved_holds(
+        self, store: SqlStore, quick: QuickSaves, overtaken: Any
+    ) -> None:
+        crowd = [request(write("k", "9", expected=2))]
+        assert await overtaken(quick, *crowd, others=[request(write("k"))]) == [[3]]
+        assert await load_json(store, "k") == "9"
+
+    async def test_an_id_that_was_taken_meanwhile_lets_nothing_be_written(
+        self, store: SqlStore, quick: QuickSaves, overtaken: Any
+    ) -> None:
+        crowd = [request(write("k", "9"), request_id="r")]
+        assert await overtaken(quick, *crowd, others=[request(write("other"), request_id="r")]) == [None]
+        assert await stored(store) == [("k", 1), ("other", 1)]
+
+    async def test_what_it_could_not_see_to_delete_goes_at_the_next_save(
+        self, store: SqlStore, overtaken: Any
+    ) -> None:
+        quick = QuickSaves(store._database, PostgresDialect(), 1)
+        assert await overtaken(quick, request(write("k")), others=[request(write("k"))]) == [[3]]
+        assert await stored(store) == [("k", 2), ("k", 3)]
+        assert await saved(quick, request(write("k"))) == [[4]]
+        assert await stored(store) == [("k", 4)]
+
+
+async def test_the_newest_versions_are_kept(store: SqlStore, quick: QuickSaves) -> None:
+    for number in range(1, 8):
+        assert await saved(quick, request(write("k"))) == [[number]]
+    assert await stored(store) == [("k", 5), ("k", 6), ("k", 7)]
+    crowd = [request(write("k", str(n)), request_id=f"r{n}") for n in range(8, 13)]
+    assert await saved(quick, *crowd) == [[number] for number in range(8, 13)]
+    assert await stored(store) == [("k", 10), ("k", 11), ("k", 12)]
+    assert await load_json(store) == "12"
+
+
+async def test_crowds_of_two_servers_leave_no_gap_and_lose_nothing(
+    two_stores: tuple[SqlStore, SqlStore], store: SqlStore
+) -> None:
+    await create(store, "t")
+    servers = [QuickSaves(one._database, PostgresDialect(), 10_000) for one in two_stores]
+    got: dict[tuple[str, str], list[int]] = {}
+
+    async def work(server: QuickSaves, name: str) -> None:
+        for turn in range(25):
+            crowd = [
+                request(
+                    write(f"k{n % 2}", f'"{name}"'),
+                    session=("s", "t")[(n + turn) % 2],
+                    request_id=f"{name}-{turn}-{n}",
+                )
+                for n in range(6)
+            ]
+            answers = await saved(server, *crowd)
+            for one, versions in zip(crowd, answers, strict=True):
+                assert versions is not None
+                got.setdefault((one.session_id, one.writes[0].key), []).extend(versions)
+
+    await asyncio.gather(*(work(server, f"{n}") for n, server in enumerate(servers * 4)))
+    assert sum(map(len, got.values())) == 8 * 25 * 6
+    for (session, key), versions in got.items():
+        assert sorted(versions) == list(range(1, len(versions) + 1))
+        assert [v for k, v in await stored(store, session) if k == key] == sorted(versions)
