@@ -224,6 +224,7 @@ async def serve(
         # What calls make is gone with them. To look for cycles every 700 objects, Python's default, takes
         # a fiftieth of a call.
         gc.set_threshold(*_GC_THRESHOLDS)
+        _start_tasks_at_once()
         await stop.wait()
         logger.info("stopping", extra={"drain_seconds": settings.drain_seconds})
         ways = [asyncio.create_task(server.drain()), asyncio.create_task(hurry.wait())]
@@ -285,6 +286,21 @@ def _on_signals(numbers: Sequence[signal.Signals], callback: Callable[[], None])
         # Windows has no such handlers; there an interrupt cancels the main task.
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(number, callback)
+
+
+def _start_tasks_at_once() -> None:
+    """Have each new task run to its first wait at once, not in the loop's next turn: a call has three.
+
+    Python before 3.12 cannot. The library's own factory refuses what uvloop passes on, in Python 3.13.0.
+    """
+    if sys.version_info >= (3, 12):
+
+        def start(
+            loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any], **how: Any
+        ) -> asyncio.Task[Any]:
+            return asyncio.Task(work, loop=loop, **how | {"eager_start": True})
+
+        asyncio.get_running_loop().set_task_factory(start)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

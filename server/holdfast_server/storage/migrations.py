@@ -125,9 +125,13 @@ def sql() -> str:
 
 def sqlite_script() -> str:
     """Return SQLite's SQL of our schema as all migrations make it, which is what `sqlite.sql` holds."""
-    with sa.create_engine("sqlite://").begin() as connection:
-        _run_alembic(connection)
-        statements = list(connection.scalars(sa.text(_SQLITE_SCHEMA)))
+    engine = sa.create_engine("sqlite://")
+    try:
+        with engine.begin() as connection:
+            _run_alembic(connection)
+            statements = list(connection.scalars(sa.text(_SQLITE_SCHEMA)))
+    finally:
+        engine.dispose()
     statements.append(f"INSERT INTO alembic_version VALUES ('{REVISIONS[-1]}')")
     return _HEAD + "".join(statement + _END for statement in statements)
 
