@@ -20,10 +20,11 @@ from tests.benchmarks.several_workers import workers
 from tests.benchmarks.soak import soak
 from tests.benchmarks.sqlite import on_sqlite
 from tests.benchmarks.stage import Stage, set_up
+from tests.benchmarks.upkeep import upkeep
 
 Measure = Callable[[Stage, int, int], Awaitable[list[Line]]]
 _NOT_QUICK = ("peers", "scale")
-_ONLY_NAMED = ("partitions", "soak")
+_ONLY_NAMED = ("partitions", "upkeep", "soak")
 
 
 async def run(measures: dict[str, Measure], rounds: int, calls: int) -> list[Line]:
@@ -41,8 +42,10 @@ def main() -> None:
     """Take the measures that the command line asks for, and print the table."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks")
     parser.add_argument("--quick", action="store_true", help="fewer rounds and calls: under 3 minutes")
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="these, also `partitions` and `soak`")
-    parser.add_argument("--sessions", type=int, default=100_000, help="of `scale` and `partitions`")
+    parser.add_argument(
+        "--only", nargs="+", metavar="NAME", help=f"these; {', '.join(_ONLY_NAMED)} run only so"
+    )
+    parser.add_argument("--sessions", type=int, default=100_000, help="of `scale`, `partitions` and `upkeep`")
     parser.add_argument("--minutes", type=float, default=10, help="of `soak`")
     given = parser.parse_args()
     measures: dict[str, Measure] = {
@@ -52,6 +55,7 @@ def main() -> None:
         "peers": peers,
         "scale": partial(scale, sessions=given.sessions),
         "partitions": partial(partitions, sessions=given.sessions),
+        "upkeep": partial(upkeep, sessions=given.sessions),
         "soak": partial(soak, minutes=given.minutes),
         # Last, for it stops the database.
         "recorder": recording,

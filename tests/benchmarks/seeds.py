@@ -42,9 +42,9 @@ class Seeded:
     target: str
     sessions: int
 
-    async def drive(self, operation: str, calls: int, in_flight: int) -> Load:
-        """Make calls spread over its sessions, but for the last, which may be deleted."""
-        sessions = self.sessions - self.sessions // DELETED
+    async def drive(self, operation: str, calls: int, in_flight: int, sessions: int | None = None) -> Load:
+        """Make calls spread over the first sessions; over all but the last, which may be deleted."""
+        sessions = sessions or self.sessions - self.sessions // DELETED
         return await drive_client(self.target, operation, calls=calls, in_flight=in_flight, sessions=sessions)
 
 
