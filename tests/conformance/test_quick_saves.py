@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import Iterator, Mapping
 from typing import Any
+from unittest import mock
 
 import pytest
 import sqlalchemy as sa
@@ -253,6 +256,41 @@ async def test_the_newest_versions_are_kept(store: SqlStore, quick: QuickSaves) 
     assert await saved(quick, *crowd) == [[number] for number in range(8, 13)]
     assert await stored(store) == [("k", 10), ("k", 11), ("k", 12)]
     assert await load_json(store) == "12"
+
+
+async def test_no_step_of_a_large_crowd_compares_each_with_each(store: SqlStore, quick: QuickSaves) -> None:
+    """All with the same key, a guard and an id: what is joined by any less is joined with everything."""
+    number = 100
+    for index in range(number):
+        await create(store, f"s{index}")
+        await save(store, write("k"), session_id=f"s{index}")
+    crowd = [
+        request(write("k", expected=1), session=f"s{index}", request_id=f"r{index}")
+        for index in range(number)
+    ]
+    with mock.patch.object(store._database, "run_at_once", return_value=[]) as run_at_once:
+        assert await saved(quick, *crowd) == [None] * number
+    ((statement, arguments), _) = run_at_once.await_args_list[0]
+    explained = await store._database.run_at_once(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", arguments)
+    (plan,) = json.loads(explained[0][0])
+    # How tables are entered depends on their size.
+    own = [node for node in nodes(plan["Plan"]) if "Relation Name" not in node]
+    most = max(own, key=rows_looked_at)
+    assert rows_looked_at(most) < 10 * number, most
+    assert await stored(store, "s99") == [("k", 1), ("k", 2)]
+
+
+def nodes(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """All nodes of a plan."""
+    yield plan
+    for below in plan.get("Plans", ()):
+        yield from nodes(below)
+
+
+def rows_looked_at(node: Mapping[str, Any]) -> float:
+    removed = ("Rows Removed by Join Filter", "Rows Removed by Filter", "Rows Removed by Index Recheck")
+    rows: float = node["Actual Rows"] + sum(node.get(name, 0) for name in removed)
+    return rows * float(node["Actual Loops"])
 
 
 async def test_crowds_of_two_servers_leave_no_gap_and_lose_nothing(

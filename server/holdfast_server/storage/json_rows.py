@@ -55,11 +55,16 @@ def _plain_type(column_type: TypeEngine[Any], dialect: Dialect) -> str:
     return column_type.dialect_impl(dialect).compile(dialect).split(" COLLATE")[0].lower()
 
 
-def few(table: str) -> str:
-    """Return a table of JSON rows for a FROM in which PostgreSQL takes it for few rows.
+def few(table: str, name: str = "_") -> str:
+    """Return a table, under a name, for a FROM in which PostgreSQL takes it for few rows.
 
-    It would take it for 100, and then rather read some megabytes of another table than enter its index so
+    It takes JSON rows for 100, and would rather read some megabytes of another table than enter its index so
     often. Of a limit that it cannot see beforehand it thinks that it leaves a tenth.
     """
     limit = f"LIMIT (SELECT {_MOST_ROWS})"
-    return f"(SELECT * FROM (SELECT * FROM {table} {limit}) AS _ {limit}) AS _"
+    return f"(SELECT * FROM (SELECT * FROM {table} {limit}) AS _ {limit}) AS {name}"
+
+
+MANY = "generate_series(1, (SELECT 1))"
+"""One row, which PostgreSQL takes for a thousand. Joined with it, few rows are many: what is joined with them
+then is hashed, and not gone through for each."""

@@ -16,7 +16,7 @@ from holdfast_server.storage import rows
 from holdfast_server.storage.database import Database
 from holdfast_server.storage.dialect import PostgresDialect
 from holdfast_server.storage.entries import Save
-from holdfast_server.storage.json_rows import few
+from holdfast_server.storage.json_rows import MANY, few
 from holdfast_server.storage.quick import QuickWrites, Share
 from holdfast_server.storage.schema import state_versions
 
@@ -59,11 +59,12 @@ _STATEMENT = """
 WITH wanted AS (
     SELECT * FROM {wanted}
 ), locked AS MATERIALIZED (
-    SELECT sessions.key, sessions.namespace, sessions.last_sequence, wanted.place
+    SELECT sessions.key, sessions.namespace, sessions.last_sequence, sessions.status, wanted.place
     FROM sessions JOIN wanted ON sessions.namespace = wanted.namespace AND sessions.id = wanted.id
-    WHERE sessions.status IN ({open})
     ORDER BY sessions.key
     FOR NO KEY UPDATE OF sessions
+), there AS MATERIALIZED (
+    SELECT locked.* FROM locked CROSS JOIN {many} WHERE locked.status IN ({open})
 ), requests AS MATERIALIZED (
     SELECT * FROM {requests}
 ), keys AS MATERIALIZED (
@@ -71,37 +72,38 @@ WITH wanted AS (
 ), sent AS MATERIALIZED (
     SELECT * FROM {sent}
 ), taken AS MATERIALIZED (
-    SELECT locked.place
-    FROM requests JOIN locked ON locked.place = requests.place
+    SELECT there.place
+    FROM requests JOIN there ON there.place = requests.place
     CROSS JOIN LATERAL (
         SELECT FROM session_requests
-        WHERE session_requests.session_key = locked.key
+        WHERE session_requests.session_key = there.key
             AND session_requests.request_id = requests.request_id
         LIMIT 1
-    ) AS there
+    ) AS same
     UNION ALL
-    SELECT locked.place
-    FROM (SELECT * FROM keys WHERE expected IS NOT NULL) AS guards JOIN locked ON locked.place = guards.place
+    SELECT there.place
+    FROM (SELECT * FROM keys WHERE expected IS NOT NULL) AS guards JOIN there ON there.place = guards.place
     LEFT JOIN LATERAL (
         SELECT version FROM states
-        WHERE states.session_key = locked.key AND states.key = guards.key
+        WHERE states.session_key = there.key AND states.key = guards.key
         LIMIT 1
         FOR NO KEY UPDATE
     ) AS head ON true
     WHERE guards.expected <> coalesce(head.version, 0)
 ), free AS MATERIALIZED (
-    SELECT * FROM locked WHERE place NOT IN (SELECT place FROM taken)
+    SELECT * FROM there WHERE place NOT IN (SELECT place FROM taken)
+), free_keys AS MATERIALIZED (
+    SELECT free.key AS session_key, free.namespace, free.last_sequence, keys.place, keys.key, keys.number
+    FROM keys JOIN free ON free.place = keys.place
 ), headed AS (
     INSERT INTO states (session_key, key, namespace, version)
-    SELECT free.key, keys.key, free.namespace, keys.number
-    FROM keys JOIN free ON free.place = keys.place
+    SELECT session_key, key, namespace, number FROM free_keys
     ON CONFLICT (session_key, key) DO UPDATE SET version = states.version + excluded.version
     RETURNING session_key, key, version
 ), saved AS MATERIALIZED (
-    SELECT keys.place, keys.key, headed.version - keys.number AS base, headed.session_key,
-        headed.version, free.namespace, free.last_sequence
-    FROM headed JOIN free ON free.key = headed.session_key
-    JOIN keys ON keys.place = free.place AND keys.key = headed.key
+    SELECT free_keys.*, headed.version, headed.version - free_keys.number AS base
+    FROM headed
+    JOIN free_keys ON free_keys.session_key = headed.session_key AND free_keys.key = headed.key
 ), versioned AS (
     INSERT INTO state_versions ({columns})
     SELECT {values}
@@ -124,12 +126,12 @@ WITH wanted AS (
     FROM requests JOIN free ON free.place = requests.place
     JOIN answered ON answered.place = requests.place AND answered.request_id = requests.request_id
 ), trimmed AS (
-    DELETE FROM state_versions USING saved
+    DELETE FROM state_versions USING {few_saved}
     WHERE saved.version > {kept} AND state_versions.session_key = saved.session_key
         AND state_versions.key = saved.key AND state_versions.version <= saved.version - {kept}
         AND state_versions.version > saved.base - {kept} - {overdue}
 ), touched AS (
-    UPDATE sessions SET last_activity_time = $1 FROM free WHERE sessions.key = free.key
+    UPDATE sessions SET last_activity_time = $1 FROM {few_free} WHERE sessions.key = free.key
 )
 SELECT place, key, base, last_sequence FROM saved
 """
@@ -196,6 +198,9 @@ class QuickSaves(QuickWrites[Save, _Share]):
         values = {name: self._sent.values[name].format(f"sent.{name}") for name in columns}
         statement = _STATEMENT.format(
             wanted=few(self._wanted.table("$2::bytea", "_")),
+            many=MANY,
+            few_free=few("free", "free"),
+            few_saved=few("saved", "saved"),
             requests=self._requests.table("$3::bytea", "_"),
             keys=self._keys.table("$4::bytea", "_"),
             sent=self._sent.table("$5::bytea", "_"),
