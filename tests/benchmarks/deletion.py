@@ -6,15 +6,14 @@ import asyncio
 import sys
 import time
 
-import asyncpg
-
 from tests.benchmarks.load import Load
 from tests.benchmarks.programs import output_of
 from tests.benchmarks.report import Figure, Line, Row, median
 from tests.benchmarks.seeds import DELETED, EVENTS_A_SESSION, Seeded
+from tests.benchmarks.stage import connected
 
 _END_LONG_AGO = """
-    UPDATE sessions SET status = 'COMPLETED', end_time = now() - interval '30 days', expiry_check_time = NULL
+    UPDATE sessions SET status = 'completed', end_time = now() - interval '30 days', expiry_check_time = NULL
     WHERE key > (SELECT max(key) FROM sessions) - $1
 """
 _ROUNDS = 3
@@ -23,8 +22,7 @@ _ROUNDS = 3
 async def beside_deletion(full: Seeded, calls: int) -> list[Line]:
     """Append while the janitor deletes the last sessions with their events, and before it."""
     number = full.sessions // DELETED
-    connection = await asyncpg.connect(full.url)
-    try:
+    async with connected(full.url) as connection:
         await connection.execute(_END_LONG_AGO, number, timeout=600)
         alone = [await full.drive("append", calls, 32) for _ in range(_ROUNDS)]
         began = time.perf_counter()
@@ -37,8 +35,6 @@ async def beside_deletion(full: Seeded, calls: int) -> list[Line]:
         left = await connection.fetchval(
             "SELECT count(*) FROM sessions WHERE end_time < now() - '1 day'::interval"
         )
-    finally:
-        await connection.close()
     if left:
         raise RuntimeError(f"{left} sessions were not deleted")
     # Deletion ended within the last.

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
-import asyncpg
-
 from tests.benchmarks.pgbench import transactions_a_second
 from tests.benchmarks.report import Line, Row
 from tests.benchmarks.rounds import alternate
 from tests.benchmarks.seeds import EVENTS_A_SESSION, FIRST_KEY, Seeded, seeded
-from tests.benchmarks.stage import Stage
+from tests.benchmarks.stage import Stage, connected
 
 _PARTITIONS = 16
 _MAKE = f"""
@@ -36,12 +34,9 @@ FROM {table} WHERE session_key = :session AND sequence <= 10;
 async def partitions(stage: Stage, rounds: int, calls: int, sessions: int) -> list[Line]:
     """Reads and writes of a table in 16 hash partitions against those of the table as it is."""
     async with seeded(stage, "parted", sessions, 1) as full:
-        connection = await asyncpg.connect(full.url)
-        try:
+        async with connected(full.url) as connection:
             await connection.execute(_MAKE, timeout=3_600)
             await connection.execute("VACUUM (ANALYZE)", timeout=3_600)
-        finally:
-            await connection.close()
         lines: list[Line] = []
         for what, script in (("reads of 100 events", _READ), ("writes of 10 events", _WRITE)):
             mine, theirs = await alternate(

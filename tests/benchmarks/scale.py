@@ -11,7 +11,7 @@ from tests.benchmarks.deletion import beside_deletion
 from tests.benchmarks.report import Figure, Line, Row
 from tests.benchmarks.rounds import alternate
 from tests.benchmarks.seeds import EVENTS_A_SESSION, Seeded, seeded
-from tests.benchmarks.stage import Stage
+from tests.benchmarks.stage import Stage, connected
 
 # Appends last: the sessions are alike until then.
 _OPERATIONS = ("load", "list", "tail", "claim", "append")
@@ -23,8 +23,8 @@ _INDEXES = """
     ORDER BY 2 DESC
 """
 _TABLE = "SELECT pg_table_size('events') / 1e6"
-_HOT = """
-    SELECT 100.0 * n_tup_hot_upd / nullif(n_tup_upd, 0) FROM pg_stat_user_tables WHERE relname = 'sessions'
+_HEAP_ONLY = """
+    SELECT 100.0 * n_tup_hot_upd / nullif(n_tup_upd, 0) FROM pg_stat_user_tables WHERE relname = $1
 """
 
 
@@ -67,13 +67,15 @@ async def _compare(
 
 async def _look(url: str) -> list[Line]:
     """Return how large things are, and how many updates of sessions needed no index entry."""
-    connection = await asyncpg.connect(url)
-    try:
+    async with connected(url) as connection:
         lines: list[Line] = [Figure("size of the table events", "MB", await connection.fetchval(_TABLE))]
         for name, size in await connection.fetch(_INDEXES):
             lines.append(Figure(f"size of the index {name}", "MB", size))
-        hot = await connection.fetchval(_HOT)
-        lines.append(Figure("updates of sessions that were heap-only", "%", float(hot or 0)))
-    finally:
-        await connection.close()
+        hot = await heap_only_updates(connection, "sessions")
+        lines.append(Figure("updates of sessions that were heap-only", "%", hot))
     return lines
+
+
+async def heap_only_updates(connection: asyncpg.Connection, table: str) -> float:
+    """Return how many of a table's updates needed no index entry, in percent."""
+    return float(await connection.fetchval(_HEAP_ONLY, table) or 0)

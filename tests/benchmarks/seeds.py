@@ -15,7 +15,7 @@ import asyncpg
 import holdfast
 from holdfast_server.storage.schema import events
 from tests.benchmarks.load import Load, drive_client
-from tests.benchmarks.stage import Stage
+from tests.benchmarks.stage import Stage, connected
 from tests.benchmarks.workload import TASK_KIND, TEXT
 from tests.support.servers import ServerProcess
 
@@ -75,16 +75,13 @@ async def _seed(url: str, target: str, sessions: int, pending: int) -> None:
         assert lease is not None
         await lease.succeed()
         await client.tasks.create(TASK_KIND, TEXT, task_id="pending")
-    connection = await asyncpg.connect(url)
-    try:
+    async with connected(url) as connection:
         # Foreign keys are not looked up row by row: they hold.
         await connection.execute("SET session_replication_role = replica; SET statement_timeout = 0")
         await _fill(connection, sessions, pending)
         await connection.execute("VACUUM (ANALYZE)", timeout=3_600)
         # What was filled is written out now, and not beside what is measured.
         await connection.execute("CHECKPOINT", timeout=3_600)
-    finally:
-        await connection.close()
 
 
 async def _fill(connection: asyncpg.Connection, sessions: int, pending: int) -> None:

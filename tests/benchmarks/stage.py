@@ -27,6 +27,16 @@ _SETTINGS = {
 }
 
 
+@contextlib.asynccontextmanager
+async def connected(url: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection to a database."""
+    connection = await asyncpg.connect(url)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """What the measures find running."""
@@ -48,12 +58,9 @@ class Stage:
 
     async def count(self, table: str) -> int:
         """Return the number of rows of a table."""
-        connection = await asyncpg.connect(self.database_url)
-        try:
+        async with connected(self.database_url) as connection:
             rows: int = await connection.fetchval(f"SELECT count(*) FROM {table}")
             return rows
-        finally:
-            await connection.close()
 
 
 @contextlib.asynccontextmanager
@@ -75,11 +82,8 @@ async def set_up(directory: Path) -> AsyncIterator[Stage]:
 
 
 async def _make_database(cluster: PostgresCluster, name: str) -> str:
-    connection = await asyncpg.connect(cluster.url)
-    try:
+    async with connected(cluster.url) as connection:
         await connection.execute(f"CREATE DATABASE {name}")
-    finally:
-        await connection.close()
     return f"{cluster.url.rsplit('/', 1)[0]}/{name}"
 
 

@@ -6,13 +6,12 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping
 from functools import partial
 
-import asyncpg
-
 from tests.benchmarks.pgbench import transactions_a_second
 from tests.benchmarks.report import Figure, Line, Row, median
 from tests.benchmarks.rounds import alternate
+from tests.benchmarks.scale import heap_only_updates
 from tests.benchmarks.seeds import FIRST_KEY, Seeded, seeded
-from tests.benchmarks.stage import Stage
+from tests.benchmarks.stage import Stage, connected
 
 _OURS = 70
 _OTHERS = (50, 85, 100)
@@ -23,9 +22,6 @@ _FILL = """
 # What an append does to its session.
 _UPDATE = """\\set session random({first}, {last})
 UPDATE filled_{factor} SET last_sequence = last_sequence + 1, last_activity_time = now() WHERE key = :session;
-"""
-_HOT = """
-    SELECT 100.0 * n_tup_hot_upd / nullif(n_tup_upd, 0) FROM pg_stat_user_tables WHERE relname = $1
 """
 # So few keys that each save soon deletes a version, and its row is dead.
 _FEW_SESSIONS = 10
@@ -50,32 +46,28 @@ async def upkeep(stage: Stage, rounds: int, calls: int, sessions: int) -> list[L
 
 async def _fill_factors(stage: Stage, rounds: int, calls: int, sessions: int) -> list[Line]:
     """Return the rates of updates against those with our fill factor, heap-only updates, and sizes."""
-    async with seeded(stage, "filled", sessions, 1) as full:
-        connection = await asyncpg.connect(full.url)
-        try:
-            for factor in (_OURS, *_OTHERS):
-                await connection.execute(_FILL.format(factor=factor), timeout=3_600)
-            await connection.execute("VACUUM (ANALYZE)", timeout=3_600)
-            await connection.execute("CHECKPOINT", timeout=3_600)
-            lines: list[Line] = []
-            # Each session many times: enough for pages to fill.
-            updates = max(calls, sessions * 10 // (rounds + 1))
-            for factor in _OTHERS:
-                mine, theirs = await alternate(
-                    rounds,
-                    partial(_updates, stage, full, factor, updates),
-                    partial(_updates, stage, full, _OURS, updates // len(_OTHERS)),
-                )
-                name = f"updates of {sessions:,} sessions, fill factor {factor}"
-                lines.append(Row(name, "a second", mine, f"fill factor {_OURS}", theirs))
-            for factor in (_OURS, *_OTHERS):
-                table = f"filled_{factor}"
-                hot = await connection.fetchval(_HOT, table)
-                size = await connection.fetchval("SELECT pg_total_relation_size($1::regclass) / 1e6", table)
-                lines.append(Figure(f"heap-only updates, fill factor {factor}", "%", float(hot or 0)))
-                lines.append(Figure(f"size with indexes, fill factor {factor}", "MB", float(size)))
-        finally:
-            await connection.close()
+    async with seeded(stage, "filled", sessions, 1) as full, connected(full.url) as connection:
+        for factor in (_OURS, *_OTHERS):
+            await connection.execute(_FILL.format(factor=factor), timeout=3_600)
+        await connection.execute("VACUUM (ANALYZE)", timeout=3_600)
+        await connection.execute("CHECKPOINT", timeout=3_600)
+        lines: list[Line] = []
+        # Each session many times: enough for pages to fill.
+        updates = max(calls, sessions * 10 // (rounds + 1))
+        for factor in _OTHERS:
+            mine, theirs = await alternate(
+                rounds,
+                partial(_updates, stage, full, factor, updates),
+                partial(_updates, stage, full, _OURS, updates // len(_OTHERS)),
+            )
+            name = f"updates of {sessions:,} sessions, fill factor {factor}"
+            lines.append(Row(name, "a second", mine, f"fill factor {_OURS}", theirs))
+        for factor in (_OURS, *_OTHERS):
+            table = f"filled_{factor}"
+            hot = await heap_only_updates(connection, table)
+            size = await connection.fetchval("SELECT pg_total_relation_size($1::regclass) / 1e6", table)
+            lines.append(Figure(f"heap-only updates, fill factor {factor}", "%", hot))
+            lines.append(Figure(f"size with indexes, fill factor {factor}", "MB", float(size)))
     return lines
 
 
@@ -97,7 +89,7 @@ async def _autovacuum(stage: Stage, rounds: int, calls: int) -> list[Line]:
             )
             await _set(database, settings)
             databases[name] = database
-        for what, sessions, number in (("save", _FEW_SESSIONS, calls), ("claim", 1_000, claims)):
+        for what, sessions, number in (("save", _FEW_SESSIONS, calls), ("claim", None, claims)):
             rates: dict[str, list[float]] = {name: [] for name in databases}
             for _ in range(_SLICES):
                 for name, database in databases.items():
@@ -124,31 +116,24 @@ async def _autovacuum(stage: Stage, rounds: int, calls: int) -> list[Line]:
 
 
 async def _set(database: Seeded, settings: str) -> None:
-    connection = await asyncpg.connect(database.url)
-    try:
+    async with connected(database.url) as connection:
         for table in _CHANGING if settings else ():
             await connection.execute(f"ALTER TABLE {table} SET ({settings})")
-    finally:
-        await connection.close()
 
 
 async def _dead_rows(database: Seeded) -> float:
-    connection = await asyncpg.connect(database.url)
-    try:
+    async with connected(database.url) as connection:
         return float(await connection.fetchval("SELECT sum(n_dead_tup) FROM pg_stat_user_tables"))
-    finally:
-        await connection.close()
 
 
 @contextlib.asynccontextmanager
 async def _short_naps(stage: Stage) -> AsyncIterator[None]:
     """Let autovacuum look every few seconds."""
-    connection = await asyncpg.connect(stage.database_url)
-    try:
+    async with connected(stage.database_url) as connection:
         await connection.execute(f"ALTER SYSTEM SET autovacuum_naptime = '{_NAP_SECONDS}s'")
         await connection.execute("SELECT pg_reload_conf()")
-        yield
-        await connection.execute("ALTER SYSTEM RESET autovacuum_naptime")
-        await connection.execute("SELECT pg_reload_conf()")
-    finally:
-        await connection.close()
+        try:
+            yield
+        finally:
+            await connection.execute("ALTER SYSTEM RESET autovacuum_naptime")
+            await connection.execute("SELECT pg_reload_conf()")

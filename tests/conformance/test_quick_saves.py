@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping
 from typing import Any
 from unittest import mock
 
@@ -32,6 +31,7 @@ from tests.support.content import (
     save,
     write,
 )
+from tests.support.explained import plan_nodes, rows_looked_at
 from tests.support.waiting import eventually
 
 KEPT = 3
@@ -274,23 +274,10 @@ async def test_no_step_of_a_large_crowd_compares_each_with_each(store: SqlStore,
     explained = await store._database.run_at_once(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", arguments)
     (plan,) = json.loads(explained[0][0])
     # How tables are entered depends on their size.
-    own = [node for node in nodes(plan["Plan"]) if "Relation Name" not in node]
+    own = [node for node, _ in plan_nodes(plan["Plan"]) if "Relation Name" not in node]
     most = max(own, key=rows_looked_at)
     assert rows_looked_at(most) < 10 * number, most
     assert await stored(store, "s99") == [("k", 1), ("k", 2)]
-
-
-def nodes(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """All nodes of a plan."""
-    yield plan
-    for below in plan.get("Plans", ()):
-        yield from nodes(below)
-
-
-def rows_looked_at(node: Mapping[str, Any]) -> float:
-    removed = ("Rows Removed by Join Filter", "Rows Removed by Filter", "Rows Removed by Index Recheck")
-    rows: float = node["Actual Rows"] + sum(node.get(name, 0) for name in removed)
-    return rows * float(node["Actual Loops"])
 
 
 async def test_crowds_of_two_servers_leave_no_gap_and_lose_nothing(

@@ -153,7 +153,7 @@ class PostgresExplainer(Explainer):
             plan = await self._connection.fetchval(f"EXPLAIN ({options}) {text}", *parameters)
         finally:
             await undone.rollback()
-        return list(_accesses_of_node(json.loads(plan)[0]["Plan"]))
+        return _accesses_of(plan)
 
     async def generic_accesses(self, statement: Statement) -> list[Access]:
         text, parameters = statement
@@ -163,19 +163,30 @@ class PostgresExplainer(Explainer):
             plan = await self._connection.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE explained{nulls}")
         finally:
             await self._connection.execute("DEALLOCATE explained")
-        return list(_accesses_of_node(json.loads(plan)[0]["Plan"]))
+        return _accesses_of(plan)
 
 
-def _accesses_of_node(node: dict[str, Any], table: str = "") -> Iterator[Access]:
+def plan_nodes(node: dict[str, Any], table: str = "") -> Iterator[tuple[dict[str, Any], str]]:
+    """All nodes of a plan, each with the table that it or one above it is about."""
     table = node.get("Relation Name", table)
-    kind = node["Node Type"]
-    rows = None
-    if "Actual Rows" in node:
-        looked_at = node["Actual Rows"] + node.get("Rows Removed by Filter", 0)
-        rows = round(looked_at * node.get("Actual Loops", 1))
-    if kind == "Seq Scan":
-        yield Access(table, None, False, rows)
-    elif "Index Name" in node:
-        yield Access(table, node["Index Name"], "Index Cond" in node, rows)
+    yield node, table
     for child in node.get("Plans", ()):
-        yield from _accesses_of_node(child, table)
+        yield from plan_nodes(child, table)
+
+
+def rows_looked_at(node: dict[str, Any]) -> int:
+    """How many rows a node of an analyzed plan had in its hands."""
+    removed = ("Rows Removed by Filter", "Rows Removed by Join Filter", "Rows Removed by Index Recheck")
+    looked_at: float = node["Actual Rows"] + sum(node.get(name, 0) for name in removed)
+    return round(looked_at * float(node.get("Actual Loops", 1)))
+
+
+def _accesses_of(plan: str) -> list[Access]:
+    accesses = []
+    for node, table in plan_nodes(json.loads(plan)[0]["Plan"]):
+        rows = rows_looked_at(node) if "Actual Rows" in node else None
+        if node["Node Type"] == "Seq Scan":
+            accesses.append(Access(table, None, False, rows))
+        elif "Index Name" in node:
+            accesses.append(Access(table, node["Index Name"], "Index Cond" in node, rows))
+    return accesses

@@ -173,9 +173,8 @@ class PostgresDialect:
 
     def _insert_statement(self, table: sa.Table, on_conflict: str) -> tuple[str, JsonRows]:
         rows = JsonRows({column.name: column.type for column in table.columns}, self._sql)
-        values = ", ".join(value.format(name) for name, value in rows.values.items())
-        text = f"INSERT INTO {table.name} ({', '.join(rows.values)}) SELECT {values} FROM "
-        return f"{text}{rows.table('$1::bytea', '_')} {on_conflict}", rows
+        text = f"{rows.insertion(table, '_')} FROM {rows.table('$1::bytea', '_')} {on_conflict}"
+        return text, rows
 
     def contains(self, column: sa.Column[Any], wanted: Mapping[str, JsonScalar]) -> sa.ColumnElement[bool]:
         """jsonb containment, which the GIN index answers."""

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
+from sqlalchemy import Table
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeEngine
 
@@ -44,6 +45,18 @@ class JsonRows:
     def table(self, parameter: str, name: str) -> str:
         """Return what stands in a FROM: the rows in this parameter, as a table of this name."""
         return f"json_to_recordset(convert_from({parameter}, 'UTF8')::json) AS {name} ({self.columns})"
+
+    def insertion(self, table: Table, name: str, own: Mapping[str, str] | None = None) -> str:
+        """Return an INSERT up to its FROM, in which the rows have this name.
+
+        `own` are expressions for columns of which something else than the rows knows better.
+        """
+        known = own or {}
+        values = {
+            column.name: known.get(column.name) or self.values[column.name].format(f"{name}.{column.name}")
+            for column in table.columns
+        }
+        return f"INSERT INTO {table.name} ({', '.join(values)})\n    SELECT {', '.join(values.values())}"
 
     def dump(self, rows: Iterable[Sequence[Any]]) -> bytes:
         """Return the rows, whose values are in the order of the columns, as a parameter."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 
 import sqlalchemy as sa
 from msgspec import field
@@ -62,8 +62,8 @@ WITH wanted AS (
     UPDATE sessions SET last_sequence = free.last_sequence + free.number, last_activity_time = $1
     FROM free WHERE sessions.key = free.key
 ), appended AS (
-    INSERT INTO events ({columns})
-    SELECT {values} FROM {sent} JOIN free ON free.place = sent.session_key
+    {insertion}
+    FROM {sent} JOIN free ON free.place = sent.session_key
 )
 SELECT place, key, last_sequence FROM free
 """
@@ -113,7 +113,7 @@ class _Share(Share[Append]):
 class QuickAppends(QuickWrites[Append, _Share]):
     """Carries out appends."""
 
-    entry: ClassVar[type[Any]] = Append
+    entry = Append
 
     def __init__(
         self, database: Database, dialect: PostgresDialect, published: Callable[[set[str]], None]
@@ -121,13 +121,11 @@ class QuickAppends(QuickWrites[Append, _Share]):
         self._published = published
         self._wanted, self._given = dialect.json_rows(_WANTED), dialect.json_rows(_GIVEN)
         self._sent = dialect.json_rows({column.name: column.type for column in events.columns})
-        values = {name: value.format(f"sent.{name}") for name, value in self._sent.values.items()}
         statement = _STATEMENT.format(
             wanted=few(self._wanted.table("$2::bytea", "_")),
             given=self._given.table("$3::bytea", "given"),
             sent=self._sent.table("$4::bytea", "sent"),
-            columns=", ".join(values),
-            values=", ".join((values | _OWN_VALUES).values()),
+            insertion=self._sent.insertion(events, "sent", _OWN_VALUES),
         )
         super().__init__(database, statement, _Share)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 
 import sqlalchemy as sa
 from msgspec import field
@@ -105,8 +105,7 @@ WITH wanted AS (
     FROM headed
     JOIN free_keys ON free_keys.session_key = headed.session_key AND free_keys.key = headed.key
 ), versioned AS (
-    INSERT INTO state_versions ({columns})
-    SELECT {values}
+    {insertion}
     FROM sent JOIN saved ON saved.place = sent.session_key AND saved.key = sent.key
     WHERE saved.base + sent.version > saved.version - {kept}
 ), answered AS (
@@ -189,13 +188,11 @@ class _Share(Share[Save]):
 class QuickSaves(QuickWrites[Save, _Share]):
     """Carries out saves. Of each key, `versions_kept` versions are kept."""
 
-    entry: ClassVar[type[Any]] = Save
+    entry = Save
 
     def __init__(self, database: Database, dialect: PostgresDialect, versions_kept: int) -> None:
         self._wanted, self._requests = dialect.json_rows(_WANTED), dialect.json_rows(_REQUESTS)
         self._keys, self._sent = dialect.json_rows(_KEYS), dialect.json_rows(_SENT)
-        columns = [column.name for column in state_versions.columns]
-        values = {name: self._sent.values[name].format(f"sent.{name}") for name in columns}
         statement = _STATEMENT.format(
             wanted=few(self._wanted.table("$2::bytea", "_")),
             many=MANY,
@@ -206,8 +203,7 @@ class QuickSaves(QuickWrites[Save, _Share]):
             sent=self._sent.table("$5::bytea", "_"),
             fingerprint=self._requests.values["fingerprint"].format("requests.fingerprint"),
             open=", ".join(f"'{status}'" for status in SessionStatus if not status.is_final),
-            columns=", ".join(columns),
-            values=", ".join((values | _OWN_VALUES).values()),
+            insertion=self._sent.insertion(state_versions, "sent", _OWN_VALUES),
             kept=versions_kept,
             overdue=_MOST_OVERDUE,
         )

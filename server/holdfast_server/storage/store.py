@@ -61,15 +61,16 @@ class SqlStore:
         self._lock: FileLock | None = None
         self._signals = Signals()
         # SQLite's file is this process's alone, and without statistics it takes the index that fits best.
-        is_postgres = isinstance(dialect, PostgresDialect)
-        self._announcer = Announcer(self._database) if is_postgres else None
-        self._statistics = TableStatistics(self._database) if is_postgres else None
-        self._reads = PointReads(self._database, statements, observer, options.max_waiting)
-        writer = Writer(self._database, statements, policy.state_versions_kept, self._published)
+        self._announcer: Announcer | None = None
+        self._statistics: TableStatistics | None = None
         quick: list[QuickWrites[Any, Any]] = []
         if isinstance(dialect, PostgresDialect):
+            self._announcer = Announcer(self._database)
+            self._statistics = TableStatistics(self._database)
             quick.append(QuickAppends(self._database, dialect, self._published))
             quick.append(QuickSaves(self._database, dialect, policy.state_versions_kept))
+        self._reads = PointReads(self._database, statements, observer, options.max_waiting)
+        writer = Writer(self._database, statements, policy.state_versions_kept, self._published)
         self._journal = Journal(writer, quick, observer, options.max_waiting)
         pages = EventPages(dialect)
         self._tails = Tails(self._database, statements, pages, self._reads, self._signals, observer, options)

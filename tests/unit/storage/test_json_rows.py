@@ -64,3 +64,10 @@ def test_rows_are_objects_without_what_is_null() -> None:
 
 def test_few_rows_are_a_table() -> None:
     assert few("t").startswith("(SELECT * FROM (SELECT * FROM t LIMIT (SELECT ")
+
+
+def test_an_insertion_takes_from_the_rows_what_nothing_knows_better() -> None:
+    table = sa.Table("t", sa.MetaData(), sa.Column("text", JsonText()), sa.Column("time", Micros()))
+    assert json_rows().insertion(table, "sent", {"time": "$1"}).split() == (
+        ["INSERT", "INTO", "t", "(text,", "time)", "SELECT", "sent.text::json,", "$1"]
+    )
