@@ -58,7 +58,7 @@ async def _fill_factors(stage: Stage, rounds: int, calls: int, sessions: int) ->
             mine, theirs = await alternate(
                 rounds,
                 partial(_updates, stage, full, factor, updates),
-                partial(_updates, stage, full, _OURS, updates // len(_OTHERS)),
+                partial(_updates, stage, full, _OURS, updates),
             )
             name = f"updates of {sessions:,} sessions, fill factor {factor}"
             lines.append(Row(name, "a second", mine, f"fill factor {_OURS}", theirs))
