@@ -51,6 +51,13 @@ class BareHistory:
         ]
         return history.AppendEventsResponse(receipts=receipts, last_sequence=1)
 
+    async def BatchAppendEvents(self, request: Any, context: Any) -> history.BatchAppendEventsResponse:
+        results = [
+            history.AppendEventsResult(response=await self.AppendEvents(one, context))
+            for one in request.requests
+        ]
+        return history.BatchAppendEventsResponse(results=results)
+
 
 class BareSessions:
     """Answers what it was started with."""

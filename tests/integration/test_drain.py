@@ -86,7 +86,7 @@ async def test_calls_under_way_end_well_when_the_server_is_told_to_stop(
                 asyncio.create_task(client.history.append("s", holdfast.Event.of("n", number)))
                 for number in range(5)
             ]
-            await until_calls_under_way(server, "AppendEvents", 5)
+            await until_calls_under_way(server, "BatchAppendEvents", 1)
             server.send(signal.SIGTERM)
             await eventually(lambda: '"stopping"' in server.log, "the drain")
         appended = await asyncio.gather(*calls)

@@ -64,6 +64,14 @@ def _deleted(**fields: Any) -> Callable[[Raw], Message]:
 LABELS_101 = {f"k{number}": "v" for number in range(101)}
 MANY_EVENTS = [history_pb.Event() for _ in range(1_001)]
 
+
+def _batch(*counts: int) -> Callable[[Raw], Message]:
+    """Return a batch of appends of so many events each."""
+    return lambda raw: history_pb.BatchAppendEventsRequest(
+        requests=[raw.append(*MANY_EVENTS[:count]) for count in counts]
+    )
+
+
 REFUSED: dict[str, tuple[Callable[[Raw], Message], str]] = {
     # Ids and names
     "session id empty": (lambda raw: history_pb.AppendEventsRequest(events=[event()]), "session_id"),
@@ -132,6 +140,9 @@ REFUSED: dict[str, tuple[Callable[[Raw], Message], str]] = {
     "no events": (lambda raw: raw.append(), "events"),
     "1,001 events": (lambda raw: raw.append(*MANY_EVENTS), "events"),
     "1,001 events in place of others": (_replaced(all=True, events=MANY_EVENTS), "events"),
+    "no appends": (_batch(), "requests"),
+    "101 appends": (_batch(*[1] * 101), "requests"),
+    "1,001 events in all": (_batch(1_000, 1), "requests"),
     "one event twice": (lambda raw: raw.append(*[event(event_id="e")] * 2), "events[1].event_id"),
     "no states": (lambda raw: session_pb.SaveStateRequest(session_id=raw.session_id), "writes"),
     "101 states": (

@@ -171,9 +171,10 @@ class Connection:
         method: grpc.aio.UnaryUnaryMultiCallable[Request, Response],
         request: Request,
         timeout: float | None,
+        call_id: str = "",
     ) -> Response:
-        """Call a unary method. Raises HoldfastError."""
-        call_id, metadata = self.call_metadata()
+        """Call a unary method, with a new id for the call if it has none. Raises HoldfastError."""
+        call_id, metadata = self.call_metadata(call_id)
         limit = self.timeout if timeout is None else timeout
         try:
             return await method(request, timeout=None if math.isinf(limit) else limit, metadata=metadata)
@@ -187,9 +188,9 @@ class Connection:
                 raise HoldfastError(message, code=grpc.StatusCode.CANCELLED, call_id=call_id) from None
             raise
 
-    def call_metadata(self) -> tuple[str, tuple[tuple[str, str], ...]]:
-        """A new `x-request-id`, and all headers of a call."""
-        call_id = new_id()
+    def call_metadata(self, call_id: str = "") -> tuple[str, tuple[tuple[str, str], ...]]:
+        """The call's `x-request-id`, a new one by default, and all its headers."""
+        call_id = call_id or new_id()
         return call_id, (*self.metadata, ("x-request-id", call_id))
 
     async def close(self, grace: float | None) -> None:

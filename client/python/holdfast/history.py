@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, TypedDict, Unpack
 
+from holdfast.appends import Appends
 from holdfast.channel import Connection
 from holdfast.convert import to_order
 from holdfast.convert_events import (
@@ -50,6 +51,7 @@ class AsyncHistory:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._appends = Appends(connection)
 
     async def append(
         self,
@@ -65,7 +67,8 @@ class AsyncHistory:
 
         An event has its id from the start, so appending the same object again changes nothing and returns the
         first receipt. With `expected_last_sequence` (0: the history must be empty) nothing is appended unless
-        it is the actual one. Raises NotFound, AlreadyExists, SequenceMismatch.
+        it is the actual one. What is appended at the same time, to whatever sessions, travels in one call.
+        Raises NotFound, AlreadyExists, SequenceMismatch.
         """
         request = build(
             "",
@@ -74,7 +77,7 @@ class AsyncHistory:
             events=to_event_messages(events),
             expected_last_sequence=expected_last_sequence,
         )
-        answer = await self._connection.call(self._connection.stubs.history.AppendEvents, request, timeout)
+        answer = await self._appends.append(request, timeout)
         return Appended(to_receipts(answer.receipts), answer.last_sequence)
 
     def list(

@@ -14,6 +14,8 @@ DEFAULT_NAMESPACE = "default"
 class Call(Struct):
     """What the headers of a call say. The token is checked before a handler sees the call."""
 
+    method: str = ""
+    """Its path: `/package.Service/Method`."""
     namespace: str = DEFAULT_NAMESPACE
     authorization: str = ""
     known_request_id: str = ""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from holdfast.v1 import history_service_pb2 as pb
+from holdfast_server.domain import limits
 from holdfast_server.domain.errors import InvalidField
 from holdfast_server.domain.events import (
     Appended,
@@ -20,7 +21,9 @@ from holdfast_server.domain.events import (
     check_events,
 )
 from holdfast_server.domain.values import check_bucket
+from holdfast_server.rpc.call import Call
 from holdfast_server.rpc.messages import read_body, write_body
+from holdfast_server.rpc.status import failure_from
 from holdfast_server.rpc.values import (
     read_choice,
     read_optional_duration,
@@ -38,6 +41,19 @@ _GROUPINGS: dict[int, Grouping] = {
 def read_events(request: pb.AppendEventsRequest) -> list[Event]:
     """Return the events to append."""
     return check_events(_read_events(request.events[:]))
+
+
+def read_batch(request: pb.BatchAppendEventsRequest) -> Sequence[pb.AppendEventsRequest]:
+    """Return the requests of a batch, none of which is checked by itself."""
+    requests = request.requests[:]
+    if not 1 <= len(requests) <= limits.APPENDS_PER_BATCH:
+        allowed = f"1 to {limits.APPENDS_PER_BATCH} are allowed"
+        raise InvalidField("requests", f"has {len(requests)} entries; {allowed}")
+    count = sum([len(one.events) for one in requests])
+    if count > limits.EVENTS_PER_REQUEST:
+        allowed = f"at most {limits.EVENTS_PER_REQUEST} are allowed"
+        raise InvalidField("requests", f"has {count} events in all; {allowed}")
+    return requests
 
 
 def read_replacement(request: pb.ReplaceEventsRequest) -> Replacement:
@@ -88,10 +104,22 @@ def write_listed(events: Sequence[Event]) -> pb.ListEventsResponse:
 def write_appended(appended: Appended) -> pb.AppendEventsResponse:
     """Return the answer to an append."""
     response = pb.AppendEventsResponse()
-    response.last_sequence = appended.last_sequence
-    receipts = response.receipts
-    for receipt in appended.receipts:
-        _write_receipt(receipts.add(), receipt)
+    _write_appended(response, appended)
+    return response
+
+
+def write_batch(outcomes: Iterable[Appended | BaseException], call: Call) -> pb.BatchAppendEventsResponse:
+    """Return the answer to a batch of appends."""
+    response = pb.BatchAppendEventsResponse()
+    results = response.results
+    for outcome in outcomes:
+        match outcome:
+            case Appended():
+                _write_appended(results.add().response, outcome)
+            case Exception():
+                results.add().error.MergeFromString(failure_from(outcome, call).details)
+            case _:
+                raise outcome
     return response
 
 
@@ -175,6 +203,13 @@ def _write_event(target: pb.Event, event: Event) -> None:
         write_time(target.event_time, event.event_time)
     if event.create_time is not None:
         write_time(target.create_time, event.create_time)
+
+
+def _write_appended(target: pb.AppendEventsResponse, appended: Appended) -> None:
+    target.last_sequence = appended.last_sequence
+    receipts = target.receipts
+    for receipt in appended.receipts:
+        _write_receipt(receipts.add(), receipt)
 
 
 def _write_receipt(target: pb.EventReceipt, receipt: EventReceipt) -> None:

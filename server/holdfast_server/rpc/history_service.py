@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any, TypeAlias, cast
@@ -11,11 +12,11 @@ import grpc
 from holdfast.v1 import history_service_pb2 as pb
 from holdfast.v1.history_service_pb2_grpc import HistoryServiceServicer
 from holdfast_server.domain.errors import InvalidField
-from holdfast_server.domain.events import EventFilter
+from holdfast_server.domain.events import Appended, EventFilter
 from holdfast_server.domain.ids import check_id, check_optional_id
 from holdfast_server.domain.store import Store
 from holdfast_server.rpc import events, paging
-from holdfast_server.rpc.call import namespace
+from holdfast_server.rpc.call import current_call, namespace
 from holdfast_server.rpc.values import check_count, read_optional_count
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
@@ -30,13 +31,22 @@ class HistoryService(HistoryServiceServicer):
     async def AppendEvents(
         self, request: pb.AppendEventsRequest, context: Context
     ) -> pb.AppendEventsResponse:
-        appended = await self._events.append(
+        return events.write_appended(await self._append(request))
+
+    async def BatchAppendEvents(
+        self, request: pb.BatchAppendEventsRequest, context: Context
+    ) -> pb.BatchAppendEventsResponse:
+        appends = map(self._append, events.read_batch(request))
+        outcomes = await asyncio.gather(*appends, return_exceptions=True)
+        return events.write_batch(outcomes, current_call.get())
+
+    async def _append(self, request: pb.AppendEventsRequest) -> Appended:
+        return await self._events.append(
             namespace(),
             check_id("session_id", request.session_id),
             events.read_events(request),
             read_optional_count(request, "expected_last_sequence"),
         )
-        return events.write_appended(appended)
 
     async def ListEvents(self, request: pb.ListEventsRequest, context: Context) -> pb.ListEventsResponse:
         where = events.read_filter(request.filter)

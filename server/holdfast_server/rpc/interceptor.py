@@ -10,14 +10,12 @@ from time import perf_counter
 from typing import Any, NoReturn, Protocol, TypeAlias, cast
 
 import grpc
-from google.protobuf.message import DecodeError
 
-from holdfast_server.domain.errors import HoldfastError, MalformedRequest
 from holdfast_server.domain.ids import check_id
 from holdfast_server.rpc.access import Access
 from holdfast_server.rpc.call import DEFAULT_NAMESPACE, Call, current_call
 from holdfast_server.rpc.draining import Draining
-from holdfast_server.rpc.status import DETAILS_HEADER, Failure, failure_of, internal_failure
+from holdfast_server.rpc.status import DETAILS_HEADER, Failure, failure_from
 
 NAMESPACE_HEADER = "holdfast-namespace"
 REQUEST_ID_HEADER = "x-request-id"
@@ -74,15 +72,16 @@ class CallInterceptor(grpc.GenericRpcHandler):
         gRPC asks in the call's own task, and hands the headers over, which it would decode once more if the
         handler asked for them.
         """
-        handler = self._methods.get(handler_call_details.method)
+        method = handler_call_details.method
+        handler = self._methods.get(method)
         if handler is not None:
-            current_call.set(_read_headers(handler_call_details.invocation_metadata))
+            current_call.set(_read_headers(method, handler_call_details.invocation_metadata))
         return handler
 
     def _wrap(self, service: str, name: str, handler: Handler) -> Handler:
         kind = "server_stream" if handler.response_streaming else "unary"
         meter = self._meter.method(kind, service, name) if self._meter else None
-        method = _Method(f"/{service}/{name}", handler, self._access, self.draining, meter)
+        method = _Method(handler, self._access, self.draining, meter)
         # Bytes come in and go out, so that parsing and serializing fail where errors are translated.
         if handler.response_streaming:
             return grpc.unary_stream_rpc_method_handler(method.stream)
@@ -93,9 +92,8 @@ class _Method:
     """One wrapped method."""
 
     def __init__(
-        self, path: str, handler: Handler, access: Access, draining: Draining, meter: MethodMeter | None
+        self, handler: Handler, access: Access, draining: Draining, meter: MethodMeter | None
     ) -> None:
-        self._path = path
         self._access = access
         self._draining = draining
         self._meter = meter
@@ -111,7 +109,7 @@ class _Method:
             self._admit(call)
             response = self._serialize(await self._answer(self._parse(request), context))
         except Exception as error:  # noqa: BLE001 - it becomes a status
-            failure = self._failure(error, call)
+            failure = failure_from(error, call)
         except BaseException:
             self._end(call, "CANCELLED", began)
             raise
@@ -130,7 +128,7 @@ class _Method:
                 async for response in responses:
                     await context.write(self._serialize(response))
         except Exception as error:  # noqa: BLE001 - it becomes a status
-            failure = self._failure(error, call)
+            failure = failure_from(error, call)
         except BaseException:
             self._end(call, "CANCELLED", began)
             raise
@@ -155,25 +153,17 @@ class _Method:
         self._access.check(call.authorization, call.namespace)
         self._draining.check()
 
-    def _failure(self, error: Exception, call: Call) -> Failure:
-        if isinstance(error, DecodeError):
-            error = MalformedRequest()
-        if isinstance(error, HoldfastError):
-            return failure_of(error)
-        logger.error("call failed by a bug of ours", exc_info=error, extra={"method": self._path})
-        return internal_failure(call.request_id)
-
     def _end(self, call: Call, code: str, began: float) -> None:
         if self._meter:
             self._meter.handled(code, perf_counter() - began)
         if logger.isEnabledFor(logging.DEBUG):
             milliseconds = round((perf_counter() - began) * 1000, 3)
-            extra = {"method": self._path, "code": code, "ms": milliseconds, "namespace": call.namespace}
+            extra = {"method": call.method, "code": code, "ms": milliseconds, "namespace": call.namespace}
             logger.debug("call", extra=extra)
 
 
-def _read_headers(metadata: Iterable[tuple[str, str | bytes]] | None) -> Call:
-    call = Call()
+def _read_headers(method: str, metadata: Iterable[tuple[str, str | bytes]] | None) -> Call:
+    call = Call(method)
     for header, value in metadata or ():
         if header == NAMESPACE_HEADER:
             call.namespace = str(value) or call.namespace

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from typing import NamedTuple
 
 import grpc
 from google.protobuf.duration_pb2 import Duration
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 
-from holdfast_server.domain.errors import HoldfastError, InvalidArgument, Unavailable
+from holdfast_server.domain.errors import HoldfastError, InvalidArgument, MalformedRequest, Unavailable
+from holdfast_server.rpc.call import Call
+
+logger = logging.getLogger("holdfast.rpc")
 
 DOMAIN = "holdfast"
 DETAILS_HEADER = "grpc-status-details-bin"
@@ -22,12 +26,22 @@ _VALUE_BYTES = 1024
 
 
 class Failure(NamedTuple):
-    """How a call ends that did not succeed."""
+    """How a call ends that did not succeed, or one request of a batch."""
 
     code: grpc.StatusCode
     message: str
     details: bytes
     """A serialized google.rpc.Status."""
+
+
+def failure_from(error: Exception, call: Call) -> Failure:
+    """Return how any error in a call is told to the caller. What is none of ours is a bug, and is logged."""
+    if isinstance(error, DecodeError):
+        error = MalformedRequest()
+    if isinstance(error, HoldfastError):
+        return failure_of(error)
+    logger.error("call failed by a bug of ours", exc_info=error, extra={"method": call.method})
+    return internal_failure(call.request_id)
 
 
 def failure_of(error: HoldfastError) -> Failure:

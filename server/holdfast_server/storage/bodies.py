@@ -9,6 +9,8 @@ import base64
 import json
 from typing import Any
 
+import msgspec
+
 from holdfast_server.domain.events import Body, EventKind
 from holdfast_server.domain.messages import (
     Blob,
@@ -20,10 +22,12 @@ from holdfast_server.domain.messages import (
     ToolCall,
     ToolCallResponse,
 )
-from holdfast_server.domain.values import Payload, dump_json
+from holdfast_server.domain.values import Payload
 
 Stored = tuple[str | None, bytes | None, str | None]
 """The columns body, data and media_type."""
+
+_encode = msgspec.json.Encoder().encode
 
 
 def encode(body: Body) -> Stored:
@@ -32,9 +36,9 @@ def encode(body: Body) -> Stored:
         case Payload():
             return body.json, body.data, body.media_type
         case Message():
-            return dump_json(_message(body)), None, None
+            return _dump(_message(body)), None, None
         case Step():
-            return dump_json(_step(body)), None, None
+            return _dump(_step(body)), None, None
         case None:
             return None, None, None
 
@@ -50,6 +54,11 @@ def decode(kind: int, text: str | None, data: bytes | None, media_type: str | No
         return Step(**value)
     parts = tuple(map(_part_of, value.pop("parts", ())))
     return Message(parts=parts, **value)
+
+
+def _dump(value: dict[str, Any]) -> str:
+    # A tenth of the time of the library's json.
+    return _encode(value).decode()
 
 
 def _step(step: Step) -> dict[str, str]:

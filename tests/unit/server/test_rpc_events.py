@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
+from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.status_pb2 import Status
 from msgspec.structs import replace
 
 from holdfast.v1 import history_service_pb2 as pb
 from holdfast.v1 import payload_pb2
-from holdfast_server.domain.errors import InvalidField
+from holdfast_server.domain.errors import InvalidField, SessionNotFound
 from holdfast_server.domain.events import (
     Appended,
     CaughtUp,
@@ -22,6 +25,7 @@ from holdfast_server.domain.events import (
     Replaced,
 )
 from holdfast_server.rpc import events
+from holdfast_server.rpc.call import Call
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 STAMP = Timestamp(seconds=int(NOON.timestamp()))
@@ -212,6 +216,28 @@ def test_receipts_come_in_order() -> None:
     assert appended == pb.AppendEventsResponse(receipts=wanted, last_sequence=2)
     replaced = events.write_replaced(Replaced(4, receipts, 2))
     assert replaced == pb.ReplaceEventsResponse(removed_count=4, receipts=wanted, last_sequence=2)
+
+
+def test_a_batch_answers_each_request_with_its_receipts_or_its_error() -> None:
+    appended = Appended([EventReceipt("a", 1, NOON)], 1)
+    bug = ValueError("a secret")
+    response = events.write_batch([appended, SessionNotFound("gone"), bug], Call(known_request_id="r-1"))
+    found, gone, broken = response.results
+    assert found.response == events.write_appended(appended)
+    assert (gone.error.code, gone.error.message) == (5, "no session 'gone'")
+    # Wire for wire what a failed call carries in its trailer.
+    status = Status.FromString(gone.error.SerializeToString())
+    info = ErrorInfo()
+    assert status.details[0].Unpack(info)
+    assert (info.reason, info.domain) == ("SESSION_NOT_FOUND", "holdfast")
+    assert broken.error.code == 13
+    assert "r-1" in broken.error.message
+    assert "secret" not in str(broken)
+
+
+def test_a_batch_that_is_cancelled_is_not_answered() -> None:
+    with pytest.raises(asyncio.CancelledError):
+        events.write_batch([asyncio.CancelledError()], Call())
 
 
 def test_a_tail_of_an_empty_history_is_caught_up_at_zero() -> None:

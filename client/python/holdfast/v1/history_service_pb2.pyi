@@ -500,6 +500,68 @@ class AppendEventsResponse(google.protobuf.message.Message):
 global___AppendEventsResponse = AppendEventsResponse
 
 @typing.final
+class BatchAppendEventsRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REQUESTS_FIELD_NUMBER: builtins.int
+    @property
+    def requests(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___AppendEventsRequest]:
+        """1 to 100, with at most 1,000 events in all."""
+
+    def __init__(
+        self,
+        *,
+        requests: collections.abc.Iterable[global___AppendEventsRequest] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["requests", b"requests"]) -> None: ...
+
+global___BatchAppendEventsRequest = BatchAppendEventsRequest
+
+@typing.final
+class BatchAppendEventsResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: builtins.int
+    @property
+    def results(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___AppendEventsResult]:
+        """In the order of the requests."""
+
+    def __init__(
+        self,
+        *,
+        results: collections.abc.Iterable[global___AppendEventsResult] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["results", b"results"]) -> None: ...
+
+global___BatchAppendEventsResponse = BatchAppendEventsResponse
+
+@typing.final
+class AppendEventsResult(google.protobuf.message.Message):
+    """What became of one request of a batch."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RESPONSE_FIELD_NUMBER: builtins.int
+    ERROR_FIELD_NUMBER: builtins.int
+    @property
+    def response(self) -> global___AppendEventsResponse: ...
+    @property
+    def error(self) -> holdfast.v1.payload_pb2.Status:
+        """Fields are named as in a request of its own: `events[0].payload.json`."""
+
+    def __init__(
+        self,
+        *,
+        response: global___AppendEventsResponse | None = ...,
+        error: holdfast.v1.payload_pb2.Status | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["error", b"error", "response", b"response", "result", b"result"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["error", b"error", "response", b"response", "result", b"result"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["result", b"result"]) -> typing.Literal["response", "error"] | None: ...
+
+global___AppendEventsResult = AppendEventsResult
+
+@typing.final
 class ListEventsRequest(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 

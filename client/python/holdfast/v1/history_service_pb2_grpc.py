@@ -44,6 +44,11 @@ class HistoryServiceStub(object):
                 request_serializer=holdfast_dot_v1_dot_history__service__pb2.AppendEventsRequest.SerializeToString,
                 response_deserializer=holdfast_dot_v1_dot_history__service__pb2.AppendEventsResponse.FromString,
                 _registered_method=True)
+        self.BatchAppendEvents = channel.unary_unary(
+                '/holdfast.v1.HistoryService/BatchAppendEvents',
+                request_serializer=holdfast_dot_v1_dot_history__service__pb2.BatchAppendEventsRequest.SerializeToString,
+                response_deserializer=holdfast_dot_v1_dot_history__service__pb2.BatchAppendEventsResponse.FromString,
+                _registered_method=True)
         self.ListEvents = channel.unary_unary(
                 '/holdfast.v1.HistoryService/ListEvents',
                 request_serializer=holdfast_dot_v1_dot_history__service__pb2.ListEventsRequest.SerializeToString,
@@ -81,6 +86,17 @@ class HistoryServiceServicer(object):
         of which every event is there already succeeds whatever `expected_last_sequence` says.
         NOT_FOUND (SESSION_NOT_FOUND); ALREADY_EXISTS (EVENT_ID_TAKEN): the id has other content;
         ABORTED (SEQUENCE_MISMATCH): nothing was appended.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchAppendEvents(self, request, context):
+        """Appends to several sessions in one call, for callers that have many: a call costs more than an append.
+        Each request is carried out and answered as if it had come in an AppendEvents of its own, all at the
+        same time: some may fail while others succeed, and those for one session come in any order. The call
+        itself succeeds in any case; look at each result.
+        INVALID_ARGUMENT (INVALID_FIELD): no request, too many of them, or too many events; nothing was appended.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -133,6 +149,11 @@ def add_HistoryServiceServicer_to_server(servicer, server):
                     servicer.AppendEvents,
                     request_deserializer=holdfast_dot_v1_dot_history__service__pb2.AppendEventsRequest.FromString,
                     response_serializer=holdfast_dot_v1_dot_history__service__pb2.AppendEventsResponse.SerializeToString,
+            ),
+            'BatchAppendEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchAppendEvents,
+                    request_deserializer=holdfast_dot_v1_dot_history__service__pb2.BatchAppendEventsRequest.FromString,
+                    response_serializer=holdfast_dot_v1_dot_history__service__pb2.BatchAppendEventsResponse.SerializeToString,
             ),
             'ListEvents': grpc.unary_unary_rpc_method_handler(
                     servicer.ListEvents,
@@ -187,6 +208,33 @@ class HistoryService(object):
             '/holdfast.v1.HistoryService/AppendEvents',
             holdfast_dot_v1_dot_history__service__pb2.AppendEventsRequest.SerializeToString,
             holdfast_dot_v1_dot_history__service__pb2.AppendEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchAppendEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/holdfast.v1.HistoryService/BatchAppendEvents',
+            holdfast_dot_v1_dot_history__service__pb2.BatchAppendEventsRequest.SerializeToString,
+            holdfast_dot_v1_dot_history__service__pb2.BatchAppendEventsResponse.FromString,
             options,
             channel_credentials,
             insecure,

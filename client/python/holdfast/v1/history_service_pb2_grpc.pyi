@@ -38,6 +38,17 @@ class HistoryServiceStub:
     ABORTED (SEQUENCE_MISMATCH): nothing was appended.
     """
 
+    BatchAppendEvents: grpc.UnaryUnaryMultiCallable[
+        holdfast.v1.history_service_pb2.BatchAppendEventsRequest,
+        holdfast.v1.history_service_pb2.BatchAppendEventsResponse,
+    ]
+    """Appends to several sessions in one call, for callers that have many: a call costs more than an append.
+    Each request is carried out and answered as if it had come in an AppendEvents of its own, all at the
+    same time: some may fail while others succeed, and those for one session come in any order. The call
+    itself succeeds in any case; look at each result.
+    INVALID_ARGUMENT (INVALID_FIELD): no request, too many of them, or too many events; nothing was appended.
+    """
+
     ListEvents: grpc.UnaryUnaryMultiCallable[
         holdfast.v1.history_service_pb2.ListEventsRequest,
         holdfast.v1.history_service_pb2.ListEventsResponse,
@@ -96,6 +107,17 @@ class HistoryServiceAsyncStub:
     of which every event is there already succeeds whatever `expected_last_sequence` says.
     NOT_FOUND (SESSION_NOT_FOUND); ALREADY_EXISTS (EVENT_ID_TAKEN): the id has other content;
     ABORTED (SEQUENCE_MISMATCH): nothing was appended.
+    """
+
+    BatchAppendEvents: grpc.aio.UnaryUnaryMultiCallable[
+        holdfast.v1.history_service_pb2.BatchAppendEventsRequest,
+        holdfast.v1.history_service_pb2.BatchAppendEventsResponse,
+    ]
+    """Appends to several sessions in one call, for callers that have many: a call costs more than an append.
+    Each request is carried out and answered as if it had come in an AppendEvents of its own, all at the
+    same time: some may fail while others succeed, and those for one session come in any order. The call
+    itself succeeds in any case; look at each result.
+    INVALID_ARGUMENT (INVALID_FIELD): no request, too many of them, or too many events; nothing was appended.
     """
 
     ListEvents: grpc.aio.UnaryUnaryMultiCallable[
@@ -158,6 +180,19 @@ class HistoryServiceServicer(metaclass=abc.ABCMeta):
         of which every event is there already succeeds whatever `expected_last_sequence` says.
         NOT_FOUND (SESSION_NOT_FOUND); ALREADY_EXISTS (EVENT_ID_TAKEN): the id has other content;
         ABORTED (SEQUENCE_MISMATCH): nothing was appended.
+        """
+
+    @abc.abstractmethod
+    def BatchAppendEvents(
+        self,
+        request: holdfast.v1.history_service_pb2.BatchAppendEventsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[holdfast.v1.history_service_pb2.BatchAppendEventsResponse, collections.abc.Awaitable[holdfast.v1.history_service_pb2.BatchAppendEventsResponse]]:
+        """Appends to several sessions in one call, for callers that have many: a call costs more than an append.
+        Each request is carried out and answered as if it had come in an AppendEvents of its own, all at the
+        same time: some may fail while others succeed, and those for one session come in any order. The call
+        itself succeeds in any case; look at each result.
+        INVALID_ARGUMENT (INVALID_FIELD): no request, too many of them, or too many events; nothing was appended.
         """
 
     @abc.abstractmethod

@@ -22,9 +22,10 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import any_pb2 as google_dot_protobuf_dot_any__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19holdfast/v1/payload.proto\x12\x0bholdfast.v1\"E\n\x07Payload\x12\x0e\n\x04json\x18\x01 \x01(\tH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x12\x12\n\nmedia_type\x18\x03 \x01(\tB\x06\n\x04\x62ody*\\\n\tSortOrder\x12\x1a\n\x16SORT_ORDER_UNSPECIFIED\x10\x00\x12\x18\n\x14SORT_ORDER_ASCENDING\x10\x01\x12\x19\n\x15SORT_ORDER_DESCENDING\x10\x02\x42\x63\n\x0f\x64\x65v.holdfast.v1B\x0cPayloadProtoP\x01Z@github.com/holdfast-dev/holdfast/client/go/holdfastv1;holdfastv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19holdfast/v1/payload.proto\x12\x0bholdfast.v1\x1a\x19google/protobuf/any.proto\"E\n\x07Payload\x12\x0e\n\x04json\x18\x01 \x01(\tH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x12\x12\n\nmedia_type\x18\x03 \x01(\tB\x06\n\x04\x62ody\"N\n\x06Status\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t\x12%\n\x07\x64\x65tails\x18\x03 \x03(\x0b\x32\x14.google.protobuf.Any*\\\n\tSortOrder\x12\x1a\n\x16SORT_ORDER_UNSPECIFIED\x10\x00\x12\x18\n\x14SORT_ORDER_ASCENDING\x10\x01\x12\x19\n\x15SORT_ORDER_DESCENDING\x10\x02\x42\x63\n\x0f\x64\x65v.holdfast.v1B\x0cPayloadProtoP\x01Z@github.com/holdfast-dev/holdfast/client/go/holdfastv1;holdfastv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,8 +33,10 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'holdfast.v1.payload_pb2', _
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\017dev.holdfast.v1B\014PayloadProtoP\001Z@github.com/holdfast-dev/holdfast/client/go/holdfastv1;holdfastv1'
-  _globals['_SORTORDER']._serialized_start=113
-  _globals['_SORTORDER']._serialized_end=205
-  _globals['_PAYLOAD']._serialized_start=42
-  _globals['_PAYLOAD']._serialized_end=111
+  _globals['_SORTORDER']._serialized_start=220
+  _globals['_SORTORDER']._serialized_end=312
+  _globals['_PAYLOAD']._serialized_start=69
+  _globals['_PAYLOAD']._serialized_end=138
+  _globals['_STATUS']._serialized_start=140
+  _globals['_STATUS']._serialized_end=218
 # @@protoc_insertion_point(module_scope)

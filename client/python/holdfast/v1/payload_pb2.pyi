@@ -4,7 +4,10 @@ isort:skip_file
 Values that several services share."""
 
 import builtins
+import collections.abc
+import google.protobuf.any_pb2
 import google.protobuf.descriptor
+import google.protobuf.internal.containers
 import google.protobuf.internal.enum_type_wrapper
 import google.protobuf.message
 import sys
@@ -73,3 +76,33 @@ class Payload(google.protobuf.message.Message):
     def WhichOneof(self, oneof_group: typing.Literal["body", b"body"]) -> typing.Literal["json", "data"] | None: ...
 
 global___Payload = Payload
+
+@typing.final
+class Status(google.protobuf.message.Message):
+    """How a request in a batch failed: a google.rpc.Status, field for field, as a failed call has it in its
+    `grpc-status-details-bin` header.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: builtins.int
+    MESSAGE_FIELD_NUMBER: builtins.int
+    DETAILS_FIELD_NUMBER: builtins.int
+    code: builtins.int
+    """The canonical code of gRPC, such as 5 for NOT_FOUND."""
+    message: builtins.str
+    """A sentence for people; it may change."""
+    @property
+    def details(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[google.protobuf.any_pb2.Any]:
+        """google.rpc.ErrorInfo with the reason, and what else the error has: BadRequest, RetryInfo."""
+
+    def __init__(
+        self,
+        *,
+        code: builtins.int = ...,
+        message: builtins.str = ...,
+        details: collections.abc.Iterable[google.protobuf.any_pb2.Any] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["code", b"code", "details", b"details", "message", b"message"]) -> None: ...
+
+global___Status = Status
