@@ -7,6 +7,7 @@ import contextlib
 import logging
 import threading
 
+from holdfast.appends import Appends
 from holdfast.backoff import backoff
 from holdfast.channel import Connection
 from holdfast.errors import (
@@ -25,7 +26,8 @@ from holdfast.record_buffer import EVENTS_PER_REQUEST, Buffer, Entry, Queue
 from holdfast.sessions import AsyncSessions
 from holdfast.v1 import history_service_pb2 as pb
 
-_PARALLEL = 4
+# Sessions that are written at a time; they travel together.
+_PARALLEL = 16
 # For an error that is neither the events' fault nor surely a passing one, such as INTERNAL.
 _ATTEMPTS = 10
 _REPORT_SECONDS = 5.0
@@ -38,6 +40,7 @@ class Writer:
 
     def __init__(self, connection: Connection, buffer: Buffer, *, create_sessions: bool) -> None:
         self._connection = connection
+        self._appends = Appends(connection)
         self._sessions = AsyncSessions(connection)
         self._buffer = buffer
         self._create_sessions = create_sessions
@@ -109,16 +112,15 @@ class Writer:
         request = pb.AppendEventsRequest(
             session_id=queue.session_id, events=[entry.message for entry in entries]
         )
-        append = self._connection.stubs.history.AppendEvents
         try:
-            await self._connection.call(append, request, None)
+            await self._appends.append(request, None)
         except NotFound:
             if not self._create_sessions:
                 raise
             # Somebody else may have created it meanwhile, with more to say of it.
             with contextlib.suppress(AlreadyExists):
                 await self._sessions.create(queue.session_id)
-            await self._connection.call(append, request, None)
+            await self._appends.append(request, None)
 
     def _failed(self, queue: Queue, entries: list[Entry], error: HoldfastError) -> float:
         """Decide what becomes of a batch that was not written; return how long to wait before the next."""

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
@@ -36,7 +36,8 @@ class Failure:
     violations: Sequence[tuple[str, str]] = ()
     retry_delay: timedelta | None = None
 
-    def trailer(self) -> tuple[tuple[str, bytes], ...]:
+    def status(self) -> status_pb2.Status:
+        """What a batch answers to the request that fails so, and a call's trailer carries."""
         details: list[Message] = []
         if self.reason:
             details.append(
@@ -52,14 +53,16 @@ class Failure:
             retry = error_details_pb2.RetryInfo()
             retry.retry_delay.FromTimedelta(self.retry_delay)
             details.append(retry)
-        if not details:
-            return ()
         status = status_pb2.Status(code=self.code.value[0], message=self.message)
         for detail in details:
             packed = AnyMessage()
             packed.Pack(detail)
             status.details.append(packed)
-        return (("grpc-status-details-bin", status.SerializeToString()),)
+        return status
+
+    def trailer(self) -> tuple[tuple[str, bytes], ...]:
+        status = self.status()
+        return (("grpc-status-details-bin", status.SerializeToString()),) if status.details else ()
 
 
 UNAVAILABLE = Failure(grpc.StatusCode.UNAVAILABLE)
@@ -186,6 +189,22 @@ async def serving() -> AsyncIterator[Script]:
         yield script
     finally:
         await server.stop(None)
+
+
+def each(answer: Handler) -> Handler:
+    """An answer to BatchAppendEvents: what this one is to each of its requests."""
+
+    async def answer_all(batch: history_pb.BatchAppendEventsRequest) -> Message:
+        response = history_pb.BatchAppendEventsResponse()
+        for request in batch.requests:
+            outcome, result = await answer(request), response.results.add()
+            if isinstance(outcome, Failure):
+                result.error.MergeFromString(outcome.status().SerializeToString())
+            else:
+                result.response.MergeFrom(cast(history_pb.AppendEventsResponse, outcome))
+        return response
+
+    return answer_all
 
 
 def batch(*sequences: int) -> history_pb.TailEventsResponse:

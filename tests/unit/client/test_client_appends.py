@@ -9,13 +9,14 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.message import Message
 
 import holdfast
 from holdfast import Event
 from holdfast.v1 import history_service_pb2 as pb
 from holdfast.v1 import payload_pb2
 from tests.support.waiting import PATIENCE
-from tests.unit.client.scripted import HANG, UNAVAILABLE, Failure, Script
+from tests.unit.client.scripted import HANG, UNAVAILABLE, Failure, Handler, Script, each
 
 
 def answer_to(request: pb.AppendEventsRequest) -> pb.AppendEventsResponse:
@@ -28,23 +29,16 @@ async def alone(request: Any) -> pb.AppendEventsResponse:
     return answer_to(request)
 
 
-async def together(request: Any) -> pb.BatchAppendEventsResponse:
-    results = [pb.AppendEventsResult(response=answer_to(one)) for one in request.requests]
-    return pb.BatchAppendEventsResponse(results=results)
+together = each(alone)
 
 
-def failing(failures: dict[str, Failure]) -> Any:
+def failing(failures: dict[str, Failure]) -> Handler:
     """Answer a batch, but with these errors for the sessions that are named."""
 
-    async def answer(request: Any) -> pb.BatchAppendEventsResponse:
-        response = await together(request)
-        for one, result in zip(request.requests, response.results, strict=True):
-            if failure := failures.get(one.session_id):
-                [(_, details)] = failure.trailer()
-                result.error.MergeFromString(details)
-        return response
+    async def answer(request: Any) -> Message | Failure:
+        return failures.get(request.session_id) or answer_to(request)
 
-    return answer
+    return each(answer)
 
 
 @pytest.fixture(autouse=True)
@@ -202,7 +196,7 @@ async def test_a_caller_that_goes_during_the_call_harms_none_of_its_neighbours(
 ) -> None:
     proceed = asyncio.Event()
 
-    async def slowly(request: Any) -> pb.BatchAppendEventsResponse:
+    async def slowly(request: Any) -> Message | Failure:
         await proceed.wait()
         return await together(request)
 

@@ -25,7 +25,7 @@ from holdfast.record_buffer import Buffer
 from holdfast.v1 import history_service_pb2 as pb
 from holdfast.v1 import session_service_pb2 as session_pb
 from tests.support.processes import free_port
-from tests.unit.client.scripted import HANG, UNAVAILABLE, Failure, Script, start
+from tests.unit.client.scripted import HANG, UNAVAILABLE, Failure, Script, each, start
 
 PATIENCE = 20.0
 NO_SESSION = Failure(grpc.StatusCode.NOT_FOUND, reason="SESSION_NOT_FOUND")
@@ -39,6 +39,7 @@ class Server:
         self.sessions: defaultdict[str, list[str]] = defaultdict(list)
         self.refuse: Callable[[pb.AppendEventsRequest], Failure | None] = lambda request: None
         script.on("AppendEvents", self.append)
+        script.on("BatchAppendEvents", each(self.append))
 
     async def append(self, request: pb.AppendEventsRequest) -> Message | Failure:
         if (refusal := self.refuse(request)) is not None:
@@ -93,9 +94,24 @@ def test_what_is_recorded_is_written_once_in_order_and_in_batches(server: Server
         assert recording.stats == RecorderStats(recorded=3_002, written=3_002, dropped=0, pending=0)
     assert server.sessions["s0"] == [*map(str, range(0, 3_000, 3)), "a", "b"]
     assert server.sessions["s2"] == [*map(str, range(2, 3_000, 3))]
-    sizes = [len(request.events) for request in server.script.requests("AppendEvents")]
-    assert max(sizes) <= 1_000
-    assert len(sizes) < 1_000
+    batches = server.script.requests("BatchAppendEvents")
+    requests = [
+        *server.script.requests("AppendEvents"),
+        *(one for batch in batches for one in batch.requests),
+    ]
+    assert max(len(request.events) for request in requests) <= 1_000
+    assert len(requests) < 1_000
+
+
+def test_sessions_that_are_written_at_the_same_time_travel_together(server: Server) -> None:
+    server.refuse = lambda request: NO_SESSION if request.session_id == "s7" else None
+    with recorder(server.script) as recording:
+        for number in range(160):
+            recording.record(f"s{number}", event(number))
+        assert recording.flush(PATIENCE)
+        assert recording.stats == RecorderStats(recorded=160, written=159, dropped=1, pending=0)
+    assert len(server.script.calls) < 80
+    assert server.sessions == {f"s{number}": [str(number)] for number in range(160) if number != 7}
 
 
 def test_an_event_has_its_id_and_its_time_from_when_it_was_recorded(server: Server) -> None:
