@@ -21,10 +21,12 @@ from tests.support.processes import resident_bytes
 from tests.support.servers import ServerProcess
 
 APPEND = "/holdfast.v1.HistoryService/AppendEvents"
+BATCH_APPEND = "/holdfast.v1.HistoryService/BatchAppendEvents"
 GET_SESSION = "/holdfast.v1.SessionService/GetSession"
 SAVE_STATE = "/holdfast.v1.SessionService/SaveState"
 LOAD_STATE = "/holdfast.v1.SessionService/LoadState"
 IN_FLIGHT = 64
+_BATCH = 16
 _KILOBYTE = '"' + "x" * 1_000 + '"'
 
 
@@ -66,6 +68,36 @@ async def append_rate(stage: Stage, rounds: int, calls: int) -> list[Line]:
         Row(name, "calls/s", rate, "bare grpc.aio server", bare_rate, 0.75, "at least"),
         Row(name, "calls/s", rate_again, "SQLAlchemy commit per request", each_rate, 3, "at least"),
     ]
+
+
+async def batch_rate(stage: Stage, rounds: int, calls: int) -> list[Line]:
+    """Durable appends of 1 KB, as many a call as the Python client sends, against one a call."""
+    name = f"append 1 KB, {_BATCH} a call, {IN_FLIGHT} calls in flight"
+    if reason := missing():
+        return [Skipped(name, reason)]
+    names = [f"bench-batch-{number}" for number in range(_BATCH)]
+    for session_id in names:
+        await stage.client.sessions.create(session_id)
+    batch = history.BatchAppendEventsRequest(requests=map(append_request, names))
+    before = await stage.count("events")
+    driven = 0
+
+    async def together() -> float:
+        nonlocal driven
+        batches = max(calls // _BATCH, 2 * IN_FLIGHT)
+        driven += batches * _BATCH
+        return _BATCH * (await drive(stage.server.target, BATCH_APPEND, batch, batches, IN_FLIGHT)).rate
+
+    async def alone() -> float:
+        nonlocal driven
+        driven += calls
+        return (await drive(stage.server.target, APPEND, append_request(names[0]), calls, IN_FLIGHT)).rate
+
+    mine, theirs = await alternate(rounds, together, alone)
+    written = await stage.count("events") - before
+    if written != driven:
+        raise RuntimeError(f"{driven} appends were answered and {written} events are there")
+    return [Row(name, "appends/s", mine, "one a call", theirs)]
 
 
 async def append_rows(stage: Stage, rounds: int, calls: int) -> list[Line]:
@@ -239,6 +271,7 @@ async def start_up(stage: Stage, rounds: int, calls: int) -> list[Line]:
 
 MEASURES = {
     "append": append_rate,
+    "batch": batch_rate,
     "rows": append_rows,
     "reads": point_reads,
     "saves": save_rate,

@@ -23,7 +23,7 @@ from holdfast.types import (
 )
 from holdfast.v1 import payload_pb2
 from holdfast.v1 import session_service_pb2 as session_pb
-from holdfast.values import build, from_struct, from_timestamp, to_duration, to_payload, to_struct
+from holdfast.values import build, fill, from_struct, from_timestamp, to_duration, to_payload, to_struct
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -119,9 +119,18 @@ def retention_paths(retention: Retention | Literal["default"] | None) -> tuple[s
 
 
 def to_payload_message(payload: Payload, path: str) -> payload_pb2.Payload:
+    message = payload_pb2.Payload()
+    write_payload(message, payload, f"{path}.")
+    return message
+
+
+def write_payload(target: payload_pb2.Payload, payload: Payload, path: str) -> None:
     if isinstance(payload, Json):
-        return build(f"{path}.", payload_pb2.Payload, json=payload.text, media_type=payload.media_type)
-    return build(f"{path}.", payload_pb2.Payload, data=payload.value, media_type=payload.media_type)
+        fill(path, target, json=payload.text)
+    else:
+        fill(path, target, data=payload.value)
+    if payload.media_type:
+        fill(path, target, media_type=payload.media_type)
 
 
 def to_optional_payload(value: object, path: str) -> payload_pb2.Payload | None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
-from holdfast.convert import from_payload_message, lookup, to_payload_message, to_time
+from holdfast.convert import from_payload_message, lookup, to_time, write_payload
+from holdfast.errors import refused
 from holdfast.events import (
     Blob,
     Body,
@@ -23,7 +23,7 @@ from holdfast.ids import new_id
 from holdfast.payload import Data, Json
 from holdfast.types import EventGrouping, EventReceipt, EventSummary
 from holdfast.v1 import history_service_pb2 as history_pb
-from holdfast.values import build, from_timestamp, to_timestamp
+from holdfast.values import SURROGATE, fill, from_timestamp, to_timestamp
 
 _KINDS = {
     EventKind.MESSAGE: history_pb.EVENT_KIND_MESSAGE,
@@ -36,7 +36,8 @@ _GROUPINGS: dict[EventGrouping, history_pb.EventGrouping.ValueType] = {
     "actor": history_pb.EVENT_GROUPING_ACTOR,
     "time": history_pb.EVENT_GROUPING_TIME,
 }
-_OPTIONAL = ("type", "actor", "run_id", "task_id", "trace_id", "labels")
+_OPTIONAL = ("type", "actor", "run_id", "task_id", "trace_id")
+_OPTIONAL_OF_MESSAGE = ("name", "finish_reason", "extra_json")
 
 
 def to_kinds(kinds: Iterable[EventKind]) -> list[history_pb.EventKind.ValueType]:
@@ -47,63 +48,73 @@ def to_groupings(group_by: Iterable[EventGrouping]) -> list[history_pb.EventGrou
     return [lookup(_GROUPINGS, name, "group_by") for name in group_by]
 
 
-def to_event_messages(events: Event | Iterable[Event]) -> list[history_pb.Event]:
-    sequence = [events] if isinstance(events, Event) else events
-    return [_to_event_message(event, f"events[{index}].") for index, event in enumerate(sequence)]
+def write_events(
+    request: history_pb.AppendEventsRequest | history_pb.ReplaceEventsRequest, events: Event | Iterable[Event]
+) -> None:
+    """Add the events to a request."""
+    target = request.events
+    for index, event in enumerate([events] if isinstance(events, Event) else events):
+        write_event(target.add(), event, f"events[{index}].")
 
 
-def _to_event_message(event: Event, path: str) -> history_pb.Event:
+def write_event(target: history_pb.Event, event: Event, path: str) -> None:
     # What is empty is left out: to say so takes as long as to say something.
-    fields: dict[str, Any] = {name: value for name in _OPTIONAL if (value := getattr(event, name))}
-    fields["event_id"] = event.event_id or new_id()
-    if event.event_time is not None:
-        fields["event_time"] = to_timestamp(event.event_time, f"{path}event_time")
+    given = {name: value for name in _OPTIONAL if (value := getattr(event, name))}
+    fill(path, target, event_id=event.event_id or new_id(), **given)
+    if event.labels:
+        _write_labels(target, event.labels, f"{path}labels")
+    if (stamp := to_timestamp(event.event_time, f"{path}event_time")) is not None:
+        target.event_time.CopyFrom(stamp)
     match event.body:
         case Json() | Data() as payload:
-            fields["payload"] = to_payload_message(payload, f"{path}payload")
+            write_payload(target.payload, payload, f"{path}payload.")
         case Message() as message:
-            fields["message"] = _to_message(message, f"{path}message.")
+            _write_message(target.message, message, f"{path}message.")
         case Step() as step:
-            fields["step"] = build(
+            target.step.SetInParent()
+            fill(
                 f"{path}step.",
-                history_pb.Step,
+                target.step,
                 thought=step.thought,
                 action=step.action,
                 observation=step.observation,
                 step_id=step.step_id,
             )
-    return build(path, history_pb.Event, **fields)
 
 
-def _to_message(message: Message, path: str) -> history_pb.Message:
-    return build(
-        path,
-        history_pb.Message,
-        role=message.role,
-        parts=[_to_part(part, f"{path}parts[{index}].") for index, part in enumerate(message.parts)],
-        name=message.name,
-        finish_reason=message.finish_reason,
-        extra_json=message.extra_json,
-    )
+def _write_labels(target: history_pb.Event, labels: Mapping[str, str], path: str) -> None:
+    try:
+        target.labels.update(labels)
+    except UnicodeEncodeError:
+        raise refused(path, SURROGATE) from None
+    except (TypeError, ValueError) as error:
+        raise refused(path, str(error)) from error
 
 
-def _to_part(part: Part, path: str) -> history_pb.Part:
+def _write_message(target: history_pb.Message, message: Message, path: str) -> None:
+    given = {name: text for name in _OPTIONAL_OF_MESSAGE if (text := getattr(message, name))}
+    fill(path, target, role=message.role, **given)
+    parts = target.parts
+    for index, part in enumerate(message.parts):
+        _write_part(parts.add(), part, f"{path}parts[{index}].")
+
+
+def _write_part(target: history_pb.Part, part: Part, path: str) -> None:
     match part:
         case Text(text):
-            return build(path, history_pb.Part, text=text)
+            fill(path, target, text=text)
         case ToolCall(name, arguments, id):
-            call = build(f"{path}tool_call.", history_pb.ToolCall, id=id, name=name, arguments=arguments)
-            return history_pb.Part(tool_call=call)
+            target.tool_call.SetInParent()
+            fill(f"{path}tool_call.", target.tool_call, id=id, name=name, arguments=arguments)
         case ToolCallResponse(response, id, name):
-            answer = build(
-                f"{path}tool_call_response.", history_pb.ToolCallResponse, id=id, name=name, response=response
-            )
-            return history_pb.Part(tool_call_response=answer)
+            answer = target.tool_call_response
+            answer.SetInParent()
+            fill(f"{path}tool_call_response.", answer, id=id, name=name, response=response)
         case Blob(data, media_type, modality):
-            blob = build(f"{path}blob.", history_pb.Blob, media_type=media_type, modality=modality, data=data)
-            return history_pb.Part(blob=blob)
+            target.blob.SetInParent()
+            fill(f"{path}blob.", target.blob, media_type=media_type, modality=modality, data=data)
         case OtherPart(json_text):
-            return build(path, history_pb.Part, other_json=json_text)
+            fill(path, target, other_json=json_text)
 
 
 def to_event(message: history_pb.Event) -> Event:

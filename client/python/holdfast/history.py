@@ -11,11 +11,11 @@ from holdfast.channel import Connection
 from holdfast.convert import to_order
 from holdfast.convert_events import (
     to_event,
-    to_event_messages,
     to_groupings,
     to_kinds,
     to_receipts,
     to_summary,
+    write_events,
 )
 from holdfast.errors import refused
 from holdfast.events import Event, EventKind
@@ -24,7 +24,7 @@ from holdfast.paging import AsyncPager, Page
 from holdfast.tail import AsyncTail
 from holdfast.types import Appended, EventGrouping, EventSummary, Order, Replaced
 from holdfast.v1 import history_service_pb2 as pb
-from holdfast.values import build, to_duration, to_timestamp
+from holdfast.values import build, fill, to_duration, to_timestamp
 
 
 class EventFilter(TypedDict, total=False):
@@ -70,13 +70,11 @@ class AsyncHistory:
         it is the actual one. What is appended at the same time, to whatever sessions, travels in one call.
         Raises NotFound, AlreadyExists, SequenceMismatch.
         """
-        request = build(
-            "",
-            pb.AppendEventsRequest,
-            session_id=session_id,
-            events=to_event_messages(events),
-            expected_last_sequence=expected_last_sequence,
-        )
+        request = pb.AppendEventsRequest()
+        fill("", request, session_id=session_id)
+        if expected_last_sequence is not None:
+            fill("", request, expected_last_sequence=expected_last_sequence)
+        write_events(request, events)
         answer = await self._appends.append(request, timeout)
         return Appended(to_receipts(answer.receipts), answer.last_sequence)
 
@@ -191,11 +189,11 @@ class AsyncHistory:
             pb.ReplaceEventsRequest,
             session_id=session_id,
             kinds=to_kinds(kinds),
-            events=to_event_messages(events),
             expected_last_sequence=expected_last_sequence,
             request_id=request_id or new_id(),
             **span,
         )
+        write_events(request, events)
         answer = await self._connection.call(self._connection.stubs.history.ReplaceEvents, request, timeout)
         return Replaced(answer.removed_count, to_receipts(answer.receipts), answer.last_sequence)
 

@@ -16,7 +16,7 @@ import grpc
 
 from holdfast.background import background
 from holdfast.channel import ChannelOptions, Connection, refuse_after_fork
-from holdfast.convert_events import to_event_messages
+from holdfast.convert_events import write_event
 from holdfast.errors import InvalidArgument, refused
 from holdfast.events import Event
 from holdfast.record_buffer import Buffer, RecorderStats
@@ -106,7 +106,8 @@ class Recorder:
         try:
             # Here and not in the background, so that nobody can change the event any more.
             build("", pb.AppendEventsRequest, session_id=session_id)
-            (message,) = to_event_messages([event])
+            message = pb.Event()
+            write_event(message, event, "events[0].")
         except InvalidArgument as error:
             self._buffer.refuse(f"it cannot be sent: {error}")
             return

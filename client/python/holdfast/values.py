@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ParamSpec, TypeVar
 
 from google.protobuf import duration_pb2, struct_pb2, timestamp_pb2
+from google.protobuf.message import Message
 
 from holdfast.errors import refused
 from holdfast.payload import Data, Json, Payload
@@ -39,13 +40,25 @@ def build(path: str, kind: Callable[P, M], /, *args: P.args, **fields: P.kwargs)
             try:
                 alone(**{name: value})
             except UnicodeEncodeError:
-                raise refused(f"{path}{name}", _SURROGATE) from None
+                raise refused(f"{path}{name}", SURROGATE) from None
             except (TypeError, ValueError) as error:
                 raise refused(f"{path}{name}", str(error)) from error
         raise
 
 
-_SURROGATE = "a lone surrogate cannot be written as UTF-8"
+def fill(path: str, message: Message, /, **fields: object) -> None:
+    """Set fields of a protobuf message, in less time than `build` takes to make one; as there, what protobuf
+    refuses is named. None is refused."""
+    for name, value in fields.items():
+        try:
+            setattr(message, name, value)
+        except UnicodeEncodeError:
+            raise refused(f"{path}{name}", SURROGATE) from None
+        except (TypeError, ValueError) as error:
+            raise refused(f"{path}{name}", str(error)) from error
+
+
+SURROGATE = "a lone surrogate cannot be written as UTF-8"
 
 
 def to_json(value: object, path: str) -> str:
@@ -118,7 +131,7 @@ def _fault(value: object) -> str:
         case None | int():
             return ""
         case str():
-            return "" if _is_text(value) else _SURROGATE
+            return "" if _is_text(value) else SURROGATE
         case float():
             return "" if math.isfinite(value) else f"{value} is not a JSON number"
         case _:
@@ -130,7 +143,7 @@ def _key_fault(value: Mapping[Any, object]) -> str:
         if not isinstance(key, str):
             return "a JSON object has strings as keys"
         if not _is_text(key):
-            return f"in a key: {_SURROGATE}"
+            return f"in a key: {SURROGATE}"
     return ""
 
 
