@@ -19,8 +19,10 @@ class DirectSelect:
         self.text = str(compiled)
         self._parameters = compiled.positiontup or []
         columns = list(select.selected_columns)
-        self._row = _row_class([column.name for column in columns])
-        self._processors = [c.type.dialect_impl(dialect).result_processor(dialect, None) for c in columns]
+        self._make = _row_class([column.name for column in columns])._make
+        processors = [c.type.dialect_impl(dialect).result_processor(dialect, None) for c in columns]
+        # Few columns have one.
+        self._processors = [(place, process) for place, process in enumerate(processors) if process]
 
     def arguments(self, params: Mapping[str, Any]) -> list[Any]:
         """Return the parameters in the order of the text."""
@@ -28,11 +30,13 @@ class DirectSelect:
 
     def rows(self, records: Sequence[Any]) -> list[Any]:
         """Return the rows, which have the columns as attributes."""
-        make, processors = self._row._make, self._processors
-        return [
-            make([process(v) if process else v for process, v in zip(processors, record, strict=True)])
-            for record in records
-        ]
+        return [self._row_of(record) for record in records]
+
+    def _row_of(self, record: Any) -> Any:
+        values = list(record)
+        for place, process in self._processors:
+            values[place] = process(values[place])
+        return self._make(values)
 
 
 def _row_class(names: Sequence[str]) -> Any:
