@@ -20,7 +20,7 @@ _BYTES = 1024 * 1024
 
 @dataclass(slots=True, eq=False)
 class _Waiting:
-    """An append, and the future of its answer: None where it should be tried again by itself."""
+    """An append, and the future of its answer: None where its caller should make the call itself."""
 
     request: pb.AppendEventsRequest
     answer: asyncio.Future[pb.AppendEventsResponse | None]
@@ -70,17 +70,19 @@ class Appends:
                 waiting.call.give_up()
             raise
         if answer is None:
-            # By itself it has the retries of a call.
             answer = await connection.call(alone, request, max(0.0, deadline - loop.time()))
         return answer
 
     def _send(self, limit: float) -> None:
         for crowd in _crowds(self._gathered.pop(limit)):
-            _Call(self._connection, crowd, limit)
+            if len(crowd) == 1:
+                crowd[0].succeed(None)
+            else:
+                _Call(self._connection, crowd, limit)
 
 
 class _Call:
-    """One call for several callers, or for one."""
+    """One call for several callers."""
 
     def __init__(self, connection: Connection, crowd: Sequence[_Waiting], limit: float) -> None:
         self._connection = connection
@@ -97,10 +99,7 @@ class _Call:
 
     async def _run(self) -> None:
         try:
-            if len(self._crowd) == 1:
-                await self._alone(self._crowd[0])
-            else:
-                await self._together()
+            await self._append()
         except Exception as error:  # noqa: BLE001 -- it is handed to each caller
             for waiting in self._crowd:
                 waiting.fail(error)
@@ -109,12 +108,7 @@ class _Call:
             for waiting in self._crowd:
                 waiting.answer.cancel()
 
-    async def _alone(self, waiting: _Waiting) -> None:
-        method = self._connection.stubs.history.AppendEvents
-        answer: pb.AppendEventsResponse = await self._connection.call(method, waiting.request, self._limit)
-        waiting.succeed(answer)
-
-    async def _together(self) -> None:
+    async def _append(self) -> None:
         method = self._connection.stubs.history.BatchAppendEvents
         batch = pb.BatchAppendEventsRequest(requests=[waiting.request for waiting in self._crowd])
         call_id = new_id()
@@ -125,7 +119,7 @@ class _Call:
                 continue
             error = from_status(result.error, call_id)
             if isinstance(error, Unavailable):
-                waiting.succeed(None)
+                waiting.succeed(None)  # by itself it has the retries of a call
             else:
                 waiting.fail(error)
 
