@@ -38,6 +38,13 @@ def append_request(session_id: str, events: int = 1) -> history.AppendEventsRequ
     return request
 
 
+async def _check_written(stage: Stage, before: int, driven: int) -> None:
+    """Raise RuntimeError unless as many events came as appends were answered: h2load sees no status."""
+    written = await stage.count("events") - before
+    if written != driven:
+        raise RuntimeError(f"{driven} appends were answered and {written} events are there")
+
+
 async def append_rate(stage: Stage, rounds: int, calls: int) -> list[Line]:
     """Durable appends of 1 KB against a server that does nothing, and one that commits each."""
     if reason := missing():
@@ -60,9 +67,7 @@ async def append_rate(stage: Stage, rounds: int, calls: int) -> list[Line]:
 
     rate, bare_rate = await alternate(rounds, ours, bare)
     rate_again, each_rate = await alternate(rounds, ours, each)
-    written = await stage.count("events") - before
-    if written != driven:
-        raise RuntimeError(f"{driven} appends were answered and {written} events are there")
+    await _check_written(stage, before, driven)
     name = "append 1 KB, 64 in flight, Postgres"
     return [
         Row(name, "calls/s", rate, "bare grpc.aio server", bare_rate, 0.75, "at least"),
@@ -94,9 +99,7 @@ async def batch_rate(stage: Stage, rounds: int, calls: int) -> list[Line]:
         return (await drive(stage.server.target, APPEND, append_request(names[0]), calls, IN_FLIGHT)).rate
 
     mine, theirs = await alternate(rounds, together, alone)
-    written = await stage.count("events") - before
-    if written != driven:
-        raise RuntimeError(f"{driven} appends were answered and {written} events are there")
+    await _check_written(stage, before, driven)
     return [Row(name, "appends/s", mine, "one a call", theirs)]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from holdfast.convert import from_payload_message, lookup, to_time, write_payload
-from holdfast.errors import refused
 from holdfast.events import (
     Blob,
     Body,
@@ -23,7 +22,7 @@ from holdfast.ids import new_id
 from holdfast.payload import Data, Json
 from holdfast.types import EventGrouping, EventReceipt, EventSummary
 from holdfast.v1 import history_service_pb2 as history_pb
-from holdfast.values import SURROGATE, fill, from_timestamp, to_timestamp
+from holdfast.values import cannot_be_sent, fill, from_timestamp, to_timestamp
 
 _KINDS = {
     EventKind.MESSAGE: history_pb.EVENT_KIND_MESSAGE,
@@ -85,10 +84,8 @@ def write_event(target: history_pb.Event, event: Event, path: str) -> None:
 def _write_labels(target: history_pb.Event, labels: Mapping[str, str], path: str) -> None:
     try:
         target.labels.update(labels)
-    except UnicodeEncodeError:
-        raise refused(path, SURROGATE) from None
     except (TypeError, ValueError) as error:
-        raise refused(path, str(error)) from error
+        raise cannot_be_sent(path, error) from error
 
 
 def _write_message(target: history_pb.Message, message: Message, path: str) -> None:

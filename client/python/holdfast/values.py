@@ -12,7 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 from google.protobuf import duration_pb2, struct_pb2, timestamp_pb2
 from google.protobuf.message import Message
 
-from holdfast.errors import refused
+from holdfast.errors import InvalidArgument, refused
 from holdfast.payload import Data, Json, Payload
 
 P = ParamSpec("P")
@@ -39,10 +39,8 @@ def build(path: str, kind: Callable[P, M], /, *args: P.args, **fields: P.kwargs)
         for name, value in fields.items():
             try:
                 alone(**{name: value})
-            except UnicodeEncodeError:
-                raise refused(f"{path}{name}", SURROGATE) from None
             except (TypeError, ValueError) as error:
-                raise refused(f"{path}{name}", str(error)) from error
+                raise cannot_be_sent(f"{path}{name}", error) from error
         raise
 
 
@@ -52,13 +50,16 @@ def fill(path: str, message: Message, /, **fields: object) -> None:
     for name, value in fields.items():
         try:
             setattr(message, name, value)
-        except UnicodeEncodeError:
-            raise refused(f"{path}{name}", SURROGATE) from None
         except (TypeError, ValueError) as error:
-            raise refused(f"{path}{name}", str(error)) from error
+            raise cannot_be_sent(f"{path}{name}", error) from error
 
 
-SURROGATE = "a lone surrogate cannot be written as UTF-8"
+def cannot_be_sent(path: str, error: TypeError | ValueError) -> InvalidArgument:
+    """The error for a field that protobuf refuses with this one."""
+    return refused(path, _SURROGATE if isinstance(error, UnicodeEncodeError) else str(error))
+
+
+_SURROGATE = "a lone surrogate cannot be written as UTF-8"
 
 
 def to_json(value: object, path: str) -> str:
@@ -131,7 +132,7 @@ def _fault(value: object) -> str:
         case None | int():
             return ""
         case str():
-            return "" if _is_text(value) else SURROGATE
+            return "" if _is_text(value) else _SURROGATE
         case float():
             return "" if math.isfinite(value) else f"{value} is not a JSON number"
         case _:
@@ -143,7 +144,7 @@ def _key_fault(value: Mapping[Any, object]) -> str:
         if not isinstance(key, str):
             return "a JSON object has strings as keys"
         if not _is_text(key):
-            return f"in a key: {SURROGATE}"
+            return f"in a key: {_SURROGATE}"
     return ""
 
 

@@ -13,7 +13,14 @@ from holdfast_server.domain import limits
 from holdfast_server.domain.errors import InvalidField
 from holdfast_server.domain.ids import check_id, check_optional_id
 from holdfast_server.domain.messages import Message, Step, check_message, check_step
-from holdfast_server.domain.values import Payload, check_count, check_labels, check_payload, dump_json
+from holdfast_server.domain.values import (
+    Payload,
+    check_count,
+    check_count_between,
+    check_labels,
+    check_payload,
+    dump_json,
+)
 
 RESERVED_PREFIX = "holdfast."
 """Types of the server's own: only we write and nobody removes them."""
@@ -174,9 +181,7 @@ class EventSummary(Struct, frozen=True):
 
 def check_events(events: Sequence[Event], at_least: int = 1) -> list[Event]:
     """Return the events of one request. Raises InvalidField."""
-    if not at_least <= len(events) <= limits.EVENTS_PER_REQUEST:
-        allowed = f"{at_least} to {limits.EVENTS_PER_REQUEST} are allowed"
-        raise InvalidField("events", f"has {len(events)} entries; {allowed}")
+    check_count_between("events", len(events), at_least, limits.EVENTS_PER_REQUEST)
     checked = [event.checked(f"events[{index}]") for index, event in enumerate(events)]
     if len(checked) > 1:
         seen: set[str] = set()

@@ -15,6 +15,7 @@ from holdfast_server.domain.values import (
     JsonObject,
     JsonScalar,
     Payload,
+    check_count_between,
     check_json,
     check_metadata,
     check_payload,
@@ -111,9 +112,7 @@ class StateSelection(Struct, frozen=True):
     def checked(self) -> StateSelection:
         """Return the selection within all bounds. Raises InvalidField."""
         if self.keys is not None:
-            if not 1 <= len(self.keys) <= limits.STATES_PER_REQUEST:
-                allowed = f"1 to {limits.STATES_PER_REQUEST} are allowed"
-                raise InvalidField("keys.keys", f"has {len(self.keys)} entries; {allowed}")
+            check_count_between("keys.keys", len(self.keys), 1, limits.STATES_PER_REQUEST)
             for index, key in enumerate(self.keys):
                 _check_required_key(f"keys.keys[{index}]", key)
         if self.key_prefix is not None:
@@ -125,10 +124,7 @@ class StateSelection(Struct, frozen=True):
 
 def check_writes(writes: Sequence[StateWrite]) -> list[StateWrite]:
     """Return the writes of one request. Raises InvalidField."""
-    if not 1 <= len(writes) <= limits.STATES_PER_REQUEST:
-        raise InvalidField(
-            "writes", f"has {len(writes)} entries; 1 to {limits.STATES_PER_REQUEST} are allowed"
-        )
+    check_count_between("writes", len(writes), 1, limits.STATES_PER_REQUEST)
     checked = [write.checked(f"writes[{index}]") for index, write in enumerate(writes)]
     seen: set[str] = set()
     for index, write in enumerate(checked):

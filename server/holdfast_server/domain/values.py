@@ -114,6 +114,12 @@ def check_count(field: str, values: Sequence[object], maximum: int) -> None:
         raise InvalidField(field, f"has {len(values)} entries; at most {maximum} are allowed")
 
 
+def check_count_between(field: str, count: int, least: int, most: int) -> None:
+    """Raise InvalidField when there are fewer entries than `least` or more than `most`."""
+    if not least <= count <= most:
+        raise InvalidField(field, f"has {count} entries; {least} to {most} are allowed")
+
+
 def check_bucket(bucket: timedelta | None, is_wanted: bool) -> int:
     """Return the length of the time buckets to group by in seconds, 0 if not by time. Raises InvalidField."""
     if not is_wanted:

@@ -20,7 +20,7 @@ from holdfast_server.domain.events import (
     Replacement,
     check_events,
 )
-from holdfast_server.domain.values import check_bucket
+from holdfast_server.domain.values import check_bucket, check_count_between
 from holdfast_server.rpc.call import Call
 from holdfast_server.rpc.messages import read_body, write_body
 from holdfast_server.rpc.status import failure_from
@@ -46,9 +46,7 @@ def read_events(request: pb.AppendEventsRequest) -> list[Event]:
 def read_batch(request: pb.BatchAppendEventsRequest) -> Sequence[pb.AppendEventsRequest]:
     """Return the requests of a batch, none of which is checked by itself."""
     requests = request.requests[:]
-    if not 1 <= len(requests) <= limits.APPENDS_PER_BATCH:
-        allowed = f"1 to {limits.APPENDS_PER_BATCH} are allowed"
-        raise InvalidField("requests", f"has {len(requests)} entries; {allowed}")
+    check_count_between("requests", len(requests), 1, limits.APPENDS_PER_BATCH)
     count = sum([len(one.events) for one in requests])
     if count > limits.EVENTS_PER_REQUEST:
         allowed = f"at most {limits.EVENTS_PER_REQUEST} are allowed"

@@ -11,6 +11,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -76,6 +77,25 @@ def recorder(script: Script, **options: Any) -> Recorder:
     return Recorder(script.target, options=[("grpc.enable_retries", 0)], **options)
 
 
+@contextmanager
+def loop_blocked() -> Iterator[None]:
+    """Nothing is sent within the block."""
+    go_on, is_stuck = threading.Event(), threading.Event()
+
+    async def block_the_loop() -> None:
+        is_stuck.set()
+        go_on.wait(PATIENCE)  # which is what it is for
+
+    with ThreadPoolExecutor(1) as pool:
+        blocked = pool.submit(background.run, block_the_loop())
+        assert is_stuck.wait(PATIENCE)
+        try:
+            yield
+        finally:
+            go_on.set()
+            blocked.result(PATIENCE)
+
+
 def event(name: object) -> Event:
     return Event(type=str(name))
 
@@ -106,8 +126,9 @@ def test_what_is_recorded_is_written_once_in_order_and_in_batches(server: Server
 def test_sessions_that_are_written_at_the_same_time_travel_together(server: Server) -> None:
     server.refuse = lambda request: NO_SESSION if request.session_id == "s7" else None
     with recorder(server.script) as recording:
-        for number in range(160):
-            recording.record(f"s{number}", event(number))
+        with loop_blocked():
+            for number in range(160):
+                recording.record(f"s{number}", event(number))
         assert recording.flush(PATIENCE)
         assert recording.stats == RecorderStats(recorded=160, written=159, dropped=1, pending=0)
     assert len(server.script.calls) < 80
@@ -149,20 +170,10 @@ def test_a_server_that_is_not_there_yet_gets_everything_later() -> None:
 def test_recording_needs_neither_an_answer_nor_the_background_loop(server: Server) -> None:
     server.script.on("AppendEvents", HANG)
     recording = recorder(server.script)
-    go_on, is_stuck = threading.Event(), threading.Event()
-
-    async def block_the_loop() -> None:
-        is_stuck.set()
-        go_on.wait(PATIENCE)  # which is what it is for
-
-    with ThreadPoolExecutor(1) as pool:
-        blocked = pool.submit(background.run, block_the_loop())
-        assert is_stuck.wait(PATIENCE)
+    with loop_blocked():
         for number in range(500):
             recording.record("s", event(number))
         assert recording.stats.pending == 500
-        go_on.set()
-        blocked.result(PATIENCE)
     assert not recording.close(0.05)
     assert recording.stats == RecorderStats(recorded=500, written=0, dropped=500, pending=0)
 
