@@ -16,7 +16,7 @@ LABEL org.opencontainers.image.title="Holdfast" \
       org.opencontainers.image.licenses="Apache-2.0"
 RUN --mount=type=bind,from=build,source=/wheels,target=/wheels \
     --mount=type=bind,source=constraints.txt,target=/constraints.txt \
-    pip install --no-cache-dir -c /constraints.txt "$(echo /wheels/holdfast-*.whl)[server]" \
+    pip install --no-cache-dir -c /constraints.txt "$(echo /wheels/holdfastdb-*.whl)[server]" \
     && install -d -o 10001 -g 10001 /data
 # Without a database URL the server keeps holdfast.db in its working directory.
 WORKDIR /data

@@ -8,7 +8,7 @@ MAKEFLAGS += --no-builtin-rules
 BIN := .venv/bin
 PROTOS_BIN := .venv-protos/bin
 PIP := python -m pip --disable-pip-version-check --quiet
-STUBS := client/python/holdfast/v1
+STUBS := client/python/holdfastdb/v1
 BASELINE := protos/baseline.binpb
 ARGS ?=
 
@@ -78,7 +78,7 @@ check-breaking: .venv/.dev
 check-stubs: .venv-protos/.installed
 	@rm -rf build/stubs
 	@$(MAKE) --no-print-directory protos STUBS_ROOT=build/stubs
-	diff -r -x __init__.py -x __pycache__ build/stubs/holdfast/v1 $(STUBS)
+	diff -r -x __init__.py -x __pycache__ build/stubs/holdfastdb/v1 $(STUBS)
 
 # The upgrade as PostgreSQL would get it, made without a connection.
 .PHONY: check-sql
@@ -106,7 +106,7 @@ protos: .venv-protos/.installed ## Generate the Python stubs from protos/.
 	@mkdir -p $(STUBS_ROOT)
 	@PATH="$(CURDIR)/$(PROTOS_BIN):$$PATH" $(PROTOS_BIN)/python -m grpc_tools.protoc -Iprotos \
 		--python_out=$(STUBS_ROOT) --grpc_python_out=$(STUBS_ROOT) \
-		--mypy_out=quiet:$(STUBS_ROOT) --mypy_grpc_out=quiet:$(STUBS_ROOT) protos/holdfast/v1/*.proto
+		--mypy_out=quiet:$(STUBS_ROOT) --mypy_grpc_out=quiet:$(STUBS_ROOT) protos/holdfastdb/v1/*.proto
 
 .PHONY: protos-baseline
 protos-baseline: .venv/.dev ## On a release: fix the contract that `check` compares with.
@@ -117,7 +117,7 @@ protos-baseline: .venv/.dev ## On a release: fix the contract that `check` compa
 .PHONY: sqlite-schema
 sqlite-schema: .venv/.dev ## After a change of the migrations: write migrations/sqlite.sql, which new files get.
 	@mkdir -p build
-	@$(BIN)/python -c 'from holdfast_server.storage import migrations as m; print(m.sqlite_script(), end="")' > build/sqlite.sql
+	@$(BIN)/python -c 'from holdfastdb_server.storage import migrations as m; print(m.sqlite_script(), end="")' > build/sqlite.sql
 	@mv build/sqlite.sql migrations/sqlite.sql
 
 ## Building

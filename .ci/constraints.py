@@ -15,7 +15,7 @@ def resolve(requirements: list[str]) -> list[str]:
     report = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
     packages = (item["metadata"] for item in report["install"])
     pins = {re.sub(r"[-_.]+", "-", package["name"]).lower(): package["version"] for package in packages}
-    return [f"{name}=={version}" for name, version in sorted(pins.items()) if name != "holdfast"]
+    return [f"{name}=={version}" for name, version in sorted(pins.items()) if name != "holdfastdb"]
 
 
 def write(file: str, what: str, requirements: list[str]) -> None:

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 
-from holdfast_server.storage.store import SqlStore
+from holdfastdb_server.storage.store import SqlStore
 from tests.support.databases import Databases, PostgresDatabases, SqliteDatabases
 from tests.support.postgres import PostgresCluster
 from tests.support.servers import ServerProcess, shareable_server

@@ -1,6 +1,6 @@
 """All tables and indexes.
 
-What the columns mean is said in `holdfast_server/storage/schema.py`. Types are spelled out here, for
+What the columns mean is said in `holdfastdb_server/storage/schema.py`. Types are spelled out here, for
 a migration must go on making what it made.
 """
 

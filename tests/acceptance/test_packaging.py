@@ -50,8 +50,8 @@ def distributions(tmp_path_factory: pytest.TempPathFactory) -> Distributions:
     """Both, the wheel made from the sdist: so the sdist has all that a build needs."""
     out = tmp_path_factory.mktemp("dist")
     run(sys.executable, "-m", "build", "--no-isolation", "--outdir", out, ROOT, cwd=out)
-    (sdist,) = out.glob("holdfast-*.tar.gz")
-    (wheel,) = out.glob("holdfast-*.whl")
+    (sdist,) = out.glob("holdfastdb-*.tar.gz")
+    (wheel,) = out.glob("holdfastdb-*.whl")
     return Distributions(sdist, wheel)
 
 
@@ -62,7 +62,7 @@ def client_python(distributions: Distributions, tmp_path_factory: pytest.TempPat
     venv.create(home)
     python = home / "bin" / "python"
     pip(python, "install", "--quiet", "--no-index", "--no-deps", str(distributions.wheel))
-    needed = needs_of(installed(python)["holdfast"])
+    needed = needs_of(installed(python)["holdfastdb"])
     for name in needed:
         package = metadata.distribution(name)
         link(package, packages_of(python))
@@ -105,20 +105,23 @@ def link(package: metadata.Distribution, packages: Path) -> None:
 def test_the_wheel_holds_both_packages_the_migrations_and_the_licence(distributions: Distributions) -> None:
     names = distributions.wheel_names()
     expected = {
-        *(f"holdfast/{name}" for name in files_below("client/python/holdfast", ".py", ".pyi", ".typed")),
-        *(f"holdfast_server/{name}" for name in files_below("server/holdfast_server", ".py", ".typed")),
-        *(f"holdfast_server/migrations/{name}" for name in files_below("migrations", ".py", ".mako", ".sql")),
-        "holdfast-0.1.0.dist-info/licenses/LICENSE",
+        *(f"holdfastdb/{name}" for name in files_below("client/python/holdfastdb", ".py", ".pyi", ".typed")),
+        *(f"holdfastdb_server/{name}" for name in files_below("server/holdfastdb_server", ".py", ".typed")),
+        *(
+            f"holdfastdb_server/migrations/{name}"
+            for name in files_below("migrations", ".py", ".mako", ".sql")
+        ),
+        "holdfastdb-0.1.0.dist-info/licenses/LICENSE",
     }
     assert expected <= names
-    assert {"holdfast/py.typed", "holdfast_server/py.typed"} <= names
-    assert {"holdfast_server/migrations/env.py", "holdfast_server/migrations/script.py.mako"} <= names
+    assert {"holdfastdb/py.typed", "holdfastdb_server/py.typed"} <= names
+    assert {"holdfastdb_server/migrations/env.py", "holdfastdb_server/migrations/script.py.mako"} <= names
 
 
 def test_the_wheel_holds_nothing_else(distributions: Distributions) -> None:
     names = distributions.wheel_names()
     tops = {name.partition("/")[0] for name in names}
-    assert tops == {"holdfast", "holdfast_server", "holdfast-0.1.0.dist-info"}
+    assert tops == {"holdfastdb", "holdfastdb_server", "holdfastdb-0.1.0.dist-info"}
     assert not [name for name in names if "__pycache__" in name or name.endswith((".db", ".pyc"))]
 
 
@@ -143,33 +146,33 @@ def test_the_sdist_holds_the_contract_and_the_tests(distributions: Distributions
 
 def test_the_client_asks_for_grpc_and_protobuf_only(distributions: Distributions) -> None:
     with zipfile.ZipFile(distributions.wheel) as archive:
-        about = message_from_bytes(archive.read("holdfast-0.1.0.dist-info/METADATA"))
+        about = message_from_bytes(archive.read("holdfastdb-0.1.0.dist-info/METADATA"))
     needs = about.get_all("Requires-Dist", [])
     assert {need.partition(">")[0] for need in needs if "extra ==" not in need} == CLIENT_NEEDS
 
 
 def test_nothing_but_grpc_and_protobuf_comes_with_the_client(client_python: Path) -> None:
     names = set(installed(client_python))
-    assert CLIENT_NEEDS | {"holdfast"} <= names
-    assert names - {"holdfast"} <= CLIENT_NEEDS | THOSE_NEED
+    assert CLIENT_NEEDS | {"holdfastdb"} <= names
+    assert names - {"holdfastdb"} <= CLIENT_NEEDS | THOSE_NEED
     assert pip(client_python, "check") == "No broken requirements found.\n"
 
 
 def test_the_client_imports_and_makes_stubs_without_the_server(client_python: Path) -> None:
     program = """
-import grpc, holdfast, holdfast.v1
-from holdfast.v1 import history_service_pb2_grpc, session_service_pb2, session_service_pb2_grpc
+import grpc, holdfastdb, holdfastdb.v1
+from holdfastdb.v1 import history_service_pb2_grpc, session_service_pb2, session_service_pb2_grpc
 with grpc.insecure_channel("127.0.0.1:1") as channel:
     session_service_pb2_grpc.SessionServiceStub(channel)
     history_service_pb2_grpc.HistoryServiceStub(channel)
 print(session_service_pb2.CreateSessionRequest.DESCRIPTOR.full_name)
 """
     printed = run(client_python, "-I", "-W", "error", "-c", program, cwd=client_python.parent)
-    assert printed == "holdfast.v1.CreateSessionRequest\n"
+    assert printed == "holdfastdb.v1.CreateSessionRequest\n"
 
 
 def test_the_command_without_the_server_says_what_to_install(client_python: Path) -> None:
     command = client_python.parent / "holdfast"
     done = subprocess.run([command, "serve"], capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "the command line needs: pip install 'holdfast[server]'\n"
+    assert done.stderr == "the command line needs: pip install 'holdfastdb[server]'\n"

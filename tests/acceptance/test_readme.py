@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from holdfast_server.app import SERVICES
-from holdfast_server.config import Settings
+from holdfastdb_server.app import SERVICES
+from holdfastdb_server.config import Settings
 from tests.support.servers import ServerProcess
 
 ROOT = Path(__file__).parents[2]
@@ -86,7 +86,7 @@ def test_every_setting_in_the_readme_exists() -> None:
 def test_the_services_not_built_yet_are_listed_with_their_rpcs() -> None:
     listed = dict(re.findall(r"^\| (\w+Service) \| (.*) \|$", README, re.MULTILINE))
     contract = {}
-    for file in (ROOT / "protos" / "holdfast" / "v1").glob("*_service.proto"):
+    for file in (ROOT / "protos" / "holdfastdb" / "v1").glob("*_service.proto"):
         text = file.read_text()
         (service,) = re.findall(r"^service (\w+)", text, re.MULTILINE)
         contract[service] = ", ".join(re.findall(r"^  rpc (\w+)", text, re.MULTILINE))

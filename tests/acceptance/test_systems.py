@@ -83,7 +83,7 @@ def test_the_coverage_that_is_asked_for_is_80_percent() -> None:
     with (ROOT / "pyproject.toml").open("rb") as file:
         settings = tomllib.load(file)["tool"]["coverage"]
     assert settings["report"]["fail_under"] >= 80
-    assert set(settings["run"]["source_pkgs"]) == {"holdfast", "holdfast_server"}
+    assert set(settings["run"]["source_pkgs"]) == {"holdfastdb", "holdfastdb_server"}
     assert settings["run"]["branch"]
 
 

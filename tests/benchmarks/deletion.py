@@ -52,4 +52,4 @@ async def beside_deletion(full: Seeded, calls: int) -> list[Line]:
 async def _sweep(url: str) -> None:
     """Run `holdfast janitor` for sessions that ended more than a day ago."""
     settings = {"HOLDFAST_DATABASE_URL": url, "HOLDFAST_SESSION_PURGE_DAYS": "1"}
-    await output_of(sys.executable, "-m", "holdfast_server", "janitor", environment=settings)
+    await output_of(sys.executable, "-m", "holdfastdb_server", "janitor", environment=settings)

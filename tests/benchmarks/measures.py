@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable
 
 import asyncpg
 
-import holdfast
-from holdfast.v1 import history_service_pb2 as history
-from holdfast.v1 import session_service_pb2 as sessions
+import holdfastdb
+from holdfastdb.v1 import history_service_pb2 as history
+from holdfastdb.v1 import session_service_pb2 as sessions
 from tests.benchmarks.load import Load, drive, missing
 from tests.benchmarks.pgbench import transactions_a_second
 from tests.benchmarks.report import Line, Row, Skipped, median, percentile_99
@@ -20,11 +20,11 @@ from tests.support.databases import sqlite_url
 from tests.support.processes import resident_bytes
 from tests.support.servers import ServerProcess
 
-APPEND = "/holdfast.v1.HistoryService/AppendEvents"
-BATCH_APPEND = "/holdfast.v1.HistoryService/BatchAppendEvents"
-GET_SESSION = "/holdfast.v1.SessionService/GetSession"
-SAVE_STATE = "/holdfast.v1.SessionService/SaveState"
-LOAD_STATE = "/holdfast.v1.SessionService/LoadState"
+APPEND = "/holdfastdb.v1.HistoryService/AppendEvents"
+BATCH_APPEND = "/holdfastdb.v1.HistoryService/BatchAppendEvents"
+GET_SESSION = "/holdfastdb.v1.SessionService/GetSession"
+SAVE_STATE = "/holdfastdb.v1.SessionService/SaveState"
+LOAD_STATE = "/holdfastdb.v1.SessionService/LoadState"
 IN_FLIGHT = 64
 _BATCH = 16
 _KILOBYTE = '"' + "x" * 1_000 + '"'
@@ -234,12 +234,12 @@ async def tail_delivery(stage: Stage, rounds: int, calls: int) -> list[Line]:
     """From the answer of an append on one server to its arrival in a tail on another."""
     await stage.client.sessions.create("bench-tail")
     delays = []
-    async with holdfast.connect(stage.second_server.target) as other:
+    async with holdfastdb.connect(stage.second_server.target) as other:
         tail = other.history.tail("bench-tail")
         async with tail:
             events = aiter(tail)
             for turn in range(max(calls // 50, 100)):
-                event = holdfast.Event.of("ping", turn)
+                event = holdfastdb.Event.of("ping", turn)
                 receive = asyncio.ensure_future(anext(events))
                 await stage.client.history.append("bench-tail", event)
                 began = time.perf_counter()
@@ -261,7 +261,7 @@ async def start_up(stage: Stage, rounds: int, calls: int) -> list[Line]:
         began = time.perf_counter()
         # It asks often: a client that came too early would rest before it comes again.
         await server.start()
-        async with holdfast.connect(server.target) as client:
+        async with holdfastdb.connect(server.target) as client:
             await client.sessions.create("first")
             times.append(time.perf_counter() - began)
         sizes.append(resident_bytes(server.pid) / 1e6)

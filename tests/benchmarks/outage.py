@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-import holdfast
+import holdfastdb
 from tests.benchmarks.report import Line, Row
 from tests.benchmarks.stage import Stage
 from tests.support.crew import Crew
@@ -18,8 +18,8 @@ async def recording(stage: Stage, rounds: int, calls: int) -> list[Line]:
 
     Afterwards all events must be there once, in order.
     """
-    recorder = holdfast.Recorder(stage.server.target, create_sessions=True)
-    with holdfast.connect_sync(stage.server.target) as client:
+    recorder = holdfastdb.Recorder(stage.server.target, create_sessions=True)
+    with holdfastdb.connect_sync(stage.server.target) as client:
         with Crew(recorder, _AGENTS, _PACE) as crew:
             await asyncio.sleep(2)
             await asyncio.to_thread(stage.cluster.stop)

@@ -18,9 +18,9 @@ import uvloop
 from google.protobuf.timestamp_pb2 import Timestamp
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from holdfast.v1 import history_service_pb2 as history
-from holdfast.v1 import session_service_pb2 as sessions
-from holdfast_server.storage.engines import parse_url
+from holdfastdb.v1 import history_service_pb2 as history
+from holdfastdb.v1 import session_service_pb2 as sessions
+from holdfastdb_server.storage.engines import parse_url
 
 SESSION = sa.Table(
     "bench_sessions", sa.MetaData(), sa.Column("id", sa.Text), sa.Column("last", sa.BigInteger)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import asyncpg
 
-import holdfast
-from holdfast_server.storage.schema import events
+import holdfastdb
+from holdfastdb_server.storage.schema import events
 from tests.benchmarks.load import Load, drive_client
 from tests.benchmarks.stage import Stage, connected
 from tests.benchmarks.workload import TASK_KIND, TEXT
@@ -66,9 +66,9 @@ async def seeded(stage: Stage, name: str, sessions: int, pending: int) -> AsyncI
 
 async def _seed(url: str, target: str, sessions: int, pending: int) -> None:
     """Fill a database that has the tables and nothing else; leave it as after a vacuum."""
-    async with holdfast.connect(target) as client:
+    async with holdfastdb.connect(target) as client:
         await client.sessions.create("model", retention="never")
-        await client.history.append("model", holdfast.Event.of("note", TEXT, actor="agent"))
+        await client.history.append("model", holdfastdb.Event.of("note", TEXT, actor="agent"))
         await client.states.save("model", TEXT)
         await client.tasks.create("over", TEXT, task_id="ended")
         lease = await client.tasks.claim(kinds=["over"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from holdfast.v1 import session_service_pb2 as sessions
+from holdfastdb.v1 import session_service_pb2 as sessions
 from tests.benchmarks.load import drive, missing
 from tests.benchmarks.measures import APPEND, GET_SESSION, IN_FLIGHT, append_request
 from tests.benchmarks.report import Line, Row, Skipped

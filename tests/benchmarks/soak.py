@@ -7,7 +7,7 @@ import contextlib
 import sys
 from collections.abc import AsyncIterator
 
-import holdfast
+import holdfastdb
 from tests.benchmarks.load import drive_client
 from tests.benchmarks.report import Figure, Line, Row, median
 from tests.benchmarks.stage import Stage
@@ -60,7 +60,7 @@ async def soak(stage: Stage, rounds: int, calls: int, minutes: float) -> list[Li
     ]
 
 
-async def _prepare(client: holdfast.AsyncClient, places: range) -> None:
+async def _prepare(client: holdfastdb.AsyncClient, places: range) -> None:
     for place in places:
         await client.sessions.create(f"s-{place}")
         await client.states.save(f"s-{place}", 0)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-import holdfast
-from holdfast.v1 import session_service_pb2 as sessions
+import holdfastdb
+from holdfastdb.v1 import session_service_pb2 as sessions
 from tests.benchmarks.load import drive, drive_client, missing
 from tests.benchmarks.measures import APPEND, GET_SESSION, IN_FLIGHT, LOAD_STATE, append_request
 from tests.benchmarks.report import Figure, Line, Skipped, median
@@ -26,7 +26,7 @@ async def on_sqlite(stage: Stage, rounds: int, calls: int) -> list[Line]:
         server = ServerProcess(stage.directory, sqlite_url(stage.directory / "bench.db"))
         stack.push_async_callback(server.stop)
         await server.start()
-        async with holdfast.connect(server.target) as client:
+        async with holdfastdb.connect(server.target) as client:
             await asyncio.gather(*(client.sessions.create(f"s-{number}") for number in range(_WRITERS)))
             await asyncio.gather(*(client.states.save(f"s-{number}", 0) for number in range(_WRITERS)))
             lines = await _through_h2load(client, server.target, rounds, calls // 2)
@@ -34,7 +34,7 @@ async def on_sqlite(stage: Stage, rounds: int, calls: int) -> list[Line]:
     return lines
 
 
-async def _through_h2load(client: holdfast.AsyncClient, target: str, rounds: int, calls: int) -> list[Line]:
+async def _through_h2load(client: holdfastdb.AsyncClient, target: str, rounds: int, calls: int) -> list[Line]:
     get = sessions.GetSessionRequest(session_id="s-0")
     load = sessions.LoadStateRequest(session_id="s-0")
     lines: list[Line] = []

@@ -12,7 +12,7 @@ from pathlib import Path
 import asyncpg
 import grpc
 
-import holdfast
+import holdfastdb
 from tests.support.postgres import PostgresCluster
 from tests.support.processes import free_port
 from tests.support.servers import ServerProcess
@@ -46,7 +46,7 @@ class Stage:
     database_url: str
     server: ServerProcess
     second_server: ServerProcess
-    client: holdfast.AsyncClient
+    client: holdfastdb.AsyncClient
     bare: str
     """The target of the bare server."""
     per_request: str
@@ -77,7 +77,7 @@ async def set_up(directory: Path) -> AsyncIterator[Stage]:
             await one.start()
         bare = await _reference(stack, "bare")
         per_request = await _reference(stack, "per_request", url)
-        client = await stack.enter_async_context(holdfast.connect(server.target))
+        client = await stack.enter_async_context(holdfastdb.connect(server.target))
         yield Stage(directory, cluster, url, server, second, client, bare, per_request)
 
 

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import sys
 
-import holdfast
+import holdfastdb
 
 _PATIENCE = 60
 
@@ -20,14 +20,14 @@ async def main(target: str, number: int) -> None:
     received, expected = 0, sys.maxsize
     enough = asyncio.Event()
 
-    async def follow(tail: holdfast.AsyncTail) -> None:
+    async def follow(tail: holdfastdb.AsyncTail) -> None:
         nonlocal received
         async for _ in tail:
             received += 1
             if received >= expected:
                 enough.set()
 
-    async with holdfast.connect(target, timeout=_PATIENCE) as client:
+    async with holdfastdb.connect(target, timeout=_PATIENCE) as client:
         tails = [client.history.tail(f"s-{place}", only_new=True, types=["note"]) for place in range(number)]
         await asyncio.gather(*(tail.__aenter__() for tail in tails))
         following = [asyncio.ensure_future(follow(tail)) for tail in tails]

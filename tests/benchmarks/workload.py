@@ -16,7 +16,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 
-import holdfast
+import holdfastdb
 from tests.benchmarks.load import Load, summarize
 
 TASK_KIND = "bench"
@@ -27,7 +27,7 @@ TAIL_EVENTS = 10
 class Operations:
     """What one call does: each method is one, chosen by its name."""
 
-    def __init__(self, client: holdfast.AsyncClient, sessions: int) -> None:
+    def __init__(self, client: holdfastdb.AsyncClient, sessions: int) -> None:
         self._client = client
         self._sessions = sessions
 
@@ -36,7 +36,9 @@ class Operations:
 
     async def append(self) -> None:
         """Append one event."""
-        await self._client.history.append(self._session_id(), holdfast.Event.of("note", TEXT, actor="agent"))
+        await self._client.history.append(
+            self._session_id(), holdfastdb.Event.of("note", TEXT, actor="agent")
+        )
 
     async def load(self) -> None:
         """Load a state."""
@@ -116,7 +118,7 @@ async def main() -> None:
     parser.add_argument("--sessions", type=int, default=1)
     given = parser.parse_args()
     options = (("grpc.enable_retries", 0),)
-    async with holdfast.connect(given.target, timeout=60, options=options) as client:
+    async with holdfastdb.connect(given.target, timeout=60, options=options) as client:
         call = getattr(Operations(client, given.sessions), given.operation)
         if given.calls:
             load = await at_full_speed(call, given.calls, given.in_flight)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from holdfast_server.storage.store import SqlStore
+from holdfastdb_server.storage.store import SqlStore
 from tests.support.databases import Databases, PostgresDatabases, SqliteDatabases
 from tests.support.stores import SharedStore, StoreOpener
 

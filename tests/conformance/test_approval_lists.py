@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from holdfast_server.domain.approvals import Approval, ApprovalFilter, ApprovalStatus
-from holdfast_server.domain.limits import MEBIBYTE
-from holdfast_server.domain.paging import Page, PageRequest
-from holdfast_server.domain.store import Store
-from holdfast_server.domain.values import Payload
+from holdfastdb_server.domain.approvals import Approval, ApprovalFilter, ApprovalStatus
+from holdfastdb_server.domain.limits import MEBIBYTE
+from holdfastdb_server.domain.paging import Page, PageRequest
+from holdfastdb_server.domain.store import Store
+from holdfastdb_server.domain.values import Payload
 from tests.support.approvals import Clock, ask, bring, decide
 from tests.support.content import NAMESPACE, Fetch, create, pages, read_all
 

@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from holdfast_server.domain.approvals import Approval, ApprovalStatus
-from holdfast_server.domain.errors import ApprovalNotFound, Overloaded, ServerDraining
-from holdfast_server.domain.store import Store
-from holdfast_server.storage.store import SqlStore
+from holdfastdb_server.domain.approvals import Approval, ApprovalStatus
+from holdfastdb_server.domain.errors import ApprovalNotFound, Overloaded, ServerDraining
+from holdfastdb_server.domain.store import Store
+from holdfastdb_server.storage.store import SqlStore
 from tests.support.approvals import Clock, ask, decide
 from tests.support.content import NAMESPACE, create
 from tests.support.stores import StoreOpener

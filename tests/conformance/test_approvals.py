@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from holdfast_server.domain.approvals import Answer, Approval, ApprovalFilter, ApprovalStatus, Question
-from holdfast_server.domain.errors import (
+from holdfastdb_server.domain.approvals import Answer, Approval, ApprovalFilter, ApprovalStatus, Question
+from holdfastdb_server.domain.errors import (
     ApprovalAlreadyDecided,
     ApprovalNotFound,
     IdTaken,
@@ -18,11 +18,11 @@ from holdfast_server.domain.errors import (
     RequestIdTaken,
     SessionNotFound,
 )
-from holdfast_server.domain.limits import MEBIBYTE
-from holdfast_server.domain.paging import PageRequest
-from holdfast_server.domain.store import Store
-from holdfast_server.domain.values import Payload
-from holdfast_server.storage.store import SqlStore
+from holdfastdb_server.domain.limits import MEBIBYTE
+from holdfastdb_server.domain.paging import PageRequest
+from holdfastdb_server.domain.store import Store
+from holdfastdb_server.domain.values import Payload
+from holdfastdb_server.storage.store import SqlStore
 from tests.support.approvals import Clock, ask, bring, decide
 from tests.support.content import NAMESPACE, create, history
 

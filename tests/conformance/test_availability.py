@@ -12,10 +12,10 @@ from typing import Any
 import asyncpg
 import pytest
 
-from holdfast_server.domain.errors import DatabaseUnavailable, SchemaMismatch
-from holdfast_server.domain.events import EventFilter, Grouping, Replacement
-from holdfast_server.domain.paging import PageRequest
-from holdfast_server.domain.sessions import (
+from holdfastdb_server.domain.errors import DatabaseUnavailable, SchemaMismatch
+from holdfastdb_server.domain.events import EventFilter, Grouping, Replacement
+from holdfastdb_server.domain.paging import PageRequest
+from holdfastdb_server.domain.sessions import (
     ForkDraft,
     SessionChange,
     SessionFields,
@@ -23,11 +23,11 @@ from holdfast_server.domain.sessions import (
     SessionStatus,
     Transition,
 )
-from holdfast_server.domain.states import StateFilter, StatePatch, StateSelection
-from holdfast_server.domain.store import Store
-from holdfast_server.storage import migrations
-from holdfast_server.storage.options import StartupRefused
-from holdfast_server.storage.store import SqlStore
+from holdfastdb_server.domain.states import StateFilter, StatePatch, StateSelection
+from holdfastdb_server.domain.store import Store
+from holdfastdb_server.storage import migrations
+from holdfastdb_server.storage.options import StartupRefused
+from holdfastdb_server.storage.store import SqlStore
 from tests.support.content import (
     EVERYTHING,
     NAMESPACE,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from holdfast_server.domain.document_lists import ContentFilter, ContentOperator, content_filter
-from holdfast_server.domain.store import Store
-from holdfast_server.domain.values import Payload
+from holdfastdb_server.domain.document_lists import ContentFilter, ContentOperator, content_filter
+from holdfastdb_server.domain.store import Store
+from holdfastdb_server.domain.values import Payload
 from tests.support.documents import draft, key, names, put, search, sync
 
 EQUAL, NOT_EQUAL = ContentOperator.EQUAL, ContentOperator.NOT_EQUAL

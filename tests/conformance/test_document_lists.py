@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from holdfast_server.domain.document_lists import CollectionFilter, DocumentFilter
-from holdfast_server.domain.documents import Document
-from holdfast_server.domain.limits import PAGE_BYTES
-from holdfast_server.domain.paging import Page, PageRequest
-from holdfast_server.domain.search import check_query
-from holdfast_server.domain.store import Store
-from holdfast_server.domain.values import Payload
+from holdfastdb_server.domain.document_lists import CollectionFilter, DocumentFilter
+from holdfastdb_server.domain.documents import Document
+from holdfastdb_server.domain.limits import PAGE_BYTES
+from holdfastdb_server.domain.paging import Page, PageRequest
+from holdfastdb_server.domain.search import check_query
+from holdfastdb_server.domain.store import Store
+from holdfastdb_server.domain.values import Payload
 from tests.support.content import NAMESPACE, Fetch, pages, read_all
 from tests.support.documents import draft, get, key, listed, names, put, sync
 

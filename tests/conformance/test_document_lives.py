@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from holdfast_server.domain.document_lists import CollectionFilter, DocumentFilter
-from holdfast_server.domain.errors import DocumentNotFound, ParentNotFound, VersionMismatch
-from holdfast_server.domain.paging import PageRequest
-from holdfast_server.storage.store import SqlStore
+from holdfastdb_server.domain.document_lists import CollectionFilter, DocumentFilter
+from holdfastdb_server.domain.errors import DocumentNotFound, ParentNotFound, VersionMismatch
+from holdfastdb_server.domain.paging import PageRequest
+from holdfastdb_server.storage.store import SqlStore
 from tests.support.content import NAMESPACE
 from tests.support.documents import HOUR, SECOND, draft, get, key, let_pass, names, put, rows, search, sync
 

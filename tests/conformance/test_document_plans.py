@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from holdfast_server.domain.document_lists import (
+from holdfastdb_server.domain.document_lists import (
     CollectionFilter,
     ContentOperator,
     DocumentFilter,
     content_filter,
 )
-from holdfast_server.domain.documents import Document
-from holdfast_server.domain.paging import PageRequest
-from holdfast_server.storage.store import SqlStore
+from holdfastdb_server.domain.documents import Document
+from holdfastdb_server.domain.paging import PageRequest
+from holdfastdb_server.storage.store import SqlStore
 from tests.support.content import NAMESPACE
 from tests.support.documents import HOUR, draft, get, key, put, sync
 from tests.support.filled import FilledStore, filled_store

@@ -6,16 +6,16 @@ import asyncio
 
 import pytest
 
-from holdfast_server.domain.documents import Synced
-from holdfast_server.domain.errors import (
+from holdfastdb_server.domain.documents import Synced
+from holdfastdb_server.domain.errors import (
     DependencyCycle,
     DocumentHasChildren,
     ParentNotFound,
     RequestIdTaken,
 )
-from holdfast_server.domain.store import Store
-from holdfast_server.domain.values import Payload
-from holdfast_server.storage.store import SqlStore
+from holdfastdb_server.domain.store import Store
+from holdfastdb_server.domain.values import Payload
+from holdfastdb_server.storage.store import SqlStore
 from tests.support.content import NAMESPACE
 from tests.support.documents import HOUR, SECOND, draft, get, key, let_pass, names, put, sync
 

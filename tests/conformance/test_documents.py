@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from holdfast_server.domain.documents import DocumentFields, DocumentKey
-from holdfast_server.domain.errors import (
+from holdfastdb_server.domain.documents import DocumentFields, DocumentKey
+from holdfastdb_server.domain.errors import (
     DependencyCycle,
     DocumentHasChildren,
     DocumentNotFound,
@@ -17,9 +17,9 @@ from holdfast_server.domain.errors import (
     RequestIdTaken,
     VersionMismatch,
 )
-from holdfast_server.domain.store import Store
-from holdfast_server.domain.values import Payload
-from holdfast_server.storage.store import SqlStore
+from holdfastdb_server.domain.store import Store
+from holdfastdb_server.domain.values import Payload
+from holdfastdb_server.storage.store import SqlStore
 from tests.support.content import NAMESPACE
 from tests.support.documents import draft, get, key, listed, names, put, rows
 

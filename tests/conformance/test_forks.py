@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from holdfast_server.domain.errors import IdTaken, InvalidField, SessionNotFound, StateNotFound
-from holdfast_server.domain.events import Event, Replacement
-from holdfast_server.domain.paging import PageRequest
-from holdfast_server.domain.sessions import ForkDraft, Session, SessionStatus
-from holdfast_server.domain.states import StateFilter
-from holdfast_server.domain.store import Store
-from holdfast_server.domain.values import Payload
+from holdfastdb_server.domain.errors import IdTaken, InvalidField, SessionNotFound, StateNotFound
+from holdfastdb_server.domain.events import Event, Replacement
+from holdfastdb_server.domain.paging import PageRequest
+from holdfastdb_server.domain.sessions import ForkDraft, Session, SessionStatus
+from holdfastdb_server.domain.states import StateFilter
+from holdfastdb_server.domain.store import Store
+from holdfastdb_server.domain.values import Payload
 from tests.support.content import (
     NAMESPACE,
     append,

@@ -10,10 +10,10 @@ from uuid import UUID
 import pytest
 from msgspec.structs import replace
 
-from holdfast_server.domain.errors import EventIdTaken, HoldfastError, SequenceMismatch, SessionNotFound
-from holdfast_server.domain.events import Appended, Event, EventKind, Replacement
-from holdfast_server.domain.messages import Message, Step, Text
-from holdfast_server.domain.sessions import (
+from holdfastdb_server.domain.errors import EventIdTaken, HoldfastError, SequenceMismatch, SessionNotFound
+from holdfastdb_server.domain.events import Appended, Event, EventKind, Replacement
+from holdfastdb_server.domain.messages import Message, Step, Text
+from holdfastdb_server.domain.sessions import (
     ForkDraft,
     SessionChange,
     SessionDraft,
@@ -21,10 +21,10 @@ from holdfast_server.domain.sessions import (
     SessionStatus,
     Transition,
 )
-from holdfast_server.domain.states import StatePatch, StateSelection, StateWrite
-from holdfast_server.domain.store import Store
-from holdfast_server.domain.values import Payload
-from holdfast_server.storage.store import SqlStore
+from holdfastdb_server.domain.states import StatePatch, StateSelection, StateWrite
+from holdfastdb_server.domain.store import Store
+from holdfastdb_server.domain.values import Payload
+from holdfastdb_server.storage.store import SqlStore
 from tests.support.content import NAMESPACE, append, create, history, message, move, note, notes
 from tests.support.stores import OpenStore
 

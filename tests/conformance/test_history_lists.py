@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from holdfast_server.domain.errors import SessionNotFound
-from holdfast_server.domain.events import Event, EventFilter, EventKind, Replacement
-from holdfast_server.domain.limits import MEBIBYTE, PAGE_BYTES
-from holdfast_server.domain.messages import Message, Step, Text
-from holdfast_server.domain.paging import Page, PageRequest
-from holdfast_server.domain.sessions import SessionStatus
-from holdfast_server.domain.store import Store
-from holdfast_server.domain.values import Payload
+from holdfastdb_server.domain.errors import SessionNotFound
+from holdfastdb_server.domain.events import Event, EventFilter, EventKind, Replacement
+from holdfastdb_server.domain.limits import MEBIBYTE, PAGE_BYTES
+from holdfastdb_server.domain.messages import Message, Step, Text
+from holdfastdb_server.domain.paging import Page, PageRequest
+from holdfastdb_server.domain.sessions import SessionStatus
+from holdfastdb_server.domain.store import Store
+from holdfastdb_server.domain.values import Payload
 from tests.support.content import (
     EVERYTHING,
     NAMESPACE,

@@ -9,17 +9,17 @@ from datetime import timedelta
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from holdfast_server.domain.approvals import ApprovalStatus, Question
-from holdfast_server.domain.documents import DocumentDraft, DocumentFields, DocumentKey, DocumentPut
-from holdfast_server.domain.errors import RequestIdTaken, SessionNotFound, StateNotFound
-from holdfast_server.domain.limits import Policy
-from holdfast_server.domain.sessions import SessionStatus, Transition
-from holdfast_server.domain.store import Swept
-from holdfast_server.domain.task_moves import Claim
-from holdfast_server.domain.tasks import TaskDraft, TaskStatus
-from holdfast_server.domain.values import Payload
-from holdfast_server.storage.sessions import require
-from holdfast_server.storage.store import SqlStore
+from holdfastdb_server.domain.approvals import ApprovalStatus, Question
+from holdfastdb_server.domain.documents import DocumentDraft, DocumentFields, DocumentKey, DocumentPut
+from holdfastdb_server.domain.errors import RequestIdTaken, SessionNotFound, StateNotFound
+from holdfastdb_server.domain.limits import Policy
+from holdfastdb_server.domain.sessions import SessionStatus, Transition
+from holdfastdb_server.domain.store import Swept
+from holdfastdb_server.domain.task_moves import Claim
+from holdfastdb_server.domain.tasks import TaskDraft, TaskStatus
+from holdfastdb_server.domain.values import Payload
+from holdfastdb_server.storage.sessions import require
+from holdfastdb_server.storage.store import SqlStore
 from tests.support.ages import age
 from tests.support.content import NAMESPACE, append, create, history, load_json, move, notes, save, write
 from tests.support.explained import explainer, statements

@@ -7,11 +7,11 @@ import logging
 
 import pytest
 
-from holdfast_server.domain.errors import DatabaseUnavailable
-from holdfast_server.storage.chores import Chore, Done
-from holdfast_server.storage.janitor import SqlJanitor
-from holdfast_server.storage.observer import NoObserver
-from holdfast_server.storage.store import SqlStore
+from holdfastdb_server.domain.errors import DatabaseUnavailable
+from holdfastdb_server.storage.chores import Chore, Done
+from holdfastdb_server.storage.janitor import SqlJanitor
+from holdfastdb_server.storage.observer import NoObserver
+from holdfastdb_server.storage.store import SqlStore
 from tests.support.waiting import eventually
 
 

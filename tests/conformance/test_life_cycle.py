@@ -9,10 +9,10 @@ from itertools import product
 
 import pytest
 
-from holdfast_server.domain.errors import SessionNotFound, TransitionNotAllowed, VersionMismatch
-from holdfast_server.domain.sessions import Session, SessionStatus, Transition
-from holdfast_server.domain.store import Store
-from holdfast_server.domain.values import Payload
+from holdfastdb_server.domain.errors import SessionNotFound, TransitionNotAllowed, VersionMismatch
+from holdfastdb_server.domain.sessions import Session, SessionStatus, Transition
+from holdfastdb_server.domain.store import Store
+from holdfastdb_server.domain.values import Payload
 from tests.support.content import NAMESPACE, append, create, history, move, notes
 
 PENDING, ACTIVE, COMPLETED, FAILED, EXPIRED = SessionStatus

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from holdfast_server.domain.errors import (
+from holdfastdb_server.domain.errors import (
     HoldfastError,
     IdTaken,
     InvalidField,
@@ -22,11 +22,17 @@ from holdfast_server.domain.errors import (
     TransitionNotAllowed,
     VersionMismatch,
 )
-from holdfast_server.domain.events import EventFilter
-from holdfast_server.domain.paging import PageRequest
-from holdfast_server.domain.sessions import ForkDraft, SessionChange, SessionFields, SessionStatus, Transition
-from holdfast_server.domain.states import StateFilter
-from holdfast_server.domain.store import Store
+from holdfastdb_server.domain.events import EventFilter
+from holdfastdb_server.domain.paging import PageRequest
+from holdfastdb_server.domain.sessions import (
+    ForkDraft,
+    SessionChange,
+    SessionFields,
+    SessionStatus,
+    Transition,
+)
+from holdfastdb_server.domain.states import StateFilter
+from holdfastdb_server.domain.store import Store
 from tests.support.content import create, note, write
 from tests.support.examples import few
 from tests.support.stores import StoreOpener

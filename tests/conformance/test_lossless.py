@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from holdfast_server.domain.events import Body, Event
-from holdfast_server.domain.limits import PAYLOAD_BYTES
-from holdfast_server.domain.messages import (
+from holdfastdb_server.domain.events import Body, Event
+from holdfastdb_server.domain.limits import PAYLOAD_BYTES
+from holdfastdb_server.domain.messages import (
     Blob,
     Message,
     OtherPart,
@@ -20,10 +20,10 @@ from holdfast_server.domain.messages import (
     ToolCall,
     ToolCallResponse,
 )
-from holdfast_server.domain.paging import PageRequest
-from holdfast_server.domain.sessions import SessionStatus, Transition
-from holdfast_server.domain.store import Store
-from holdfast_server.domain.values import Payload, check_payload
+from holdfastdb_server.domain.paging import PageRequest
+from holdfastdb_server.domain.sessions import SessionStatus, Transition
+from holdfastdb_server.domain.store import Store
+from holdfastdb_server.domain.values import Payload, check_payload
 from tests.support.content import EVERYTHING, NAMESPACE, append, create, history, note, write
 
 # Only characters: no lone surrogates, which are no text.

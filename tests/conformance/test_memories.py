@@ -9,18 +9,18 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from holdfast_server.domain.errors import (
+from holdfastdb_server.domain.errors import (
     IdTaken,
     InvalidField,
     MemoryNotFound,
     RequestIdTaken,
     VersionMismatch,
 )
-from holdfast_server.domain.limits import PAGE_BYTES
-from holdfast_server.domain.memories import Memory, MemoryFields, MemoryFilter
-from holdfast_server.domain.paging import Page, PageRequest
-from holdfast_server.domain.store import Store
-from holdfast_server.storage.store import SqlStore
+from holdfastdb_server.domain.limits import PAGE_BYTES
+from holdfastdb_server.domain.memories import Memory, MemoryFields, MemoryFilter
+from holdfastdb_server.domain.paging import Page, PageRequest
+from holdfastdb_server.domain.store import Store
+from holdfastdb_server.storage.store import SqlStore
 from tests.support.content import NAMESPACE, Fetch, create, pages, read_all
 from tests.support.memories import change, found, keep
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from holdfast_server.domain.errors import InvalidField, InvalidPageToken, RequestIdTaken
-from holdfast_server.domain.limits import PAGE_BYTES, WORD_LENGTH
-from holdfast_server.domain.memories import MemoryMatch
-from holdfast_server.domain.paging import Page, PageRequest
-from holdfast_server.domain.search import check_query
-from holdfast_server.domain.store import Store
-from holdfast_server.storage.store import SqlStore
+from holdfastdb_server.domain.errors import InvalidField, InvalidPageToken, RequestIdTaken
+from holdfastdb_server.domain.limits import PAGE_BYTES, WORD_LENGTH
+from holdfastdb_server.domain.memories import MemoryMatch
+from holdfastdb_server.domain.paging import Page, PageRequest
+from holdfastdb_server.domain.search import check_query
+from holdfastdb_server.domain.store import Store
+from holdfastdb_server.storage.store import SqlStore
 from tests.support.content import NAMESPACE, pages
 from tests.support.memories import change, found, keep, look
 

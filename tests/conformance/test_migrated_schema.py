@@ -10,9 +10,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from holdfast_server.storage import migrations, schema
-from holdfast_server.storage.engines import open_database
-from holdfast_server.storage.options import StorageOptions
+from holdfastdb_server.storage import migrations, schema
+from holdfastdb_server.storage.engines import open_database
+from holdfastdb_server.storage.options import StorageOptions
 from tests.support.databases import PostgresDatabases, sqlite_url
 
 _ON_POSTGRES = (

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from holdfast_server.domain.errors import SessionNotFound
-from holdfast_server.domain.events import EventFilter, Replacement
-from holdfast_server.domain.paging import Page, PageRequest
-from holdfast_server.domain.sessions import (
+from holdfastdb_server.domain.errors import SessionNotFound
+from holdfastdb_server.domain.events import EventFilter, Replacement
+from holdfastdb_server.domain.paging import Page, PageRequest
+from holdfastdb_server.domain.sessions import (
     ForkDraft,
     SessionChange,
     SessionFields,
@@ -18,8 +18,8 @@ from holdfast_server.domain.sessions import (
     SessionStatus,
     Transition,
 )
-from holdfast_server.domain.states import StateFilter, StatePatch, StateSelection
-from holdfast_server.domain.store import Store
+from holdfastdb_server.domain.states import StateFilter, StatePatch, StateSelection
+from holdfastdb_server.domain.store import Store
 from tests.support.content import EVERYTHING, append, create, draft, history, note, notes, save, write
 from tests.support.tailing import following
 

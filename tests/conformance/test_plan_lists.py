@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from holdfast_server.domain.limits import PAGE_BYTES
-from holdfast_server.domain.paging import Page, PageRequest
-from holdfast_server.domain.plan_items import ItemStatus
-from holdfast_server.domain.plans import Plan, PlanFilter, PlanStatus
-from holdfast_server.domain.store import Store
-from holdfast_server.domain.values import Payload
+from holdfastdb_server.domain.limits import PAGE_BYTES
+from holdfastdb_server.domain.paging import Page, PageRequest
+from holdfastdb_server.domain.plan_items import ItemStatus
+from holdfastdb_server.domain.plans import Plan, PlanFilter, PlanStatus
+from holdfastdb_server.domain.store import Store
+from holdfastdb_server.domain.values import Payload
 from tests.support.content import NAMESPACE, Fetch, create, pages, read_all
 from tests.support.todo import create_plan, item, update_item, update_plan
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from holdfast_server.domain.errors import (
+from holdfastdb_server.domain.errors import (
     DependencyCycle,
     IdTaken,
     InvalidField,
@@ -20,12 +20,12 @@ from holdfast_server.domain.errors import (
     SessionNotFound,
     VersionMismatch,
 )
-from holdfast_server.domain.limits import PLAN_ITEMS
-from holdfast_server.domain.plan_items import ItemStatus, Progress
-from holdfast_server.domain.plans import Plan, PlanStatus
-from holdfast_server.domain.store import Store
-from holdfast_server.domain.values import Payload
-from holdfast_server.storage.store import SqlStore
+from holdfastdb_server.domain.limits import PLAN_ITEMS
+from holdfastdb_server.domain.plan_items import ItemStatus, Progress
+from holdfastdb_server.domain.plans import Plan, PlanStatus
+from holdfastdb_server.domain.store import Store
+from holdfastdb_server.domain.values import Payload
+from holdfastdb_server.storage.store import SqlStore
 from tests.support.content import NAMESPACE, create, history
 from tests.support.todo import create_plan, ids, item, update_item, update_plan, versions
 

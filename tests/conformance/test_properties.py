@@ -14,17 +14,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast_server.domain.events import EventFilter, Replacement
-from holdfast_server.domain.paging import Cursor, Page, PageRequest
-from holdfast_server.domain.sessions import (
+from holdfastdb_server.domain.events import EventFilter, Replacement
+from holdfastdb_server.domain.paging import Cursor, Page, PageRequest
+from holdfastdb_server.domain.sessions import (
     SessionChange,
     SessionFields,
     SessionFilter,
     SessionStatus,
     Transition,
 )
-from holdfast_server.domain.states import StateFilter, StatePatch
-from holdfast_server.domain.store import Store
+from holdfastdb_server.domain.states import StateFilter, StatePatch
+from holdfastdb_server.domain.store import Store
 from tests.support.content import create, draft, note, write
 from tests.support.examples import few
 from tests.support.stores import StoreOpener

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from holdfast_server.domain.events import EventFilter, Grouping, Replacement
-from holdfast_server.domain.paging import PageRequest
-from holdfast_server.domain.sessions import (
+from holdfastdb_server.domain.events import EventFilter, Grouping, Replacement
+from holdfastdb_server.domain.paging import PageRequest
+from holdfastdb_server.domain.sessions import (
     ForkDraft,
     SessionChange,
     SessionFields,
@@ -21,9 +21,9 @@ from holdfast_server.domain.sessions import (
     SessionStatus,
     Transition,
 )
-from holdfast_server.domain.states import StateFilter, StatePatch, StateSelection
-from holdfast_server.storage import schema
-from holdfast_server.storage.store import SqlStore
+from holdfastdb_server.domain.states import StateFilter, StatePatch, StateSelection
+from holdfastdb_server.storage import schema
+from holdfastdb_server.storage.store import SqlStore
 from tests.support.content import EVERYTHING, NAMESPACE, draft, note, save, write
 from tests.support.filled import START, FilledStore, filled_store, insert
 

@@ -7,14 +7,14 @@ import asyncio
 import pytest
 import sqlalchemy as sa
 
-from holdfast_server.domain.events import Appended, Event
-from holdfast_server.domain.values import Payload
-from holdfast_server.storage.dialect import PostgresDialect
-from holdfast_server.storage.entries import Append
-from holdfast_server.storage.quick_appends import QuickAppends
-from holdfast_server.storage.schema import sessions
-from holdfast_server.storage.signals import session_topic
-from holdfast_server.storage.store import SqlStore
+from holdfastdb_server.domain.events import Appended, Event
+from holdfastdb_server.domain.values import Payload
+from holdfastdb_server.storage.dialect import PostgresDialect
+from holdfastdb_server.storage.entries import Append
+from holdfastdb_server.storage.quick_appends import QuickAppends
+from holdfastdb_server.storage.schema import sessions
+from holdfastdb_server.storage.signals import session_topic
+from holdfastdb_server.storage.store import SqlStore
 from tests.support.content import NAMESPACE, append, create, history, note, notes
 
 

@@ -11,16 +11,16 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from holdfast_server.domain.sessions import SessionStatus
-from holdfast_server.domain.states import State, StateWrite
-from holdfast_server.domain.values import Payload
-from holdfast_server.storage.batch import Batch
-from holdfast_server.storage.dialect import PostgresDialect
-from holdfast_server.storage.entries import Save
-from holdfast_server.storage.quick_saves import QuickSaves
-from holdfast_server.storage.schema import sessions, state_versions
-from holdfast_server.storage.statements import Statements
-from holdfast_server.storage.store import SqlStore
+from holdfastdb_server.domain.sessions import SessionStatus
+from holdfastdb_server.domain.states import State, StateWrite
+from holdfastdb_server.domain.values import Payload
+from holdfastdb_server.storage.batch import Batch
+from holdfastdb_server.storage.dialect import PostgresDialect
+from holdfastdb_server.storage.entries import Save
+from holdfastdb_server.storage.quick_saves import QuickSaves
+from holdfastdb_server.storage.schema import sessions, state_versions
+from holdfastdb_server.storage.statements import Statements
+from holdfastdb_server.storage.store import SqlStore
 from tests.support.content import (
     NAMESPACE,
     append,

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from holdfast_server.domain.errors import EventIdTaken, SequenceMismatch, SessionNotFound
-from holdfast_server.domain.events import Event, EventKind, Replaced, Replacement
-from holdfast_server.domain.messages import Step
-from holdfast_server.domain.sessions import SessionStatus
-from holdfast_server.domain.store import Store
-from holdfast_server.domain.values import Payload
+from holdfastdb_server.domain.errors import EventIdTaken, SequenceMismatch, SessionNotFound
+from holdfastdb_server.domain.events import Event, EventKind, Replaced, Replacement
+from holdfastdb_server.domain.messages import Step
+from holdfastdb_server.domain.sessions import SessionStatus
+from holdfastdb_server.domain.store import Store
+from holdfastdb_server.domain.values import Payload
 from tests.support.content import NAMESPACE, append, create, history, message, move, note, notes
 
 ALL: dict[str, Any] = {}

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from holdfast_server.domain.errors import (
+from holdfastdb_server.domain.errors import (
     Aborted,
     HoldfastError,
     RequestIdTaken,
@@ -16,18 +16,18 @@ from holdfast_server.domain.errors import (
     TransitionNotAllowed,
     VersionMismatch,
 )
-from holdfast_server.domain.events import Replacement
-from holdfast_server.domain.paging import PageRequest
-from holdfast_server.domain.sessions import (
+from holdfastdb_server.domain.events import Replacement
+from holdfastdb_server.domain.paging import PageRequest
+from holdfastdb_server.domain.sessions import (
     Session,
     SessionChange,
     SessionFields,
     SessionStatus,
     Transition,
 )
-from holdfast_server.domain.states import StateFilter, StatePatch
-from holdfast_server.domain.store import Store
-from holdfast_server.domain.values import Payload
+from holdfastdb_server.domain.states import StateFilter, StatePatch
+from holdfastdb_server.domain.store import Store
+from holdfastdb_server.domain.values import Payload
 from tests.support.content import NAMESPACE, append, create, history, move, note, notes, write
 
 Call: TypeAlias = Callable[[Store, str], Awaitable[Any]]

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from holdfast_server.domain.limits import MEBIBYTE, PAGE_BYTES
-from holdfast_server.domain.paging import Page, PageRequest
-from holdfast_server.domain.run_reports import RunFilter
-from holdfast_server.domain.runs import Run, RunChange, RunResults, RunStatus
-from holdfast_server.domain.store import Store
-from holdfast_server.domain.values import Payload, dump_json
+from holdfastdb_server.domain.limits import MEBIBYTE, PAGE_BYTES
+from holdfastdb_server.domain.paging import Page, PageRequest
+from holdfastdb_server.domain.run_reports import RunFilter
+from holdfastdb_server.domain.runs import Run, RunChange, RunResults, RunStatus
+from holdfastdb_server.domain.store import Store
+from holdfastdb_server.domain.values import Payload, dump_json
 from tests.support.content import NAMESPACE, Fetch, create, pages, read_all
 from tests.support.runs import NOON, bring, start, text
 

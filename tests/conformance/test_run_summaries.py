@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from holdfast_server.domain.errors import LimitExceeded
-from holdfast_server.domain.limits import RUN_TOKENS
-from holdfast_server.domain.run_reports import RunFilter, RunGrouping, RunSummary
-from holdfast_server.domain.runs import Run, RunStatus, TokenUsage
-from holdfast_server.domain.store import Store
+from holdfastdb_server.domain.errors import LimitExceeded
+from holdfastdb_server.domain.limits import RUN_TOKENS
+from holdfastdb_server.domain.run_reports import RunFilter, RunGrouping, RunSummary
+from holdfastdb_server.domain.runs import Run, RunStatus, TokenUsage
+from holdfastdb_server.domain.store import Store
 from tests.support.content import NAMESPACE, create
 from tests.support.runs import NOON, start, take
 
@@ -178,7 +178,7 @@ async def test_only_runs_that_match_the_filter_count(store: Store) -> None:
 
 
 async def test_too_many_groups_raise_limit_exceeded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("holdfast_server.domain.limits.SUMMARY_GROUPS", 3)
+    monkeypatch.setattr("holdfastdb_server.domain.limits.SUMMARY_GROUPS", 3)
     for number in range(4):
         await start(store, f"r{number}", agent_id=f"a{number % 3}", kind=f"k{number}")
     assert len(await summarize(store, AGENT)) == 3

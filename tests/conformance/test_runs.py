@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from holdfast_server.domain.errors import (
+from holdfastdb_server.domain.errors import (
     IdTaken,
     InvalidField,
     LimitExceeded,
@@ -21,11 +21,11 @@ from holdfast_server.domain.errors import (
     TransitionNotAllowed,
     VersionMismatch,
 )
-from holdfast_server.domain.limits import MEBIBYTE
-from holdfast_server.domain.runs import Run, RunResults, RunStatus, TokenUsage
-from holdfast_server.domain.store import Store
-from holdfast_server.domain.values import Payload
-from holdfast_server.storage.store import SqlStore
+from holdfastdb_server.domain.limits import MEBIBYTE
+from holdfastdb_server.domain.runs import Run, RunResults, RunStatus, TokenUsage
+from holdfastdb_server.domain.store import Store
+from holdfastdb_server.domain.values import Payload
+from holdfastdb_server.storage.store import SqlStore
 from tests.support.content import NAMESPACE, create, history
 from tests.support.runs import NOON, bring, finish, start, text, update
 

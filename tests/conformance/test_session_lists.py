@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from holdfast_server.domain.limits import PAGE_BYTES
-from holdfast_server.domain.paging import Page, PageRequest
-from holdfast_server.domain.sessions import (
+from holdfastdb_server.domain.limits import PAGE_BYTES
+from holdfastdb_server.domain.paging import Page, PageRequest
+from holdfastdb_server.domain.sessions import (
     Session,
     SessionChange,
     SessionFields,
@@ -18,8 +18,8 @@ from holdfast_server.domain.sessions import (
     SessionStatus,
     Transition,
 )
-from holdfast_server.domain.store import Store
-from holdfast_server.domain.values import dump_json
+from holdfastdb_server.domain.store import Store
+from holdfastdb_server.domain.values import dump_json
 from tests.support.content import NAMESPACE, Fetch, create, move, pages, read_all
 
 ANY = SessionFilter()

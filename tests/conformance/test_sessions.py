@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from holdfast_server.domain.errors import (
+from holdfastdb_server.domain.errors import (
     IdTaken,
     InvalidField,
     SessionNotFound,
     StateNotFound,
     VersionMismatch,
 )
-from holdfast_server.domain.sessions import Session, SessionChange, SessionFields, SessionStatus
-from holdfast_server.domain.store import Store
+from holdfastdb_server.domain.sessions import Session, SessionChange, SessionFields, SessionStatus
+from holdfastdb_server.domain.store import Store
 from tests.support.content import (
     NAMESPACE,
     append,

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from holdfast_server.domain.sessions import SessionChange, SessionFields
-from holdfast_server.domain.states import StateWrite
-from holdfast_server.domain.values import Payload
+from holdfastdb_server.domain.sessions import SessionChange, SessionFields
+from holdfastdb_server.domain.states import StateWrite
+from holdfastdb_server.domain.values import Payload
 from tests.support.content import NAMESPACE, append, create, history, note
 from tests.support.stores import StoreOpener
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from holdfast_server.domain.errors import SessionNotFound
-from holdfast_server.domain.limits import MEBIBYTE, PAGE_BYTES
-from holdfast_server.domain.paging import Page, PageRequest
-from holdfast_server.domain.states import State, StateFilter, StateSelection
-from holdfast_server.domain.store import Store
-from holdfast_server.domain.values import Payload, dump_json
+from holdfastdb_server.domain.errors import SessionNotFound
+from holdfastdb_server.domain.limits import MEBIBYTE, PAGE_BYTES
+from holdfastdb_server.domain.paging import Page, PageRequest
+from holdfastdb_server.domain.states import State, StateFilter, StateSelection
+from holdfastdb_server.domain.store import Store
+from holdfastdb_server.domain.values import Payload, dump_json
 from tests.support.content import NAMESPACE, Fetch, create, pages, read_all, save, write
 
 # By bytes of UTF-8, which is not the order of UTF-16 (the last two) nor of any language.

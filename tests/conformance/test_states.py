@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from holdfast_server.domain.errors import (
+from holdfastdb_server.domain.errors import (
     HoldfastError,
     InvalidField,
     SessionEnded,
@@ -18,12 +18,12 @@ from holdfast_server.domain.errors import (
     StateNotPatchable,
     VersionMismatch,
 )
-from holdfast_server.domain.limits import PAYLOAD_BYTES, Policy
-from holdfast_server.domain.paging import PageRequest
-from holdfast_server.domain.sessions import SessionStatus
-from holdfast_server.domain.states import State, StateFilter, StatePatch, StateSelection, StateWrite
-from holdfast_server.domain.store import Store
-from holdfast_server.domain.values import Payload
+from holdfastdb_server.domain.limits import PAYLOAD_BYTES, Policy
+from holdfastdb_server.domain.paging import PageRequest
+from holdfastdb_server.domain.sessions import SessionStatus
+from holdfastdb_server.domain.states import State, StateFilter, StatePatch, StateSelection, StateWrite
+from holdfastdb_server.domain.store import Store
+from holdfastdb_server.domain.values import Payload
 from tests.support.content import NAMESPACE, append, create, load_json, move, notes, save, write
 from tests.support.stores import OpenStore
 
@@ -186,7 +186,7 @@ class TestTrimming:
 
 async def reopened(open_store: OpenStore, store: Store, policy: Policy) -> Store:
     """Close the store and open it again with another policy."""
-    from holdfast_server.storage.store import SqlStore
+    from holdfastdb_server.storage.store import SqlStore
 
     assert isinstance(store, SqlStore)
     await store.close()

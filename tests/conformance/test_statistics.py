@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from holdfast_server.storage.schema import events
-from holdfast_server.storage.statistics import TableStatistics
-from holdfast_server.storage.store import SqlStore
+from holdfastdb_server.storage.schema import events
+from holdfastdb_server.storage.statistics import TableStatistics
+from holdfastdb_server.storage.store import SqlStore
 from tests.support.content import append, create, notes
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from holdfast_server.domain.errors import LimitExceeded, SessionNotFound
-from holdfast_server.domain.events import Event, EventFilter, EventKind, EventSummary, Grouping
-from holdfast_server.domain.limits import SUMMARY_GROUPS
-from holdfast_server.domain.store import Store
+from holdfastdb_server.domain.errors import LimitExceeded, SessionNotFound
+from holdfastdb_server.domain.events import Event, EventFilter, EventKind, EventSummary, Grouping
+from holdfastdb_server.domain.limits import SUMMARY_GROUPS
+from holdfastdb_server.domain.store import Store
 from tests.support.content import EVERYTHING, NAMESPACE, append, create, message, note, notes
 
 TYPE, ACTOR, TIME = Grouping

@@ -7,13 +7,13 @@ from collections.abc import AsyncGenerator, Sequence
 
 import pytest
 
-from holdfast_server.domain.errors import Overloaded, ServerDraining, SessionNotFound
-from holdfast_server.domain.events import CaughtUp, Event, EventFilter, Replacement
-from holdfast_server.domain.limits import MEBIBYTE, PAGE_BYTES
-from holdfast_server.domain.sessions import SessionStatus, Transition
-from holdfast_server.domain.store import Store
-from holdfast_server.domain.values import Payload
-from holdfast_server.storage.store import SqlStore
+from holdfastdb_server.domain.errors import Overloaded, ServerDraining, SessionNotFound
+from holdfastdb_server.domain.events import CaughtUp, Event, EventFilter, Replacement
+from holdfastdb_server.domain.limits import MEBIBYTE, PAGE_BYTES
+from holdfastdb_server.domain.sessions import SessionStatus, Transition
+from holdfastdb_server.domain.store import Store
+from holdfastdb_server.domain.values import Payload
+from holdfastdb_server.storage.store import SqlStore
 from tests.support.content import EVERYTHING, NAMESPACE, append, create, history, move, note, notes
 from tests.support.stores import OpenStore
 from tests.support.tailing import following

@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from holdfast_server.domain.errors import (
+from holdfastdb_server.domain.errors import (
     LeaseNotHeld,
     Overloaded,
     RequestIdTaken,
     ServerDraining,
     TaskNotFound,
 )
-from holdfast_server.domain.store import Store
-from holdfast_server.domain.tasks import TaskStatus
-from holdfast_server.storage.store import SqlStore
+from holdfastdb_server.domain.store import Store
+from holdfastdb_server.domain.tasks import TaskStatus
+from holdfastdb_server.storage.store import SqlStore
 from tests.support.content import NAMESPACE, create, history
 from tests.support.stores import OpenStore
 from tests.support.tasks import (

@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from holdfast_server.domain.errors import (
+from holdfastdb_server.domain.errors import (
     LeaseNotHeld,
     TaskNotFound,
     TransitionNotAllowed,
     VersionMismatch,
 )
-from holdfast_server.domain.events import Event
-from holdfast_server.domain.store import Store
-from holdfast_server.domain.tasks import Task, TaskStatus
-from holdfast_server.domain.values import Payload
+from holdfastdb_server.domain.events import Event
+from holdfastdb_server.domain.store import Store
+from holdfastdb_server.domain.tasks import Task, TaskStatus
+from holdfastdb_server.domain.values import Payload
 from tests.support.content import NAMESPACE, create, history
 from tests.support.tasks import add, bring, claim, lapsed, lease, release, transition
 

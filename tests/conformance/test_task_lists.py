@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from holdfast_server.domain.limits import PAGE_BYTES
-from holdfast_server.domain.paging import Page, PageRequest
-from holdfast_server.domain.store import Store
-from holdfast_server.domain.tasks import Task, TaskFilter, TaskStatus
-from holdfast_server.domain.values import Payload
+from holdfastdb_server.domain.limits import PAGE_BYTES
+from holdfastdb_server.domain.paging import Page, PageRequest
+from holdfastdb_server.domain.store import Store
+from holdfastdb_server.domain.tasks import Task, TaskFilter, TaskStatus
+from holdfastdb_server.domain.values import Payload
 from tests.support.content import NAMESPACE, Fetch, create, pages, read_all
 from tests.support.tasks import add, bring, lapsed, lease
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from holdfast_server.domain.errors import (
+from holdfastdb_server.domain.errors import (
     IdempotencyKeyTaken,
     IdTaken,
     InvalidField,
@@ -21,11 +21,11 @@ from holdfast_server.domain.errors import (
     TaskNotFound,
     VersionMismatch,
 )
-from holdfast_server.domain.limits import PAYLOAD_BYTES, Policy
-from holdfast_server.domain.store import Store
-from holdfast_server.domain.tasks import Task, TaskFields, TaskStatus
-from holdfast_server.domain.values import Payload
-from holdfast_server.storage.store import SqlStore
+from holdfastdb_server.domain.limits import PAYLOAD_BYTES, Policy
+from holdfastdb_server.domain.store import Store
+from holdfastdb_server.domain.tasks import Task, TaskFields, TaskStatus
+from holdfastdb_server.domain.values import Payload
+from holdfastdb_server.storage.store import SqlStore
 from tests.support.content import NAMESPACE, create, history
 from tests.support.stores import OpenStore
 from tests.support.tasks import (

@@ -11,13 +11,13 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from holdfast_server.domain.memories import MemoryFields, MemoryFilter
-from holdfast_server.domain.paging import PageRequest
-from holdfast_server.domain.plans import PlanFilter, PlanStatus
-from holdfast_server.storage import schema
-from holdfast_server.storage.memory_rows import field_values, weighted_words
-from holdfast_server.storage.store import SqlStore
-from holdfast_server.storage.words import WordSearch
+from holdfastdb_server.domain.memories import MemoryFields, MemoryFilter
+from holdfastdb_server.domain.paging import PageRequest
+from holdfastdb_server.domain.plans import PlanFilter, PlanStatus
+from holdfastdb_server.storage import schema
+from holdfastdb_server.storage.memory_rows import field_values, weighted_words
+from holdfastdb_server.storage.store import SqlStore
+from holdfastdb_server.storage.words import WordSearch
 from tests.support.content import NAMESPACE, create
 from tests.support.filled import START, FilledStore, filled_store, insert, plain_row
 from tests.support.memories import look

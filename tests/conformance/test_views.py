@@ -9,11 +9,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from holdfast_server.domain.approvals import Question
-from holdfast_server.domain.sessions import SessionStatus
-from holdfast_server.domain.task_moves import Claim, TaskTransition
-from holdfast_server.domain.tasks import TaskDraft, TaskStatus
-from holdfast_server.storage.store import SqlStore
+from holdfastdb_server.domain.approvals import Question
+from holdfastdb_server.domain.sessions import SessionStatus
+from holdfastdb_server.domain.task_moves import Claim, TaskTransition
+from holdfastdb_server.domain.tasks import TaskDraft, TaskStatus
+from holdfastdb_server.storage.store import SqlStore
 from tests.support.ages import age
 from tests.support.content import NAMESPACE, append, create, move, notes
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from holdfast_server.domain.approvals import ApprovalFilter, ApprovalStatus
-from holdfast_server.domain.paging import PageRequest
-from holdfast_server.domain.run_reports import RunFilter, RunGrouping
-from holdfast_server.domain.runs import RunStatus
-from holdfast_server.domain.tasks import TaskFilter, TaskStatus
-from holdfast_server.storage import schema
-from holdfast_server.storage.store import SqlStore
+from holdfastdb_server.domain.approvals import ApprovalFilter, ApprovalStatus
+from holdfastdb_server.domain.paging import PageRequest
+from holdfastdb_server.domain.run_reports import RunFilter, RunGrouping
+from holdfastdb_server.domain.runs import RunStatus
+from holdfastdb_server.domain.tasks import TaskFilter, TaskStatus
+from holdfastdb_server.storage import schema
+from holdfastdb_server.storage.store import SqlStore
 from tests.support.approvals import ask
 from tests.support.content import NAMESPACE, create
 from tests.support.filled import START, FilledStore, filled_store, insert, plain_row

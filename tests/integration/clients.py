@@ -9,8 +9,8 @@ from typing import Any
 import grpc
 import pytest
 
-import holdfast
-from holdfast.errors import from_rpc_error
+import holdfastdb
+from holdfastdb.errors import from_rpc_error
 from tests.support.servers import ServerProcess
 
 QUICK = (
@@ -27,25 +27,25 @@ _NO_RETRIES = (("grpc.enable_retries", 0),)
 @asynccontextmanager
 async def connected(
     server: ServerProcess, *, retries: bool = True, **options: Any
-) -> AsyncIterator[holdfast.AsyncClient]:
-    """Give a client of the server. `options` are those of `holdfast.connect`."""
+) -> AsyncIterator[holdfastdb.AsyncClient]:
+    """Give a client of the server. `options` are those of `holdfastdb.connect`."""
     chosen = QUICK if retries else QUICK + _NO_RETRIES
-    async with holdfast.connect(server.target, options=chosen, **options) as client:
+    async with holdfastdb.connect(server.target, options=chosen, **options) as client:
         yield client
 
 
-async def failure(call: Awaitable[object]) -> holdfast.HoldfastError:
+async def failure(call: Awaitable[object]) -> holdfastdb.HoldfastError:
     """Return how a raw call fails, as the client would raise it."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call
     return from_rpc_error(caught.value)
 
 
-async def history(client: holdfast.AsyncClient, session_id: str) -> list[holdfast.Event]:
+async def history(client: holdfastdb.AsyncClient, session_id: str) -> list[holdfastdb.Event]:
     """Return all events of a session."""
     return [event async for event in client.history.list(session_id, page_size=1_000)]
 
 
-async def take(events: AsyncIterator[holdfast.Event], count: int) -> list[holdfast.Event]:
+async def take(events: AsyncIterator[holdfastdb.Event], count: int) -> list[holdfastdb.Event]:
     """Return the next events of a tail."""
     return [await anext(events) for _ in range(count)]

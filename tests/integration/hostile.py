@@ -8,21 +8,21 @@ import grpc
 from google.protobuf import json_format, struct_pb2
 from google.protobuf.message import Message
 
-import holdfast
-from holdfast.v1 import history_service_pb2 as history_pb
-from holdfast.v1 import payload_pb2
+import holdfastdb
+from holdfastdb.v1 import history_service_pb2 as history_pb
+from holdfastdb.v1 import payload_pb2
 from tests.integration.clients import failure
 
 MEBIBYTE = 1024 * 1024
 LARGEST = 3 * MEBIBYTE
 """The bytes of the largest body."""
-HISTORY, SESSIONS = "holdfast.v1.HistoryService", "holdfast.v1.SessionService"
+HISTORY, SESSIONS = "holdfastdb.v1.HistoryService", "holdfastdb.v1.SessionService"
 
 
 class Raw:
     """Sends what the client would refuse to send."""
 
-    def __init__(self, client: holdfast.AsyncClient, session_id: str) -> None:
+    def __init__(self, client: holdfastdb.AsyncClient, session_id: str) -> None:
         self.client = client
         self.session_id = session_id
 
@@ -62,7 +62,7 @@ async def check_refused(raw: Raw, request: Message, field: str) -> None:
     await check_unchanged(raw, before)
 
 
-async def check_unchanged(raw: Raw, before: holdfast.Session) -> None:
+async def check_unchanged(raw: Raw, before: holdfastdb.Session) -> None:
     """Check that the session is as it was: its fields, its history and its states."""
     assert await raw.client.sessions.get(raw.session_id) == before
     assert [event.event_id for event in await raw.events()] == ["first"]

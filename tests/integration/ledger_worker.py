@@ -13,7 +13,7 @@ import threading
 from datetime import timedelta
 from pathlib import Path
 
-import holdfast
+import holdfastdb
 
 LEASE = timedelta(seconds=2)
 
@@ -21,13 +21,13 @@ LEASE = timedelta(seconds=2)
 async def work(target: str, name: str, ledger: Path) -> None:
     """Do jobs without end."""
     with ledger.open("a", buffering=1) as book:
-        async with holdfast.connect(target) as client:
+        async with holdfastdb.connect(target) as client:
             async for lease in client.tasks.work(kinds=["job"], worker_id=name, lease_duration=LEASE):
                 try:
                     async with lease:
                         await lease.report(phase="half-way")
                         await lease.succeed({"by": name})
-                except holdfast.LeaseNotHeld:
+                except holdfastdb.LeaseNotHeld:
                     # The machine stood still for longer than the lease: somebody else does it.
                     continue
                 book.write(f"{lease.task.task_id}\n")

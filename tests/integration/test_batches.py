@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import holdfast
-from holdfast import Event
-from holdfast.v1 import history_service_pb2 as pb
+import holdfastdb
+from holdfastdb import Event
+from holdfastdb.v1 import history_service_pb2 as pb
 from tests.integration.clients import connected, history
 from tests.integration.hostile import MEBIBYTE, Raw, event, payload
 from tests.support.servers import ServerProcess
@@ -63,7 +63,7 @@ async def test_of_guards_that_exclude_each_other_one_holds(raw: Raw) -> None:
 
 
 async def test_a_batch_stays_in_its_namespace(
-    shared_server: ServerProcess, client: holdfast.AsyncClient, session_id: str
+    shared_server: ServerProcess, client: holdfastdb.AsyncClient, session_id: str
 ) -> None:
     async with connected(shared_server, namespace="elsewhere") as other:
         foreign = Raw(other, session_id)
@@ -80,7 +80,7 @@ async def test_as_much_as_a_request_may_hold_is_appended_by_a_batch(raw: Raw) ->
 
 
 async def test_writers_of_one_client_keep_their_order_and_lose_nothing(
-    client: holdfast.AsyncClient, session_id: str
+    client: holdfastdb.AsyncClient, session_id: str
 ) -> None:
     others = [f"{session_id}-{number}" for number in range(20)]
     for name in others:
@@ -102,15 +102,15 @@ async def test_writers_of_one_client_keep_their_order_and_lose_nothing(
 
 
 async def test_one_bad_append_of_many_raises_for_its_caller_alone(
-    client: holdfast.AsyncClient, session_id: str
+    client: holdfastdb.AsyncClient, session_id: str
 ) -> None:
     names = [session_id, "nowhere", session_id]
     good, bad, fine = await asyncio.gather(
         *(client.history.append(name, Event.of("n", 1)) for name in names), return_exceptions=True
     )
-    assert isinstance(bad, holdfast.NotFound)
+    assert isinstance(bad, holdfastdb.NotFound)
     assert bad.reason == "SESSION_NOT_FOUND"
     assert bad.call_id
-    assert isinstance(good, holdfast.Appended)
-    assert isinstance(fine, holdfast.Appended)
+    assert isinstance(good, holdfastdb.Appended)
+    assert isinstance(fine, holdfastdb.Appended)
     assert {good.last_sequence, fine.last_sequence} == {1, 2}

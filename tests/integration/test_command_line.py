@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-import holdfast
-from holdfast import Event, EventKind, NewPlanItem, PlanItemStatus
+import holdfastdb
+from holdfastdb import Event, EventKind, NewPlanItem, PlanItemStatus
 from tests.support.command_line import CommandLine
 from tests.support.servers import ServerProcess
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.parametrize("engine", ["sqlite"])
 
 
 async def test_sessions_are_listed_and_shown(
-    holdfast_command: CommandLine, client: holdfast.AsyncClient
+    holdfast_command: CommandLine, client: holdfastdb.AsyncClient
 ) -> None:
     assert "no sessions here yet" in (await holdfast_command("sessions")).out
     for number in range(3):
@@ -43,12 +43,12 @@ async def test_sessions_are_listed_and_shown(
 
 
 async def test_a_history_is_printed_readably(
-    holdfast_command: CommandLine, client: holdfast.AsyncClient
+    holdfast_command: CommandLine, client: holdfastdb.AsyncClient
 ) -> None:
     await client.sessions.create("s")
     assert "Nothing has happened" in (await holdfast_command("history", "s")).out
-    call = holdfast.ToolCall("weather", '{"city": "Paris"}', "c1")
-    answer = holdfast.ToolCallResponse("rain " * 500, "c1", "weather")
+    call = holdfastdb.ToolCall("weather", '{"city": "Paris"}', "c1")
+    answer = holdfastdb.ToolCallResponse("rain " * 500, "c1", "weather")
     await client.history.append(
         "s",
         [
@@ -83,7 +83,7 @@ async def test_a_history_is_printed_readably(
 
 
 async def test_a_tail_follows_until_it_is_interrupted(
-    holdfast_command: CommandLine, client: holdfast.AsyncClient, tmp_path: Path
+    holdfast_command: CommandLine, client: holdfastdb.AsyncClient, tmp_path: Path
 ) -> None:
     await client.sessions.create("s")
     await client.history.append("s", [Event.of("old", n) for n in range(12)])
@@ -101,7 +101,7 @@ async def test_a_tail_follows_until_it_is_interrupted(
 
 
 async def test_a_tail_for_people_says_when_it_has_told_all_and_waits(
-    holdfast_command: CommandLine, client: holdfast.AsyncClient, tmp_path: Path
+    holdfast_command: CommandLine, client: holdfastdb.AsyncClient, tmp_path: Path
 ) -> None:
     await client.sessions.create("s")
     await client.history.append("s", [Event.message("user", f"number {n}") for n in range(3)])
@@ -137,7 +137,7 @@ async def test_doctor_is_content_with_a_running_server(
 
 
 async def test_a_plan_is_a_checklist_and_plans_a_table(
-    holdfast_command: CommandLine, client: holdfast.AsyncClient
+    holdfast_command: CommandLine, client: holdfastdb.AsyncClient
 ) -> None:
     assert "no plans here yet" in (await holdfast_command("plans")).out
     await client.sessions.create("s")
@@ -168,7 +168,7 @@ async def test_a_plan_is_a_checklist_and_plans_a_table(
 
 
 async def test_memories_are_listed_and_searched(
-    holdfast_command: CommandLine, client: holdfast.AsyncClient
+    holdfast_command: CommandLine, client: holdfastdb.AsyncClient
 ) -> None:
     assert "no memories here yet" in (await holdfast_command("memories")).out
     await client.memories.create("Retry\x1b[31m later", tool_name="web", confidence=0.8, memory_id="m-1")

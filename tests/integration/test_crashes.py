@@ -11,8 +11,8 @@ from uuid import uuid4
 
 import pytest
 
-import holdfast
-from holdfast_server.storage import migrations
+import holdfastdb
+from holdfastdb_server.storage import migrations
 from tests.integration.clients import connected, history, take
 from tests.integration.writers import Writers
 from tests.support.postgres import PostgresCluster
@@ -23,7 +23,7 @@ from tests.support.waiting import PATIENCE
 class Savers:
     """Agents that each save numbers under a key of their own, 1 and up, until they are told to stop."""
 
-    def __init__(self, client: holdfast.AsyncClient, session_id: str) -> None:
+    def __init__(self, client: holdfastdb.AsyncClient, session_id: str) -> None:
         self._client = client
         self._session_id = session_id
         self.stopping = False
@@ -38,17 +38,17 @@ class Savers:
         newest = await self._client.states.load(self._session_id, key)
         assert (newest.version, newest.value) == (number, number)
 
-    async def _save_once(self, key: str, number: int) -> holdfast.State:
+    async def _save_once(self, key: str, number: int) -> holdfastdb.State:
         request_id = str(uuid4())
         while True:
             try:
                 return await self._client.states.save(self._session_id, number, key, request_id=request_id)
-            except (holdfast.Unavailable, holdfast.DeadlineExceeded):
+            except (holdfastdb.Unavailable, holdfastdb.DeadlineExceeded):
                 continue
 
 
 async def test_a_killed_server_loses_and_doubles_nothing(
-    shared_server: ServerProcess, client: holdfast.AsyncClient, session_id: str
+    shared_server: ServerProcess, client: holdfastdb.AsyncClient, session_id: str
 ) -> None:
     savers = Savers(client, session_id)
     async with asyncio.TaskGroup() as group:
@@ -65,24 +65,24 @@ async def test_a_killed_server_loses_and_doubles_nothing(
 
 
 async def test_callers_that_go_away_leave_no_half_of_a_request(
-    client: holdfast.AsyncClient, session_id: str
+    client: holdfastdb.AsyncClient, session_id: str
 ) -> None:
     calls = []
     for number in range(200):
-        events = [holdfast.Event.of("part", place, run_id=f"r{number}") for place in range(5)]
+        events = [holdfastdb.Event.of("part", place, run_id=f"r{number}") for place in range(5)]
         calls.append(asyncio.create_task(client.history.append(session_id, events)))
         if number % 3 == 0:
             await client.sessions.get(session_id)
             calls[number // 2 + number // 3].cancel()
     outcomes = await asyncio.gather(*calls, return_exceptions=True)
     # A call that was cancelled may have been under way still; what comes after it is answered after it.
-    await client.history.append(session_id, holdfast.Event.of("end", 0, run_id="end"))
+    await client.history.append(session_id, holdfastdb.Event.of("end", 0, run_id="end"))
     *events, end = await history(client, session_id)
     assert [event.sequence for event in (*events, end)] == list(range(1, len(events) + 2))
     runs = [events[start : start + 5] for start in range(0, len(events), 5)]
     assert all([event.value for event in run] == [0, 1, 2, 3, 4] for run in runs)
     assert all(len({event.run_id for event in run}) == 1 for run in runs)
-    answered = {f"r{n}" for n, outcome in enumerate(outcomes) if isinstance(outcome, holdfast.Appended)}
+    answered = {f"r{n}" for n, outcome in enumerate(outcomes) if isinstance(outcome, holdfastdb.Appended)}
     assert answered <= {run[0].run_id for run in runs}
     assert len(answered) < len(calls)
 
@@ -115,11 +115,11 @@ async def test_a_server_outlives_its_database(
                 await take(tail, 10)
                 await asyncio.to_thread(end)
                 await server.until_not_serving()
-                await server.until_not_serving("holdfast.v1.HistoryService")
+                await server.until_not_serving("holdfastdb.v1.HistoryService")
                 await check_that_calls_are_unavailable(impatient)
                 await asyncio.to_thread(cluster.start)
                 await server.until_serving()
-                await server.until_serving("holdfast.v1.HistoryService")
+                await server.until_serving("holdfastdb.v1.HistoryService")
                 await writers.write(100)
         await writers.check(client)
         count = len(writers.acknowledged)
@@ -130,18 +130,18 @@ async def test_a_server_outlives_its_database(
     assert "Traceback" not in server.log
 
 
-async def check_that_calls_are_unavailable(client: holdfast.AsyncClient) -> None:
+async def check_that_calls_are_unavailable(client: holdfastdb.AsyncClient) -> None:
     """Check that every kind of call is refused with a hint when to try again."""
     for call in (
         client.sessions.create("t"),
         client.sessions.get("s"),
         client.sessions.list().page(),
-        client.history.append("s", holdfast.Event.of("n", 0)),
+        client.history.append("s", holdfastdb.Event.of("n", 0)),
         client.states.save("s", 0),
         client.states.load("s"),
     ):
-        with pytest.raises(holdfast.Unavailable) as caught:
+        with pytest.raises(holdfastdb.Unavailable) as caught:
             await call
-        assert caught.value.reason == holdfast.Reason.DATABASE_UNAVAILABLE
+        assert caught.value.reason == holdfastdb.Reason.DATABASE_UNAVAILABLE
         assert caught.value.retry_delay is not None
         assert timedelta() < caught.value.retry_delay <= timedelta(seconds=30)

@@ -7,8 +7,8 @@ import json
 
 import pytest
 
-from holdfast_server.storage.diagnosis import diagnose, sqlite_path
-from holdfast_server.storage.options import StorageOptions
+from holdfastdb_server.storage.diagnosis import diagnose, sqlite_path
+from holdfastdb_server.storage.options import StorageOptions
 from tests.support.command_line import Done, run_command
 from tests.support.databases import PostgresDatabases
 from tests.support.processes import free_port

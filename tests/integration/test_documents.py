@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-import holdfast
-from holdfast import DocumentDraft, Json
+import holdfastdb
+from holdfastdb import DocumentDraft, Json
 from tests.support.command_line import CommandLine
 
 INSTALLATIONS, REPOSITORIES = "github/installations", "github/repositories"
 
 
-async def test_a_bot_registers_repositories_under_their_installation(client: holdfast.AsyncClient) -> None:
-    with pytest.raises(holdfast.FailedPrecondition) as refused:
+async def test_a_bot_registers_repositories_under_their_installation(client: holdfastdb.AsyncClient) -> None:
+    with pytest.raises(holdfastdb.FailedPrecondition) as refused:
         await client.documents.put(REPOSITORIES, "acme/site", {}, parent=(INSTALLATIONS, "7"))
-    assert refused.value.reason == holdfast.Reason.PARENT_NOT_FOUND
+    assert refused.value.reason == holdfastdb.Reason.PARENT_NOT_FOUND
     webhooks = [
         client.documents.get_or_create(
             REPOSITORIES,
@@ -40,7 +40,7 @@ async def test_a_bot_registers_repositories_under_their_installation(client: hol
         parent=repository.parent,
         expected_version=repository.version,
     )
-    with pytest.raises(holdfast.VersionMismatch):
+    with pytest.raises(holdfastdb.VersionMismatch):
         await client.documents.put(REPOSITORIES, "acme/site", {}, expected_version=repository.version)
     found = client.documents.list(REPOSITORIES, content={"/active": False, "/stars": {"$lt": 4}})
     assert [document async for document in found] == [scanned]
@@ -48,12 +48,12 @@ async def test_a_bot_registers_repositories_under_their_installation(client: hol
         INSTALLATIONS,
         REPOSITORIES,
     ]
-    with pytest.raises(holdfast.FailedPrecondition):
+    with pytest.raises(holdfastdb.FailedPrecondition):
         await client.documents.delete(INSTALLATIONS, "7")
     assert await client.documents.delete(INSTALLATIONS, "7", with_children=True) == 2
 
 
-async def test_content_keeps_its_text_and_is_found(client: holdfast.AsyncClient) -> None:
+async def test_content_keeps_its_text_and_is_found(client: holdfastdb.AsyncClient) -> None:
     text = '{"z": 1.50, "a": 12345678901234567890, "nul": "\\u0000", "words": "Dunkles Thema"}'
     put = await client.documents.put("users/ada", "settings", Json(text), ttl=timedelta(hours=1))
     got = await client.documents.get("users/ada", "settings", refresh_ttl=True)
@@ -64,7 +64,7 @@ async def test_content_keeps_its_text_and_is_found(client: holdfast.AsyncClient)
     assert [document.document_id async for document in exact] == ["settings"]
 
 
-async def test_pages_of_documents_and_collections(client: holdfast.AsyncClient) -> None:
+async def test_pages_of_documents_and_collections(client: holdfastdb.AsyncClient) -> None:
     for collection in ("a", "a/b", "b"):
         await client.documents.sync(collection, {f"{n:02}": {"n": n, "w": "word"} for n in range(7)})
     listed = client.documents.list(collection_prefix="a", page_size=5, include_total_size=True)
@@ -74,9 +74,9 @@ async def test_pages_of_documents_and_collections(client: holdfast.AsyncClient) 
     assert [match.document.document_id async for match in searched] == [f"{6 - n:02}" for n in range(7)]
     page = await client.documents.collections(max_depth=1, page_size=1).page()
     assert (page.items, bool(page.next_page_token)) == (("a",), True)
-    with pytest.raises(holdfast.InvalidArgument) as bad:
+    with pytest.raises(holdfastdb.InvalidArgument) as bad:
         await client.documents.list("a", page_token=page.next_page_token).page()
-    assert bad.value.reason == holdfast.Reason.INVALID_PAGE_TOKEN
+    assert bad.value.reason == holdfastdb.Reason.INVALID_PAGE_TOKEN
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-import holdfast
-from holdfast_server.storage import migrations
+import holdfastdb
+from holdfastdb_server.storage import migrations
 from tests.integration.clients import connected, history
 from tests.integration.probes import metrics
 from tests.integration.writers import Writers
@@ -83,7 +83,7 @@ async def test_calls_under_way_end_well_when_the_server_is_told_to_stop(
         await client.sessions.create("s")
         async with writes_held_up(database_url):
             calls = [
-                asyncio.create_task(client.history.append("s", holdfast.Event.of("n", number)))
+                asyncio.create_task(client.history.append("s", holdfastdb.Event.of("n", number)))
                 for number in range(5)
             ]
             await until_calls_under_way(server, "BatchAppendEvents", 1)
@@ -100,11 +100,11 @@ async def test_calls_under_way_end_well_when_the_server_is_told_to_stop(
 
 
 async def test_calls_that_meet_a_stop_are_told_to_come_again(server: ServerProcess) -> None:
-    async def call_on(client: holdfast.AsyncClient) -> holdfast.HoldfastError:
+    async def call_on(client: holdfastdb.AsyncClient) -> holdfastdb.HoldfastError:
         while True:
             try:
                 await client.sessions.get("s")
-            except holdfast.HoldfastError as error:
+            except holdfastdb.HoldfastError as error:
                 return error
 
     async with AsyncExitStack() as stack:
@@ -114,15 +114,15 @@ async def test_calls_that_meet_a_stop_are_told_to_come_again(server: ServerProce
         await clients[0].sessions.list().page()
         assert await server.stop() == 0
         errors = await asyncio.gather(*calls)
-    assert {type(error) for error in errors} == {holdfast.Unavailable}
+    assert {type(error) for error in errors} == {holdfastdb.Unavailable}
     # gRPC ends as CANCELLED what comes between its own stop and the client's notice of it: hardly any.
-    told = [error for error in errors if error.reason == holdfast.Reason.SERVER_DRAINING]
+    told = [error for error in errors if error.reason == holdfastdb.Reason.SERVER_DRAINING]
     assert len(told) > len(errors) / 2
     assert all(error.retry_delay for error in told)
 
 
 async def test_writers_lose_nothing_while_a_server_is_restarted_in_order(
-    shared_server: ServerProcess, client: holdfast.AsyncClient, session_id: str
+    shared_server: ServerProcess, client: holdfastdb.AsyncClient, session_id: str
 ) -> None:
     async with Writers([client], session_id) as writers:
         await writers.write(100)
@@ -141,7 +141,7 @@ async def test_a_reader_that_does_not_read_holds_up_the_stop_no_longer_than_allo
         await client.sessions.create("s")
         async with client.history.tail("s"):
             for _ in range(8):
-                await client.history.append("s", holdfast.Event.of("large", b"x" * 2 * 1024 * 1024))
+                await client.history.append("s", holdfastdb.Event.of("large", b"x" * 2 * 1024 * 1024))
             assert await server.stop() == 0
     assert "Traceback" not in server.log
 
@@ -153,7 +153,7 @@ async def test_a_second_signal_does_not_wait_for_calls(servers: StartServer, tmp
         await client.sessions.create("s")
         async with client.history.tail("s"):
             for _ in range(8):
-                await client.history.append("s", holdfast.Event.of("large", b"x" * 2 * 1024 * 1024))
+                await client.history.append("s", holdfastdb.Event.of("large", b"x" * 2 * 1024 * 1024))
             server.send(signal.SIGTERM)
             await eventually(lambda: '"stopping"' in server.log, "the drain")
             assert await server.stop() == 0
@@ -240,10 +240,10 @@ async def test_a_server_waits_for_its_database_and_for_its_schema(
     server = servers(cluster.url)
     server.launch()
     await server.until_not_serving()
-    await server.until_not_serving("holdfast.v1.SessionService")
+    await server.until_not_serving("holdfastdb.v1.SessionService")
     async with connected(server, retries=False) as client:
         await check_unavailable(client.sessions.create("s"), "DATABASE_UNAVAILABLE")
-        await check_unavailable(client.history.append("s", holdfast.Event()), "DATABASE_UNAVAILABLE")
+        await check_unavailable(client.history.append("s", holdfastdb.Event()), "DATABASE_UNAVAILABLE")
         diagnosis = await CommandLine(server.target)("doctor", "--database-url", cluster.url)
         assert diagnosis.code == 1
         assert f"{server.target} is there but not serving" in diagnosis.out
@@ -261,7 +261,7 @@ async def test_a_server_waits_for_its_database_and_for_its_schema(
 
 async def check_unavailable(call: Awaitable[object], reason: str) -> None:
     """Check that a call is refused for now, with a hint when to try again."""
-    with pytest.raises(holdfast.Unavailable) as caught:
+    with pytest.raises(holdfastdb.Unavailable) as caught:
         await call
     assert caught.value.reason == reason
     assert caught.value.retry_delay

@@ -10,9 +10,9 @@ import grpc
 import pytest
 from google.protobuf.message import Message
 
-from holdfast.errors import from_rpc_error
-from holdfast.v1 import history_service_pb2 as history_pb
-from holdfast.v1 import session_service_pb2 as session_pb
+from holdfastdb.errors import from_rpc_error
+from holdfastdb.v1 import history_service_pb2 as history_pb
+from holdfastdb.v1 import session_service_pb2 as session_pb
 from tests.integration.clients import failure
 from tests.integration.hostile import HISTORY, SESSIONS, Raw, check_unchanged, event, message, payload
 

@@ -9,9 +9,9 @@ import pytest
 from google.protobuf import duration_pb2, field_mask_pb2, struct_pb2, timestamp_pb2
 from google.protobuf.message import Message
 
-from holdfast.v1 import history_service_pb2 as history_pb
-from holdfast.v1 import payload_pb2
-from holdfast.v1 import session_service_pb2 as session_pb
+from holdfastdb.v1 import history_service_pb2 as history_pb
+from holdfastdb.v1 import payload_pb2
+from holdfastdb.v1 import session_service_pb2 as session_pb
 from tests.integration.hostile import Raw, check_refused, event, message, payload, struct
 
 # They are refused before any storage sees them.

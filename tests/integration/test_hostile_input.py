@@ -8,9 +8,9 @@ from uuid import uuid4
 import grpc
 import pytest
 
-import holdfast
-from holdfast.v1 import history_service_pb2 as history_pb
-from holdfast.v1 import session_service_pb2 as session_pb
+import holdfastdb
+from holdfastdb.v1 import history_service_pb2 as history_pb
+from holdfastdb.v1 import session_service_pb2 as session_pb
 from tests.integration.clients import failure
 from tests.integration.hostile import (
     LARGEST,
@@ -134,7 +134,7 @@ async def test_a_request_of_twenty_mebibytes_is_refused_and_the_next_one_served(
 ) -> None:
     before = await raw.client.sessions.get(raw.session_id)
     many = [event(payload=payload(data=b"x" * MEBIBYTE)) for _ in range(20)]
-    unlimited = holdfast.connect(shared_server.target, options=[("grpc.max_send_message_length", -1)])
+    unlimited = holdfastdb.connect(shared_server.target, options=[("grpc.max_send_message_length", -1)])
     async with unlimited as client:
         error = await failure(Raw(client, raw.session_id)(raw.append(*many)))
     assert error.code == grpc.StatusCode.RESOURCE_EXHAUSTED
@@ -194,7 +194,7 @@ IDS = [
 async def test_ids_of_any_printable_kind_work_everywhere(raw: Raw, name: str) -> None:
     client, session_id = raw.client, f"{uuid4().hex[:8]}{name}"[:255]
     await client.sessions.create(session_id, user_id=name, agent_id=name, task_id=name, title=name)
-    sent = holdfast.Event.of(
+    sent = holdfastdb.Event.of(
         name, 1, event_id=name, actor=name, run_id=name, task_id=name, trace_id=name, labels={name: name}
     )
     await client.history.append(session_id, sent)

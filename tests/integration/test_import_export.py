@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-import holdfast
-from holdfast import Event, SessionStatus
+import holdfastdb
+from holdfastdb import Event, SessionStatus
 from tests.support.command_line import CommandLine
 from tests.support.servers import ServerProcess
 from tests.support.waiting import eventually
@@ -46,7 +46,7 @@ def files_in(directory: Path) -> set[str]:
 
 @pytest.mark.skipif(not REAL.exists(), reason="the real transcripts are not beside this repository")
 async def test_a_hundred_real_transcripts_come_back_character_for_character(
-    holdfast_command: CommandLine, client: holdfast.AsyncClient, tmp_path: Path
+    holdfast_command: CommandLine, client: holdfastdb.AsyncClient, tmp_path: Path
 ) -> None:
     for already_there in (0, 100):
         done = await holdfast_command("import", str(REAL), "--json")
@@ -139,7 +139,7 @@ async def test_a_large_transcript_is_appended_in_pieces(
 
 async def test_an_import_goes_on_after_the_server_was_killed(
     holdfast_command: CommandLine,
-    client: holdfast.AsyncClient,
+    client: holdfastdb.AsyncClient,
     shared_server: ServerProcess,
     tmp_path: Path,
 ) -> None:
@@ -163,7 +163,7 @@ async def test_an_import_goes_on_after_the_server_was_killed(
 
 
 async def test_sessions_that_were_not_imported_are_exported_as_openai_messages(
-    holdfast_command: CommandLine, client: holdfast.AsyncClient
+    holdfast_command: CommandLine, client: holdfastdb.AsyncClient
 ) -> None:
     await client.sessions.create("made", user_id="ada", labels={"team": "x"})
     await client.sessions.create("other", user_id="bob")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from holdfast import SessionStatus
-from holdfast_server.storage.filelock import FileLock
+from holdfastdb import SessionStatus
+from holdfastdb_server.storage.filelock import FileLock
 from tests.integration.clients import connected
 from tests.support.command_line import Done
 from tests.support.content import create
@@ -25,7 +25,7 @@ A_BLINK = "0.00000001"
 
 async def sweep(url: str, *arguments: str) -> Done:
     """Run the command in a process of its own, for it configures the logs of all."""
-    command = [sys.executable, "-m", "holdfast_server", "janitor", "--database-url", url, *arguments]
+    command = [sys.executable, "-m", "holdfastdb_server", "janitor", "--database-url", url, *arguments]
     process = await asyncio.create_subprocess_exec(
         *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )

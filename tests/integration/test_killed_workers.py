@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-import holdfast
-from holdfast import TaskStatus
-from holdfast_server.storage import migrations
+import holdfastdb
+from holdfastdb import TaskStatus
+from holdfastdb_server.storage import migrations
 from tests.integration.clients import connected
 from tests.support.postgres import PostgresCluster
 from tests.support.servers import ServerProcess
@@ -70,7 +70,7 @@ class Crowd:
         worker.stdin.close()
 
 
-async def fill(client: holdfast.AsyncClient, part: int) -> None:
+async def fill(client: holdfastdb.AsyncClient, part: int) -> None:
     """Make a quarter of the tasks, all of one session or of none."""
     if SESSIONS[part]:
         await client.sessions.create(SESSIONS[part])
@@ -111,7 +111,7 @@ async def test_each_task_is_done_once_although_workers_are_killed(
     assert "ERROR" not in cluster.log, cluster.log
 
 
-async def kill_while_they_work(crowd: Crowd, client: holdfast.AsyncClient) -> None:
+async def kill_while_they_work(crowd: Crowd, client: holdfastdb.AsyncClient) -> None:
     """Kill workers again and again, until all tasks are done."""
     for kill in range(KILLS):
         goal = (kill + 1) * TASKS // (KILLS + 2)
@@ -125,7 +125,7 @@ async def kill_while_they_work(crowd: Crowd, client: holdfast.AsyncClient) -> No
     await eventually(are_done, "all tasks", PATIENCE)
 
 
-async def check(client: holdfast.AsyncClient, crowd: Crowd) -> None:
+async def check(client: holdfastdb.AsyncClient, crowd: Crowd) -> None:
     """Check that no task was lost, and none was done twice by anybody's book."""
     written = Counter(line.strip() for line in crowd.done())
     assert set(written.values()) == {1}

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-import holdfast
-from holdfast import (
+import holdfastdb
+from holdfastdb import (
     AsyncStateManager,
     AsyncTodoListManager,
     MoveItem,
@@ -28,7 +28,7 @@ STATE: dict[str, Any] = {
 }
 
 
-async def test_states_are_saved_loaded_listed_and_deleted(client: holdfast.AsyncClient) -> None:
+async def test_states_are_saved_loaded_listed_and_deleted(client: holdfastdb.AsyncClient) -> None:
     manager = AsyncStateManager(client, statuses={"thinking": SessionStatus.ACTIVE})
     assert await manager.load_state("s") is None
     saved = [await manager.save_state("s", STATE)]
@@ -45,7 +45,7 @@ async def test_states_are_saved_loaded_listed_and_deleted(client: holdfast.Async
     assert (await client.sessions.get("s")).status is SessionStatus.COMPLETED
     # Once more, as after a lost answer; but no other state.
     assert (await manager.save_state("s", last)).version == 3
-    with pytest.raises(holdfast.FailedPrecondition):
+    with pytest.raises(holdfastdb.FailedPrecondition):
         await manager.save_state("s", {**last, "steps": [2]})
     assert await manager.load_state("s") == last
     # From nothing to the end, by all the moves between.
@@ -53,7 +53,7 @@ async def test_states_are_saved_loaded_listed_and_deleted(client: holdfast.Async
     assert (await client.sessions.get("at once")).status is SessionStatus.FAILED
     await manager.save_state("bare", {})
     assert (await client.sessions.get("bare")).status is SessionStatus.PENDING
-    with pytest.raises(holdfast.InvalidArgument, match="'odd' is not one of"):
+    with pytest.raises(holdfastdb.InvalidArgument, match="'odd' is not one of"):
         await manager.save_state("odd", {"status": "odd"})
     listed = await manager.list_sessions()
     assert [one.session_id for one in listed] == ["bare", "at once", "s"]
@@ -63,14 +63,14 @@ async def test_states_are_saved_loaded_listed_and_deleted(client: holdfast.Async
     assert await manager.load_state("s") is None
 
 
-async def test_states_of_a_new_session_saved_at_once_are_all_kept(client: holdfast.AsyncClient) -> None:
+async def test_states_of_a_new_session_saved_at_once_are_all_kept(client: holdfastdb.AsyncClient) -> None:
     manager = AsyncStateManager(client)
     saves = [manager.save_state("s", {**STATE, "mission": f"m{n}", "n": n}) for n in range(8)]
     assert sorted(state.version for state in await asyncio.gather(*saves)) == list(range(1, 9))
     assert (await client.sessions.get("s")).status is SessionStatus.ACTIVE
 
 
-async def test_a_to_do_list_from_its_creation_to_its_end(client: holdfast.AsyncClient) -> None:
+async def test_a_to_do_list_from_its_creation_to_its_end(client: holdfastdb.AsyncClient) -> None:
     await client.sessions.create("s")
     manager = AsyncTodoListManager(client)
     items: list[Any] = [
@@ -85,13 +85,13 @@ async def test_a_to_do_list_from_its_creation_to_its_end(client: holdfast.AsyncC
     assert await manager.load_todo_list("absent") is None
     done = await manager.update_item("t", "1", status="completed", result={"found": "it"})
     assert (done.item.version, done.progress.ready) == (2, 1)
-    with pytest.raises(holdfast.VersionMismatch):
+    with pytest.raises(holdfastdb.VersionMismatch):
         await manager.update_item("t", "1", status=PlanItemStatus.FAILED, expected_version=1)
-    with pytest.raises(holdfast.InvalidArgument, match="'undone' is not one of pending"):
+    with pytest.raises(holdfastdb.InvalidArgument, match="'undone' is not one of pending"):
         await manager.update_item("t", "1", status="undone")
-    with pytest.raises(holdfast.FailedPrecondition) as caught:
+    with pytest.raises(holdfastdb.FailedPrecondition) as caught:
         await manager.update_item("t", "1", dependencies=["tell"])
-    assert caught.value.reason == holdfast.Reason.DEPENDENCY_CYCLE
+    assert caught.value.reason == holdfastdb.Reason.DEPENDENCY_CYCLE
     assert str(await manager.get_summary("t")) == "1 of 3 items done; next: Fix the bug"
     # What was loaded is taken back as it is, and what is new gets a free number.
     todo = await manager.modify_plan("t", [*done_first(todo, done.item), "Celebrate"], status="active")
@@ -109,19 +109,19 @@ async def test_a_to_do_list_from_its_creation_to_its_end(client: holdfast.AsyncC
     types = [event.type async for event in client.history.list("s")]
     assert types == ["holdfast.plan.pending", "holdfast.plan_item.completed", "holdfast.plan.active"]
     assert [await manager.delete_todo_list("t") for _ in range(2)] == [True, False]
-    with pytest.raises(holdfast.NotFound):
+    with pytest.raises(holdfastdb.NotFound):
         await manager.get_summary("t")
 
 
-def done_first(todo: holdfast.Plan, done: holdfast.PlanItem) -> list[holdfast.PlanItem]:
+def done_first(todo: holdfastdb.Plan, done: holdfastdb.PlanItem) -> list[holdfastdb.PlanItem]:
     return [done, *todo.items[1:]]
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])
 async def test_the_blocking_managers_do_the_same(shared_server: ServerProcess, tenant: str) -> None:
     def framework() -> None:
-        with holdfast.connect_sync(shared_server.target, namespace=tenant) as client:
-            states, todos = holdfast.StateManager(client), holdfast.TodoListManager(client)
+        with holdfastdb.connect_sync(shared_server.target, namespace=tenant) as client:
+            states, todos = holdfastdb.StateManager(client), holdfastdb.TodoListManager(client)
             assert states.save_state("s", STATE).version == 1
             assert states.load_state("s") == STATE
             todo = todos.create_todo_list("s", ["one", "two"])
@@ -136,7 +136,7 @@ async def test_the_blocking_managers_do_the_same(shared_server: ServerProcess, t
     await asyncio.to_thread(framework)
 
 
-async def test_memories_are_kept_found_and_counted(client: holdfast.AsyncClient) -> None:
+async def test_memories_are_kept_found_and_counted(client: holdfastdb.AsyncClient) -> None:
     kept = await client.memories.create("Retry with half the page", tool_name="web_search", confidence=0.8)
     await client.memories.create("Ask before booking", user_id="ada", context="a search", confidence=0.2)
     found = [match async for match in client.memories.search("search retries", count_use=True)]

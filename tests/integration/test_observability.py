@@ -12,8 +12,8 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-import holdfast
-from holdfast.v1 import session_service_pb2 as session_pb
+import holdfastdb
+from holdfastdb.v1 import session_service_pb2 as session_pb
 from tests.integration.clients import connected, failure, history
 from tests.integration.hostile import HISTORY, SESSIONS, Raw
 from tests.integration.probes import metrics, until_no_tail_is_open
@@ -21,7 +21,7 @@ from tests.support.servers import ServerProcess
 from tests.support.waiting import PATIENCE
 
 
-async def test_the_server_and_each_service_are_serving(client: holdfast.AsyncClient) -> None:
+async def test_the_server_and_each_service_are_serving(client: holdfastdb.AsyncClient) -> None:
     stub: Any = health_pb2_grpc.HealthStub(client.channel)
     for service in ("", SESSIONS, HISTORY):
         answer = await stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=PATIENCE)
@@ -33,7 +33,7 @@ async def test_the_server_and_each_service_are_serving(client: holdfast.AsyncCli
     watch.cancel()
 
 
-async def test_reflection_lists_the_services_and_describes_them(client: holdfast.AsyncClient) -> None:
+async def test_reflection_lists_the_services_and_describes_them(client: holdfastdb.AsyncClient) -> None:
     stub: Any = reflection_pb2_grpc.ServerReflectionStub(client.channel)  # type: ignore[arg-type]  # generated without asyncio in mind
 
     async def ask(**question: Any) -> Any:
@@ -48,21 +48,21 @@ async def test_reflection_lists_the_services_and_describes_them(client: holdfast
 
 
 async def test_the_metrics_count_calls_and_what_the_storage_does(
-    shared_server: ServerProcess, client: holdfast.AsyncClient, session_id: str
+    shared_server: ServerProcess, client: holdfastdb.AsyncClient, session_id: str
 ) -> None:
     def call(name: str, method: str, *, code: str = "", kind: str = "unary") -> str:
         labels = {"grpc_code": code} if code else {}
         labels |= {"grpc_method": method, "grpc_service": HISTORY, "grpc_type": kind}
         return name + "{" + ",".join(f'{label}="{value}"' for label, value in labels.items()) + "}"
 
-    await client.history.append(session_id, holdfast.Event.of("n", 1))
+    await client.history.append(session_id, holdfastdb.Event.of("n", 1))
     await until_no_tail_is_open(shared_server)
     before = await metrics(shared_server)
     async with client.history.tail(session_id) as tail:
         for _ in range(3):
-            await client.history.append(session_id, holdfast.Event.of("n", 2))
-        with pytest.raises(holdfast.NotFound):
-            await client.history.append("missing", holdfast.Event.of("n", 2))
+            await client.history.append(session_id, holdfastdb.Event.of("n", 2))
+        with pytest.raises(holdfastdb.NotFound):
+            await client.history.append("missing", holdfastdb.Event.of("n", 2))
         for _ in range(4):
             await anext(tail)
         after = await metrics(shared_server)
@@ -81,7 +81,7 @@ async def test_the_metrics_count_calls_and_what_the_storage_does(
     assert after["process_resident_memory_bytes"] > 0
 
 
-async def test_the_id_of_a_call_comes_back(client: holdfast.AsyncClient, session_id: str) -> None:
+async def test_the_id_of_a_call_comes_back(client: holdfastdb.AsyncClient, session_id: str) -> None:
     stub = client.stubs.sessions
 
     async def told(given: str, name: str) -> str:
@@ -100,7 +100,7 @@ async def test_the_id_of_a_call_comes_back(client: holdfast.AsyncClient, session
 
 
 async def test_what_nobody_has_implemented_says_so(raw: Raw) -> None:
-    for path in ((SESSIONS, "EatSession"), ("holdfast.v1.NoSuchService", "Get"), ("holdfast.v2.X", "Y")):
+    for path in ((SESSIONS, "EatSession"), ("holdfastdb.v1.NoSuchService", "Get"), ("holdfast.v2.X", "Y")):
         assert (await failure(raw.send(*path, b""))).code == grpc.StatusCode.UNIMPLEMENTED
 
 
@@ -111,12 +111,12 @@ async def test_namespaces_do_not_see_each_other(shared_server: ServerProcess) ->
     ):
         for client, title in ((north, "of the north"), (south, "of the south")):
             await client.sessions.create("same", title=title, user_id="u")
-            await client.history.append("same", holdfast.Event.of("n", title, event_id="e", trace_id="t"))
+            await client.history.append("same", holdfastdb.Event.of("n", title, event_id="e", trace_id="t"))
             await client.states.save("same", title)
         await north.sessions.create("mine")
-        with pytest.raises(holdfast.NotFound):
+        with pytest.raises(holdfastdb.NotFound):
             await south.sessions.get("mine")
-        with pytest.raises(holdfast.NotFound):
+        with pytest.raises(holdfastdb.NotFound):
             await south.sessions.create("child", parent_session_id="mine")
         for client, title in ((north, "of the north"), (south, "of the south")):
             assert (await client.sessions.get("same")).title == title
@@ -126,7 +126,7 @@ async def test_namespaces_do_not_see_each_other(shared_server: ServerProcess) ->
         assert {session.session_id async for session in south.sessions.list()} == {"same"}
         page = await north.sessions.list(page_size=1, include_total_size=True).page()
         assert page.total_size == 2
-        with pytest.raises(holdfast.InvalidArgument):
+        with pytest.raises(holdfastdb.InvalidArgument):
             await south.sessions.list(page_size=1, page_token=page.next_page_token).page()
         await south.sessions.delete("same")
         assert (await north.sessions.get("same")).title == "of the north"
@@ -158,7 +158,7 @@ async def test_a_token_opens_its_namespaces_and_is_never_logged(guarded: ServerP
                 await client.sessions.create("s")
                 async with client.history.tail("s", give_up_after=0):
                     pass
-            except holdfast.HoldfastError as error:
+            except holdfastdb.HoldfastError as error:
                 return f"{error.code.name} {error.reason}"
             return "OK"
 
@@ -194,7 +194,7 @@ async def test_another_scheme_is_no_token_and_health_needs_none(guarded: ServerP
 
 async def test_a_refused_call_is_in_the_log_under_its_id(guarded: ServerProcess) -> None:
     async with connected(guarded, token="token-of-all") as client:
-        with pytest.raises(holdfast.NotFound) as caught:
+        with pytest.raises(holdfastdb.NotFound) as caught:
             await client.sessions.get("missing")
     (line,) = [json.loads(line) for line in guarded.log.splitlines() if caught.value.call_id in line]
     assert line["request_id"] == caught.value.call_id

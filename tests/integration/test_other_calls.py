@@ -8,16 +8,16 @@ from typing import Any
 import grpc
 import pytest
 
-import holdfast
-from holdfast import Event, Json
-from holdfast.v1 import history_service_pb2 as pb
+import holdfastdb
+from holdfastdb import Event, Json
+from holdfastdb.v1 import history_service_pb2 as pb
 from tests.integration.clients import failure
 
 Delete = Callable[..., Awaitable[Any]]
 Get = Callable[[], Awaitable[Any]]
 
 
-async def make_all(client: holdfast.AsyncClient) -> dict[str, tuple[Delete, Get]]:
+async def make_all(client: holdfastdb.AsyncClient) -> dict[str, tuple[Delete, Get]]:
     """Make one of each noun; return how each is deleted and how it is got."""
     await client.sessions.create("s")
     await client.tasks.create("job", task_id="t")
@@ -38,22 +38,22 @@ async def make_all(client: holdfast.AsyncClient) -> dict[str, tuple[Delete, Get]
 
 @pytest.mark.parametrize("noun", ["session", "task", "plan", "memory", "document"])
 async def test_a_deleted_thing_is_gone_and_deleting_it_again_is_told_apart(
-    client: holdfast.AsyncClient, noun: str
+    client: holdfastdb.AsyncClient, noun: str
 ) -> None:
     delete, get = (await make_all(client))[noun]
-    with pytest.raises(holdfast.VersionMismatch) as stale:
+    with pytest.raises(holdfastdb.VersionMismatch) as stale:
         await delete(expected_version=7)
     assert stale.value.actual == 1
     assert await get()
     await delete(expected_version=1)
-    with pytest.raises(holdfast.NotFound):
+    with pytest.raises(holdfastdb.NotFound):
         await get()
-    with pytest.raises(holdfast.NotFound):
+    with pytest.raises(holdfastdb.NotFound):
         await delete()
     await delete(allow_missing=True)
 
 
-async def test_only_the_chosen_states_are_deleted(client: holdfast.AsyncClient, session_id: str) -> None:
+async def test_only_the_chosen_states_are_deleted(client: holdfastdb.AsyncClient, session_id: str) -> None:
     states = client.states
     for key in ("a/1", "a/2", "b"):
         await states.save(session_id, {}, key)
@@ -63,7 +63,7 @@ async def test_only_the_chosen_states_are_deleted(client: holdfast.AsyncClient, 
     assert [state.key async for state in states.list(session_id)] == []
 
 
-async def test_events_of_a_trace_are_found_across_sessions(client: holdfast.AsyncClient) -> None:
+async def test_events_of_a_trace_are_found_across_sessions(client: holdfastdb.AsyncClient) -> None:
     for name in ("s1", "s2"):
         await client.sessions.create(name)
         await client.history.append(name, [Event.of("n", name, trace_id="t"), Event.of("n", "other")])
@@ -71,7 +71,7 @@ async def test_events_of_a_trace_are_found_across_sessions(client: holdfast.Asyn
     assert [event.value async for event in found] == ["s1", "s2"]
 
 
-async def test_events_without_a_session_need_a_trace_and_no_bounds(client: holdfast.AsyncClient) -> None:
+async def test_events_without_a_session_need_a_trace_and_no_bounds(client: holdfastdb.AsyncClient) -> None:
     of_trace = pb.EventFilter(trace_id="t")
     for field, request in (
         ("session_id", pb.ListEventsRequest()),
@@ -83,13 +83,15 @@ async def test_events_without_a_session_need_a_trace_and_no_bounds(client: holdf
         assert [violation.field for violation in error.field_violations] == [field]
 
 
-async def test_a_memory_is_got_by_its_id(client: holdfast.AsyncClient) -> None:
+async def test_a_memory_is_got_by_its_id(client: holdfastdb.AsyncClient) -> None:
     made = await client.memories.create("Ask first", context="booking", memory_id="m")
     assert await client.memories.get("m") == made
     assert (made.lesson, made.context) == ("Ask first", "booking")
 
 
-async def test_documents_are_synced_found_and_their_collections_listed(client: holdfast.AsyncClient) -> None:
+async def test_documents_are_synced_found_and_their_collections_listed(
+    client: holdfastdb.AsyncClient,
+) -> None:
     synced = await client.documents.sync("c/d", {"one": {"text": "dark theme"}, "two": Json("[1.0]")})
     assert synced.created_ids == ("one", "two")
     found = [match.document.document_id async for match in client.documents.search("theme", "c/d")]

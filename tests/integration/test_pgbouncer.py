@@ -14,7 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 
-import holdfast
+import holdfastdb
 from tests.integration.clients import connected, history, take
 from tests.integration.writers import AGENTS, Writers
 from tests.support.databases import PostgresDatabases
@@ -144,7 +144,7 @@ async def test_two_servers_behind_a_pooler_act_like_one(behind: Two) -> None:
     assert all([event.event_id for event in events] == expected for events in seen)
 
 
-async def read_and_write(clients: list[holdfast.AsyncClient], agent: int) -> None:
+async def read_and_write(clients: list[holdfastdb.AsyncClient], agent: int) -> None:
     """Use every kind of statement, through both servers in turn."""
     name, (client, other) = f"of-{agent}", (clients[agent % 2], clients[(agent + 1) % 2])
     await client.sessions.create(name, user_id=f"u{agent}", labels={"a": "b"}, metadata={"agent": agent})
@@ -152,7 +152,9 @@ async def read_and_write(clients: list[holdfast.AsyncClient], agent: int) -> Non
         await client.states.save_many(name, {"x": turn, "y": [turn]})
         assert (await other.states.load(name, "x")).value == turn
         await other.states.patch(name, {"z": turn}, "p") if turn else await other.states.save(name, {}, "p")
-        await client.history.append(name, [holdfast.Event.message("user", "hi"), holdfast.Event.of("n", 1)])
+        await client.history.append(
+            name, [holdfastdb.Event.message("user", "hi"), holdfastdb.Event.of("n", 1)]
+        )
         assert len(await history(other, name)) == 2 * turn + 2
         listed = other.sessions.list(metadata={"agent": agent}, labels={"a": "b"}, include_total_size=True)
         assert (await listed.page()).total_size == 1
@@ -161,7 +163,7 @@ async def read_and_write(clients: list[holdfast.AsyncClient], agent: int) -> Non
         summary = await other.history.summarize(name, ["type"])
         assert {group.count for group in summary} == {turn + 1}
     await client.sessions.fork(name, f"fork-{agent}")
-    await other.history.replace(f"fork-{agent}", [holdfast.Event.of("n", 2)], newest=2)
+    await other.history.replace(f"fork-{agent}", [holdfastdb.Event.of("n", 2)], newest=2)
     await client.sessions.activate(name)
     await other.sessions.delete(f"fork-{agent}")
 

@@ -6,8 +6,8 @@ import asyncio
 import threading
 from pathlib import Path
 
-from holdfast import Event, Recorder, RecorderStats
-from holdfast_server.storage import migrations
+from holdfastdb import Event, Recorder, RecorderStats
+from holdfastdb_server.storage import migrations
 from tests.integration.clients import connected, history
 from tests.support.postgres import PostgresCluster
 from tests.support.servers import ServerProcess

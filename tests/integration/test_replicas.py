@@ -13,8 +13,8 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-import holdfast
-from holdfast_server.storage import migrations
+import holdfastdb
+from holdfastdb_server.storage import migrations
 from tests.integration.clients import connected, history, take
 from tests.integration.writers import AGENTS, Writers
 from tests.support.postgres import PostgresCluster
@@ -23,7 +23,7 @@ from tests.support.servers import ServerProcess
 from tests.support.waiting import PATIENCE
 
 T = TypeVar("T")
-Two = tuple[holdfast.AsyncClient, holdfast.AsyncClient]
+Two = tuple[holdfastdb.AsyncClient, holdfastdb.AsyncClient]
 Replicas = tuple[ServerProcess, ServerProcess]
 
 pytestmark = pytest.mark.postgres
@@ -75,12 +75,12 @@ async def two(replicas: Replicas) -> AsyncIterator[Two]:
         yield one, other
 
 
-async def outcomes(*calls: Awaitable[T]) -> tuple[list[T], list[holdfast.HoldfastError]]:
+async def outcomes(*calls: Awaitable[T]) -> tuple[list[T], list[holdfastdb.HoldfastError]]:
     """Await calls beside each other; return the answers and the errors."""
     found = await asyncio.gather(*calls, return_exceptions=True)
     answers, errors = [], []
     for outcome in found:
-        if isinstance(outcome, holdfast.HoldfastError):
+        if isinstance(outcome, holdfastdb.HoldfastError):
             errors.append(outcome)
         elif isinstance(outcome, BaseException):
             raise outcome
@@ -100,14 +100,14 @@ async def test_writers_on_both_servers_make_one_history(two: Two) -> None:
 async def test_writers_that_expect_a_sequence_never_write_past_each_other(two: Two) -> None:
     """Each event says which one it follows, so that a write on a stale expectation would show."""
 
-    async def write(client: holdfast.AsyncClient, count: int) -> int:
+    async def write(client: holdfastdb.AsyncClient, count: int) -> int:
         refused = 0
         last = (await client.sessions.get("s")).last_sequence
         while count:
-            event = holdfast.Event.of("note", {"after": last})
+            event = holdfastdb.Event.of("note", {"after": last})
             try:
                 appended = await client.history.append("s", event, expected_last_sequence=last)
-            except holdfast.SequenceMismatch as mismatch:
+            except holdfastdb.SequenceMismatch as mismatch:
                 refused += 1
                 last = mismatch.actual
             else:
@@ -125,12 +125,12 @@ async def test_writers_that_expect_a_sequence_never_write_past_each_other(two: T
 
 
 async def test_counters_with_an_expected_version_lose_no_update(two: Two) -> None:
-    async def count(client: holdfast.AsyncClient, times: int) -> None:
+    async def count(client: holdfastdb.AsyncClient, times: int) -> None:
         while times:
             state = await client.states.load("s", "counter")
             try:
                 await client.states.save("s", state.value + 1, "counter", expected_version=state.version)
-            except holdfast.VersionMismatch:
+            except holdfastdb.VersionMismatch:
                 continue
             times -= 1
 
@@ -148,7 +148,7 @@ async def test_of_writers_with_one_expectation_one_wins(two: Two) -> None:
             *(two[n % 2].states.save("s", n, "k", expected_version=version) for n in range(AGENTS))
         )
         assert [state.version for state in saved] == [version + 1]
-        assert {type(error) for error in errors} == {holdfast.VersionMismatch}
+        assert {type(error) for error in errors} == {holdfastdb.VersionMismatch}
         updated, errors = await outcomes(
             *(
                 two[n % 2].sessions.update("s", title=f"{version}-{n}", expected_version=version + 1)
@@ -156,7 +156,7 @@ async def test_of_writers_with_one_expectation_one_wins(two: Two) -> None:
             )
         )
         assert [session.version for session in updated] == [version + 2]
-        assert {type(error) for error in errors} == {holdfast.VersionMismatch}
+        assert {type(error) for error in errors} == {holdfastdb.VersionMismatch}
 
 
 async def test_a_session_created_many_times_at_once_is_one(two: Two) -> None:
@@ -168,7 +168,7 @@ async def test_a_session_created_many_times_at_once_is_one(two: Two) -> None:
         *(two[n % 2].sessions.create("t", title=f"of agent {n}") for n in range(AGENTS))
     )
     assert len(made) == 1
-    assert {(type(error), error.reason) for error in errors} == {(holdfast.AlreadyExists, "ID_TAKEN")}
+    assert {(type(error), error.reason) for error in errors} == {(holdfastdb.AlreadyExists, "ID_TAKEN")}
     assert (await two[1].sessions.get("t")).title == made[0].title
 
 
@@ -201,14 +201,14 @@ async def test_what_one_server_answered_the_other_one_shows(two: Two) -> None:
         await writer.sessions.create(key)
         assert (await reader.sessions.get(key)).version == 1
         assert [s.session_id for s in (await reader.sessions.list(page_size=1).page()).items] == [key]
-        await writer.history.append(key, holdfast.Event.of("n", number))
+        await writer.history.append(key, holdfastdb.Event.of("n", number))
         assert [event.value for event in await history(reader, key)] == [number]
         await writer.states.save(key, number)
         assert (await reader.states.load(key)).value == number
         await writer.sessions.update(key, title="new")
         assert (await reader.sessions.get(key)).title == "new"
         await writer.sessions.delete(key)
-        with pytest.raises(holdfast.NotFound):
+        with pytest.raises(holdfastdb.NotFound):
             await reader.sessions.get(key)
 
 
@@ -224,12 +224,12 @@ async def test_work_on_many_sessions_in_any_order_never_deadlocks(two: Two) -> N
             place = (agent + turn if agent % 3 else agent - turn) % len(names)
             name, other = names[place], names[place - 1]
             await asyncio.gather(
-                client.history.append(name, [holdfast.Event.of("n", turn), holdfast.Event.of("n", turn)]),
-                client.history.append(other, holdfast.Event.of("n", turn)),
+                client.history.append(name, [holdfastdb.Event.of("n", turn), holdfastdb.Event.of("n", turn)]),
+                client.history.append(other, holdfastdb.Event.of("n", turn)),
                 client.states.save(other, turn, f"key-{agent % 4}"),
                 client.states.save_many(name, {"a": turn, "b": turn}),
                 client.sessions.update(name, labels={f"agent-{agent}": str(turn)}),
-                client.history.replace(other, [holdfast.Event.of("n", turn)], newest=1),
+                client.history.replace(other, [holdfastdb.Event.of("n", turn)], newest=1),
                 client.sessions.fork(name, f"fork-{agent}-{turn}"),
             )
             await client.sessions.delete(f"fork-{agent}-{turn}")
@@ -259,16 +259,16 @@ async def test_lost_connections_to_the_database_are_made_again(two: Two, databas
         assert ended >= 4
         # Until the listener is back, polling has to do.
         for number in range(4):
-            await two[0].history.append("s", holdfast.Event.of("n", number))
+            await two[0].history.append("s", holdfastdb.Event.of("n", number))
             assert (await anext(tail)).value == number
         await check_quick_delivery(two[0], tail)
 
 
-async def check_quick_delivery(writer: holdfast.AsyncClient, tail: holdfast.AsyncTail) -> None:
+async def check_quick_delivery(writer: holdfastdb.AsyncClient, tail: holdfastdb.AsyncTail) -> None:
     """Check that a tail is told of events: by polling it finds each a second after the one before."""
     began = time.monotonic()
     for number in range(30):
-        await writer.history.append("s", holdfast.Event.of("n", number))
+        await writer.history.append("s", holdfastdb.Event.of("n", number))
         assert (await anext(tail)).value == number
     assert time.monotonic() - began < 15
 
@@ -297,7 +297,7 @@ async def test_a_tail_without_notifications_misses_nothing(
             await writer.sessions.create("s")
             async with client.history.tail("s") as tail, asyncio.timeout(PATIENCE):
                 for number in range(3):
-                    await writer.history.append("s", holdfast.Event.of("n", number))
+                    await writer.history.append("s", holdfastdb.Event.of("n", number))
                     assert (await anext(tail)).value == number
             assert "Traceback" not in deaf.log
     finally:

@@ -7,15 +7,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-import holdfast
-from holdfast import RunStatus, TokenUsage
+import holdfastdb
+from holdfastdb import RunStatus, TokenUsage
 from tests.support.command_line import CommandLine
 
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"])
 
 
 async def test_runs_are_listed_shown_and_summed_up(
-    holdfast_command: CommandLine, client: holdfast.AsyncClient
+    holdfast_command: CommandLine, client: holdfastdb.AsyncClient
 ) -> None:
     assert "no runs here yet" in (await holdfast_command("runs")).out
     assert "no runs here yet" in (await holdfast_command("runs", "--summary")).out
@@ -52,7 +52,7 @@ async def test_runs_are_listed_shown_and_summed_up(
 
 
 async def test_approvals_are_listed_pending_first_and_decided(
-    holdfast_command: CommandLine, client: holdfast.AsyncClient
+    holdfast_command: CommandLine, client: holdfastdb.AsyncClient
 ) -> None:
     assert "no approvals here yet" in (await holdfast_command("approvals")).out
     for name in ("a", "b", "c"):

@@ -7,14 +7,14 @@ from datetime import timedelta
 
 import pytest
 
-import holdfast
-from holdfast import ApprovalStatus, Json, Reason, RunStatus, TokenUsage
+import holdfastdb
+from holdfastdb import ApprovalStatus, Json, Reason, RunStatus, TokenUsage
 from tests.integration.clients import connected
 from tests.support.servers import ServerProcess
 from tests.support.waiting import PATIENCE
 
 
-async def test_a_run_from_its_start_to_the_figures_of_its_agent(client: holdfast.AsyncClient) -> None:
+async def test_a_run_from_its_start_to_the_figures_of_its_agent(client: holdfastdb.AsyncClient) -> None:
     session = await client.sessions.create("s")
     payload = Json('{"goal": 9007199254740993, "a":1.50}')
     run = await client.runs.start("r", agent_id="planner", kind="scan", session_id="s", input=payload)
@@ -29,7 +29,7 @@ async def test_a_run_from_its_start_to_the_figures_of_its_agent(client: holdfast
     assert await client.runs.get("r") == done
     await client.runs.start("child", agent_id="planner", parent_run_id="r")
     await client.runs.fail("child", "no luck")
-    with pytest.raises(holdfast.FailedPrecondition) as caught:
+    with pytest.raises(holdfastdb.FailedPrecondition) as caught:
         await client.runs.cancel("child")
     assert caught.value.reason == Reason.TRANSITION_NOT_ALLOWED
     assert [one.run_id async for one in client.runs.list(parent_run_id="r", omit_payload=True)] == ["child"]
@@ -42,7 +42,7 @@ async def test_a_run_from_its_start_to_the_figures_of_its_agent(client: holdfast
     assert types == ["holdfast.run.started", "holdfast.run.running", "holdfast.run.completed"]
 
 
-async def test_an_approval_is_waited_for_and_decided(client: holdfast.AsyncClient) -> None:
+async def test_an_approval_is_waited_for_and_decided(client: holdfastdb.AsyncClient) -> None:
     asked = await client.approvals.request(title="Refund?", payload={"amount": 40}, requested_by="coder")
     assert asked.status is ApprovalStatus.PENDING
     still = await client.approvals.wait(asked.approval_id, give_up_after=0.05)
@@ -55,7 +55,7 @@ async def test_an_approval_is_waited_for_and_decided(client: holdfast.AsyncClien
     assert (decided.decided_by, decided.reason) == ("ada", "fair")
     assert decided.response is not None
     assert decided.response.value == {"amount": 30}
-    with pytest.raises(holdfast.FailedPrecondition) as caught:
+    with pytest.raises(holdfastdb.FailedPrecondition) as caught:
         await client.approvals.reject(asked.approval_id, "eve")
     assert caught.value.reason == Reason.APPROVAL_ALREADY_DECIDED
     assert caught.value.metadata == {"approval_id": asked.approval_id, "status": "APPROVED"}

@@ -11,9 +11,9 @@ from typing import Any
 import grpc
 import pytest
 
-import holdfast
-from holdfast.errors import from_rpc_error
-from holdfast.v1 import history_service_pb2 as pb
+import holdfastdb
+from holdfastdb.errors import from_rpc_error
+from holdfastdb.v1 import history_service_pb2 as pb
 from tests.integration.clients import connected, failure, history, take
 from tests.integration.probes import until_no_tail_is_open
 from tests.integration.writers import Writers
@@ -24,7 +24,7 @@ from tests.support.waiting import PATIENCE, eventually
 Stream = Any  # a call of grpc.aio with a stream of TailEventsResponse
 
 
-def open_stream(client: holdfast.AsyncClient, session_id: str, **fields: Any) -> Stream:
+def open_stream(client: holdfastdb.AsyncClient, session_id: str, **fields: Any) -> Stream:
     """Open a raw tail."""
     request = pb.TailEventsRequest(session_id=session_id, **fields)
     return client.stubs.history.TailEvents(request, metadata=client.call_metadata())
@@ -41,7 +41,7 @@ async def until_caught_up(stream: Stream) -> list[int]:
             sequences += [event.sequence for event in message.batch.events]
 
 
-async def ending(stream: Stream) -> holdfast.HoldfastError:
+async def ending(stream: Stream) -> holdfastdb.HoldfastError:
     """Read a raw tail to its end; return how it ended."""
     try:
         async with asyncio.timeout(PATIENCE):
@@ -52,13 +52,15 @@ async def ending(stream: Stream) -> holdfast.HoldfastError:
     raise AssertionError("the stream ended without an error")
 
 
-async def append(client: holdfast.AsyncClient, session_id: str, *values: object, **fields: Any) -> None:
+async def append(client: holdfastdb.AsyncClient, session_id: str, *values: object, **fields: Any) -> None:
     """Append an event for each value, in one request."""
-    await client.history.append(session_id, [holdfast.Event.of("note", value, **fields) for value in values])
+    await client.history.append(
+        session_id, [holdfastdb.Event.of("note", value, **fields) for value in values]
+    )
 
 
 async def test_tails_opened_at_any_time_see_everything_after_their_start(
-    client: holdfast.AsyncClient, session_id: str
+    client: holdfastdb.AsyncClient, session_id: str
 ) -> None:
     starts = (0, 1, 57, 150, 400)
     async with AsyncExitStack() as stack:
@@ -82,7 +84,7 @@ async def test_tails_opened_at_any_time_see_everything_after_their_start(
 
 
 async def test_caught_up_comes_once_after_what_was_there(
-    client: holdfast.AsyncClient, session_id: str
+    client: holdfastdb.AsyncClient, session_id: str
 ) -> None:
     await append(client, session_id, *range(600))
     stream = open_stream(client, session_id)
@@ -96,7 +98,7 @@ async def test_caught_up_comes_once_after_what_was_there(
 
 @pytest.mark.parametrize(("fields", "last"), [({}, 0), ({"only_new": True}, 0), ({"after_sequence": 9}, 0)])
 async def test_a_tail_of_an_empty_history_is_caught_up_at_once(
-    client: holdfast.AsyncClient, session_id: str, fields: dict[str, Any], last: int
+    client: holdfastdb.AsyncClient, session_id: str, fields: dict[str, Any], last: int
 ) -> None:
     stream = open_stream(client, session_id, **fields)
     async with asyncio.timeout(PATIENCE):
@@ -106,7 +108,9 @@ async def test_a_tail_of_an_empty_history_is_caught_up_at_once(
     stream.cancel()
 
 
-async def test_only_new_begins_after_the_newest_event(client: holdfast.AsyncClient, session_id: str) -> None:
+async def test_only_new_begins_after_the_newest_event(
+    client: holdfastdb.AsyncClient, session_id: str
+) -> None:
     await append(client, session_id, "old")
     async with client.history.tail(session_id, only_new=True) as tail:
         await append(client, session_id, "new")
@@ -114,21 +118,21 @@ async def test_only_new_begins_after_the_newest_event(client: holdfast.AsyncClie
 
 
 async def test_a_filtered_tail_delivers_what_matches_and_catches_up(
-    client: holdfast.AsyncClient, session_id: str
+    client: holdfastdb.AsyncClient, session_id: str
 ) -> None:
     await append(client, session_id, 1, 2, actor="a", labels={"k": "v"})
     await append(client, session_id, 3, actor="b")
     async with (
         client.history.tail(session_id, actor="a", labels={"k": "v"}) as by_actor,
         client.history.tail(session_id, types=["message", "tool.*"]) as by_type,
-        client.history.tail(session_id, kinds=[holdfast.EventKind.STEP]) as by_kind,
+        client.history.tail(session_id, kinds=[holdfastdb.EventKind.STEP]) as by_kind,
     ):
         assert [event.value async for event in by_actor.backlog()] == [1, 2]
         assert [event async for event in by_type.backlog()] == []
         await append(client, session_id, 4, actor="b")
         await append(client, session_id, 5, actor="a", labels={"k": "v", "l": "w"})
-        step, message = holdfast.Event.step(thought="hm"), holdfast.Event.message("user", "hello")
-        tool = holdfast.Event.of("tool.called", 0)
+        step, message = holdfastdb.Event.step(thought="hm"), holdfastdb.Event.message("user", "hello")
+        tool = holdfastdb.Event.of("tool.called", 0)
         await client.history.append(session_id, [step, message, tool])
         assert (await anext(by_actor)).value == 5
         assert [event.event_id for event in await take(by_type, 2)] == [message.event_id, tool.event_id]
@@ -136,7 +140,7 @@ async def test_a_filtered_tail_delivers_what_matches_and_catches_up(
 
 
 async def test_a_slow_reader_misses_nothing_and_holds_up_nobody(
-    client: holdfast.AsyncClient, session_id: str
+    client: holdfastdb.AsyncClient, session_id: str
 ) -> None:
     slow = open_stream(client, session_id)
     await until_caught_up(slow)
@@ -158,7 +162,7 @@ async def test_a_slow_reader_misses_nothing_and_holds_up_nobody(
 
 
 async def test_events_of_three_mebibytes_pass_one_by_one(
-    client: holdfast.AsyncClient, session_id: str
+    client: holdfastdb.AsyncClient, session_id: str
 ) -> None:
     large = b"x" * 3 * 1024 * 1024
     for _ in range(3):
@@ -168,7 +172,7 @@ async def test_events_of_three_mebibytes_pass_one_by_one(
 
 
 async def test_replaced_events_are_not_delivered_and_what_follows_is(
-    client: holdfast.AsyncClient, session_id: str
+    client: holdfastdb.AsyncClient, session_id: str
 ) -> None:
     await append(client, session_id, 1, 2, 3)
     async with client.history.tail(session_id) as tail:
@@ -181,12 +185,12 @@ async def test_replaced_events_are_not_delivered_and_what_follows_is(
         assert [event.sequence async for event in again.backlog()] == [1, 4, 5]
 
 
-async def test_a_deleted_session_ends_its_tails(client: holdfast.AsyncClient, session_id: str) -> None:
+async def test_a_deleted_session_ends_its_tails(client: holdfastdb.AsyncClient, session_id: str) -> None:
     await append(client, session_id, 1)
     async with client.history.tail(session_id) as tail:
         await take(tail, 1)
         await client.sessions.delete(session_id)
-        with pytest.raises(holdfast.NotFound):
+        with pytest.raises(holdfastdb.NotFound):
             async with asyncio.timeout(PATIENCE):
                 await anext(tail)
     error = await ending(open_stream(client, session_id))
@@ -198,7 +202,7 @@ async def test_a_deleted_session_ends_its_tails(client: holdfast.AsyncClient, se
 
 
 async def test_a_thousand_quiet_tails_cost_little_and_all_hear_of_an_event(
-    shared_server: ServerProcess, client: holdfast.AsyncClient, session_id: str
+    shared_server: ServerProcess, client: holdfastdb.AsyncClient, session_id: str
 ) -> None:
     before = resident_bytes(shared_server.pid)
     streams = [open_stream(client, session_id) for _ in range(1_000)]
@@ -214,7 +218,7 @@ async def test_a_thousand_quiet_tails_cost_little_and_all_hear_of_an_event(
 
 
 async def test_tails_that_are_cancelled_leave_nothing_behind(
-    shared_server: ServerProcess, client: holdfast.AsyncClient, session_id: str
+    shared_server: ServerProcess, client: holdfastdb.AsyncClient, session_id: str
 ) -> None:
     await append(client, session_id, *range(10))
 
@@ -234,7 +238,7 @@ async def test_tails_that_are_cancelled_leave_nothing_behind(
 
 
 async def test_a_stopping_server_ends_tails_and_its_successor_goes_on(
-    shared_server: ServerProcess, client: holdfast.AsyncClient, session_id: str
+    shared_server: ServerProcess, client: holdfastdb.AsyncClient, session_id: str
 ) -> None:
     await append(client, session_id, 1)
     stream = open_stream(client, session_id)
@@ -243,8 +247,8 @@ async def test_a_stopping_server_ends_tails_and_its_successor_goes_on(
         assert await anext(tail)
         assert await shared_server.stop() == 0
         error = await ending(stream)
-        assert isinstance(error, holdfast.Unavailable)
-        assert error.reason == holdfast.Reason.SERVER_DRAINING
+        assert isinstance(error, holdfastdb.Unavailable)
+        assert error.reason == holdfastdb.Reason.SERVER_DRAINING
         assert error.retry_delay is not None
         await shared_server.start()
         await append(client, session_id, 2, 3)

@@ -8,14 +8,14 @@ from datetime import timedelta
 
 import pytest
 
-import holdfast
-from holdfast import TaskStatus
+import holdfastdb
+from holdfastdb import TaskStatus
 from tests.support.command_line import CommandLine
 from tests.support.servers import ServerProcess
 from tests.support.waiting import PATIENCE, eventually
 
 
-async def test_workers_do_each_task_once_and_the_session_tells_of_it(client: holdfast.AsyncClient) -> None:
+async def test_workers_do_each_task_once_and_the_session_tells_of_it(client: holdfastdb.AsyncClient) -> None:
     await client.sessions.create("s")
     for number in range(12):
         await client.tasks.create(
@@ -49,7 +49,7 @@ async def test_workers_do_each_task_once_and_the_session_tells_of_it(client: hol
     assert sorted(events) == sorted(steps * 6)
 
 
-async def test_an_error_of_the_work_leads_to_another_attempt(client: holdfast.AsyncClient) -> None:
+async def test_an_error_of_the_work_leads_to_another_attempt(client: holdfastdb.AsyncClient) -> None:
     await client.tasks.create("flaky", task_id="t", max_attempts=3)
     luck = iter([0, 0, 1])
     async for lease in client.tasks.work(kinds=["flaky"]):
@@ -64,12 +64,12 @@ async def test_an_error_of_the_work_leads_to_another_attempt(client: holdfast.As
     assert task.error == "ZeroDivisionError: division by zero"
 
 
-async def test_a_cancelled_task_stops_its_worker(client: holdfast.AsyncClient) -> None:
+async def test_a_cancelled_task_stops_its_worker(client: holdfastdb.AsyncClient) -> None:
     await client.tasks.create("long", task_id="t")
     lease = await client.tasks.claim(lease_duration=timedelta(seconds=1))
     assert lease is not None
     async with asyncio.timeout(PATIENCE):
-        with pytest.raises(holdfast.LeaseNotHeld):
+        with pytest.raises(holdfastdb.LeaseNotHeld):
             await be_cancelled(client, lease)
     task = await client.tasks.get("t")
     assert (task.status, task.error) == (TaskStatus.CANCELLED, "not wanted")
@@ -78,7 +78,7 @@ async def test_a_cancelled_task_stops_its_worker(client: holdfast.AsyncClient) -
 async def test_a_claim_at_one_server_waits_for_a_task_made_at_another(
     two_servers: tuple[ServerProcess, ServerProcess],
 ) -> None:
-    one, two = (holdfast.connect(server.target) for server in two_servers)
+    one, two = (holdfastdb.connect(server.target) for server in two_servers)
     async with one, two:
         waiting = asyncio.create_task(one.tasks.claim(kinds=["review"], wait=PATIENCE))
         await two.tasks.create("other")
@@ -86,14 +86,14 @@ async def test_a_claim_at_one_server_waits_for_a_task_made_at_another(
         lease = await waiting
         assert lease is not None
         assert lease.task.task_id == made.task_id
-        with pytest.raises(holdfast.AlreadyExists) as caught:
+        with pytest.raises(holdfastdb.AlreadyExists) as caught:
             await one.tasks.create("review", dedupe_key="repo#7")
         assert caught.value.metadata == {"task_id": made.task_id}
         await lease.succeed()
         await two.tasks.create("review", dedupe_key="repo#7")
 
 
-async def be_cancelled(client: holdfast.AsyncClient, lease: holdfast.AsyncLease) -> None:
+async def be_cancelled(client: holdfastdb.AsyncClient, lease: holdfastdb.AsyncLease) -> None:
     """Work on a task without end, while somebody else cancels it."""
     async with lease:
         await client.tasks.cancel(lease.task.task_id, error="not wanted")
@@ -102,7 +102,7 @@ async def be_cancelled(client: holdfast.AsyncClient, lease: holdfast.AsyncLease)
 
 @pytest.mark.parametrize("engine", ["sqlite"])
 async def test_tasks_are_listed_and_shown_on_the_command_line(
-    holdfast_command: CommandLine, client: holdfast.AsyncClient
+    holdfast_command: CommandLine, client: holdfastdb.AsyncClient
 ) -> None:
     assert "no tasks here yet" in (await holdfast_command("tasks")).out
     await client.tasks.create("scan", task_id="t-0", to_role="coder", payload={"repo": "x"})

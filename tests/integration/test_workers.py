@@ -14,7 +14,7 @@ from urllib.request import urlopen
 
 import pytest
 
-import holdfast
+import holdfastdb
 from tests.integration.clients import connected
 from tests.support.processes import children, free_port, is_alive
 from tests.support.servers import ServerProcess
@@ -87,7 +87,7 @@ async def test_they_share_the_connections_and_tails_see_what_any_of_them_wrote(s
         await clients[0].sessions.create("s")
         tails = [await stack.enter_async_context(client.history.tail("s")) for client in clients]
         for number, client in enumerate(clients):
-            await client.history.append("s", holdfast.Event.of("n", number))
+            await client.history.append("s", holdfastdb.Event.of("n", number))
         async with asyncio.timeout(PATIENCE):
             for tail in tails:
                 seen = [(await anext(aiter(tail))).sequence for _ in clients]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
-import holdfast
+import holdfastdb
 from tests.integration.clients import history
 from tests.support.waiting import eventually
 
@@ -21,7 +21,7 @@ class Writers:
     An event that is not acknowledged is sent again, unchanged, until it is. They share the clients.
     """
 
-    def __init__(self, clients: Sequence[holdfast.AsyncClient], session_id: str) -> None:
+    def __init__(self, clients: Sequence[holdfastdb.AsyncClient], session_id: str) -> None:
         self._clients = clients
         self._session_id = session_id
         self._stopping = False
@@ -52,7 +52,7 @@ class Writers:
         goal = len(self.acknowledged) + count
         await eventually(lambda: self._reached(goal), f"{count} acknowledged events")
 
-    async def check(self, client: holdfast.AsyncClient) -> None:
+    async def check(self, client: holdfastdb.AsyncClient) -> None:
         """Check that the history is just what was acknowledged: nothing lost, doubled or out of order."""
         events = await history(client, self._session_id)
         assert [event.sequence for event in events] == list(range(1, len(events) + 1))
@@ -70,17 +70,17 @@ class Writers:
                 task.result()
         return len(self.acknowledged) >= goal
 
-    async def _write(self, client: holdfast.AsyncClient, actor: str) -> None:
+    async def _write(self, client: holdfastdb.AsyncClient, actor: str) -> None:
         number = 0
         while not self._stopping:
-            await self._append(client, holdfast.Event.of("note", number, actor=actor))
+            await self._append(client, holdfastdb.Event.of("note", number, actor=actor))
             number += 1
 
-    async def _append(self, client: holdfast.AsyncClient, event: holdfast.Event) -> None:
+    async def _append(self, client: holdfastdb.AsyncClient, event: holdfastdb.Event) -> None:
         while True:
             try:
                 appended = await client.history.append(self._session_id, event)
-            except (holdfast.Unavailable, holdfast.DeadlineExceeded):
+            except (holdfastdb.Unavailable, holdfastdb.DeadlineExceeded):
                 self.refusals += 1
             else:
                 self.acknowledged[event.event_id] = appended.receipts[0].sequence

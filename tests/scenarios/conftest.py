@@ -7,22 +7,22 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-import holdfast
+import holdfastdb
 from tests.integration.clients import QUICK, connected
 from tests.support.servers import ServerProcess
 
 
 @pytest.fixture
-async def client(shared_server: ServerProcess, tenant: str) -> AsyncIterator[holdfast.AsyncClient]:
+async def client(shared_server: ServerProcess, tenant: str) -> AsyncIterator[holdfastdb.AsyncClient]:
     """A client of the tenant, on each engine in turn."""
     async with connected(shared_server, namespace=tenant) as client:
         yield client
 
 
 @pytest.fixture
-def blocking_client(shared_server: ServerProcess, tenant: str) -> Iterator[holdfast.Client]:
+def blocking_client(shared_server: ServerProcess, tenant: str) -> Iterator[holdfastdb.Client]:
     """A blocking client of the tenant, on each engine in turn."""
-    with holdfast.connect_sync(shared_server.target, namespace=tenant, options=QUICK) as client:
+    with holdfastdb.connect_sync(shared_server.target, namespace=tenant, options=QUICK) as client:
         yield client
 
 

@@ -15,9 +15,9 @@ from urllib.parse import quote, urlsplit
 import asyncpg
 import pytest
 
-import holdfast
-from holdfast import Event, EventKind
-from holdfast.document_types import Document, Synced
+import holdfastdb
+from holdfastdb import Event, EventKind
+from holdfastdb.document_types import Document, Synced
 from tests.integration.clients import connected
 from tests.support.postgres import PostgresCluster
 from tests.support.servers import ServerProcess
@@ -34,7 +34,7 @@ class AgentHost:
         self, directory: Path, holdfast_target: str | None = None, namespace: str = "default"
     ) -> None:
         self._directory = directory
-        self._client = holdfast.connect(holdfast_target, namespace=namespace) if holdfast_target else None
+        self._client = holdfastdb.connect(holdfast_target, namespace=namespace) if holdfast_target else None
         self.configurations: dict[tuple[str, str], Any] = {}
         self._conversations: dict[tuple[str, str], list[Chat]] = {}
 
@@ -81,7 +81,7 @@ class AgentHost:
             return [
                 to_chat(event) async for event in self._client.history.list(f"{agent}/{session}", **MESSAGES)
             ]
-        except holdfast.NotFound:
+        except holdfastdb.NotFound:
             return []
 
     async def save(self, agent: str, session: str, messages: Sequence[Chat]) -> None:
@@ -101,14 +101,14 @@ def to_event(message: Chat) -> Event:
     """A text is a text; any other content is one part of JSON."""
     content = message["content"]
     return Event.message(
-        message["role"], content if isinstance(content, str) else [holdfast.OtherPart(json.dumps(content))]
+        message["role"], content if isinstance(content, str) else [holdfastdb.OtherPart(json.dumps(content))]
     )
 
 
 def to_chat(event: Event) -> Chat:
-    assert isinstance(event.body, holdfast.Message)
+    assert isinstance(event.body, holdfastdb.Message)
     (part,) = event.body.parts
-    content = json.loads(part.json_text) if isinstance(part, holdfast.OtherPart) else event.body.text
+    content = json.loads(part.json_text) if isinstance(part, holdfastdb.OtherPart) else event.body.text
     return {"role": event.body.role, "content": content}
 
 
@@ -135,7 +135,7 @@ async def host(files: Path, shared_server: ServerProcess, tenant: str) -> AsyncI
         yield host
 
 
-async def contents(client: holdfast.AsyncClient, kind: str) -> dict[str, Document]:
+async def contents(client: holdfastdb.AsyncClient, kind: str) -> dict[str, Document]:
     return {document.document_id: document async for document in client.documents.list(kind)}
 
 
@@ -179,7 +179,7 @@ async def test_persistence_is_optional(
 
 
 async def test_configurations_are_synchronised_from_files_at_start(
-    host: AgentHost, files: Path, client: holdfast.AsyncClient, shared_server: ServerProcess
+    host: AgentHost, files: Path, client: holdfastdb.AsyncClient, shared_server: ServerProcess
 ) -> None:
     """Configurations of agents, workflows and custom workflows: synchronised from files at start (all of
     them, in one call; new, changed and unchanged ones told apart ...)."""
@@ -203,7 +203,7 @@ async def test_configurations_are_synchronised_from_files_at_start(
 
 
 async def test_configurations_gone_from_the_files_are_pruned_on_request(
-    host: AgentHost, files: Path, client: holdfast.AsyncClient
+    host: AgentHost, files: Path, client: holdfastdb.AsyncClient
 ) -> None:
     """... those gone from the files pruned on request ..."""
     await host.start()
@@ -216,13 +216,13 @@ async def test_configurations_gone_from_the_files_are_pruned_on_request(
 
 
 async def test_a_broken_file_changes_nothing(
-    host: AgentHost, files: Path, client: holdfast.AsyncClient
+    host: AgentHost, files: Path, client: holdfastdb.AsyncClient
 ) -> None:
     """(A start with a file that is no JSON says which, and leaves what is kept as it is.)"""
     await host.start()
     write(files, "agents", "writer", {})
     (files / "agents" / "coder.json").write_text("{")
-    with pytest.raises(holdfast.InvalidArgument) as caught:
+    with pytest.raises(holdfastdb.InvalidArgument) as caught:
         await client.documents.sync_directory(files / "agents", prune=True)
     assert [violation.field for violation in caught.value.field_violations] == [
         str(files / "agents" / "coder.json")
@@ -231,7 +231,7 @@ async def test_a_broken_file_changes_nothing(
 
 
 async def test_one_configuration_at_a_time_at_registration(
-    host: AgentHost, client: holdfast.AsyncClient
+    host: AgentHost, client: holdfastdb.AsyncClient
 ) -> None:
     """... and one at a time at registration."""
     await host.start()

@@ -16,10 +16,10 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-import holdfast
-from holdfast import ApprovalStatus, Event, Reason, Session, SessionStatus, Task, TaskStatus
-from holdfast.v1 import session_service_pb2 as session_pb
-from holdfast_server.storage import migrations
+import holdfastdb
+from holdfastdb import ApprovalStatus, Event, Reason, Session, SessionStatus, Task, TaskStatus
+from holdfastdb.v1 import session_service_pb2 as session_pb
+from holdfastdb_server.storage import migrations
 from tests.integration.clients import connected, failure
 from tests.support.command_line import Done
 from tests.support.postgres import PostgresCluster
@@ -39,7 +39,7 @@ A_BLINK = "0.00000001"
 class Orchestrator:
     """The orchestrator: one session for an assignment, tasks between roles, and every step audited."""
 
-    def __init__(self, client: holdfast.AsyncClient, session_id: str = "assignment") -> None:
+    def __init__(self, client: holdfastdb.AsyncClient, session_id: str = "assignment") -> None:
         self._client = client
         self.session_id = session_id
 
@@ -92,16 +92,16 @@ class Orchestrator:
 
 
 @pytest.fixture
-def orchestrator(client: holdfast.AsyncClient) -> Orchestrator:
+def orchestrator(client: holdfastdb.AsyncClient) -> Orchestrator:
     return Orchestrator(client)
 
 
-async def pending(client: holdfast.AsyncClient) -> list[holdfast.Approval]:
+async def pending(client: holdfastdb.AsyncClient) -> list[holdfastdb.Approval]:
     """All questions that are open, as a person's dashboard shows them."""
     return [one async for one in client.approvals.list(statuses=[ApprovalStatus.PENDING])]
 
 
-async def move(client: holdfast.AsyncClient, session_id: str, status: SessionStatus) -> None:
+async def move(client: holdfastdb.AsyncClient, session_id: str, status: SessionStatus) -> None:
     """Bring a new session to a status."""
     if status in (SessionStatus.ACTIVE, SessionStatus.COMPLETED, SessionStatus.FAILED):
         await client.sessions.activate(session_id)
@@ -110,7 +110,7 @@ async def move(client: holdfast.AsyncClient, session_id: str, status: SessionSta
 
 
 async def test_an_assignment_goes_on_after_a_restart_while_an_approval_is_awaited(
-    orchestrator: Orchestrator, client: holdfast.AsyncClient, shared_server: ServerProcess
+    orchestrator: Orchestrator, client: holdfastdb.AsyncClient, shared_server: ServerProcess
 ) -> None:
     """The whole story: tasks between roles, an approval, a restart while it is awaited, and the audit."""
     await orchestrator.begin("planner", metadata={"customer": "acme"})
@@ -140,7 +140,7 @@ async def test_an_assignment_goes_on_after_a_restart_while_an_approval_is_awaite
 
 
 async def test_a_session_has_a_role_a_task_and_metadata_and_is_pending_at_first(
-    client: holdfast.AsyncClient,
+    client: holdfastdb.AsyncClient,
 ) -> None:
     """Sessions: agent role, optional task id, free metadata; always `pending` at first; create, get ..."""
     made = await client.sessions.create(
@@ -154,7 +154,7 @@ async def test_a_session_has_a_role_a_task_and_metadata_and_is_pending_at_first(
     assert (await client.sessions.get(plain.session_id)).task_id == ""
 
 
-async def test_a_session_is_updated(client: holdfast.AsyncClient) -> None:
+async def test_a_session_is_updated(client: holdfastdb.AsyncClient) -> None:
     """... update (status, metadata, task) ..."""
     await client.sessions.create("s", agent_id="planner", metadata={"a": 1})
     await client.sessions.update("s", metadata={"b": 2}, task_id="t-2")
@@ -167,7 +167,7 @@ async def test_a_session_is_updated(client: holdfast.AsyncClient) -> None:
     assert session.version == 3
 
 
-async def test_sessions_are_listed_in_pages(client: holdfast.AsyncClient) -> None:
+async def test_sessions_are_listed_in_pages(client: holdfastdb.AsyncClient) -> None:
     """... list with pages (20 by default, 100 at most, with the total) ..."""
     await asyncio.gather(*(client.sessions.create(f"s{number}") for number in range(105)))
     first = await client.sessions.list(include_total_size=True).page()
@@ -175,11 +175,11 @@ async def test_sessions_are_listed_in_pages(client: holdfast.AsyncClient) -> Non
     assert len((await client.sessions.list(page_size=1_000).page()).items) == 100
     everything = [session.session_id async for session in client.sessions.list(page_size=7)]
     assert sorted(everything) == sorted(f"s{number}" for number in range(105))
-    with pytest.raises(holdfast.InvalidArgument):
+    with pytest.raises(holdfastdb.InvalidArgument):
         await client.sessions.list(page_size=-1).page()
 
 
-async def test_only_the_active_sessions_are_listed(client: holdfast.AsyncClient) -> None:
+async def test_only_the_active_sessions_are_listed(client: holdfastdb.AsyncClient) -> None:
     """... list only the active ones."""
     for status in SessionStatus:
         await client.sessions.create(status.value)
@@ -190,7 +190,7 @@ async def test_only_the_active_sessions_are_listed(client: holdfast.AsyncClient)
 
 @pytest.mark.parametrize("source", SessionStatus)
 async def test_every_move_that_the_life_cycle_has_not_is_refused(
-    source: SessionStatus, client: holdfast.AsyncClient
+    source: SessionStatus, client: holdfastdb.AsyncClient
 ) -> None:
     """Life cycle: pending to active or expired; active to completed, failed or expired; the three ends are
     final. All other moves, and self-moves, are refused (all of them tested, pair by pair)."""
@@ -202,7 +202,7 @@ async def test_every_move_that_the_life_cycle_has_not_is_refused(
             assert (await client.sessions.transition(name, target)).status is target
             continue
         before = await client.sessions.get(name)
-        with pytest.raises(holdfast.FailedPrecondition) as caught:
+        with pytest.raises(holdfastdb.FailedPrecondition) as caught:
             await client.sessions.transition(name, target)
         assert caught.value.reason == Reason.TRANSITION_NOT_ALLOWED
         assert (caught.value.metadata["from"], caught.value.metadata["to"]) == (source.name, target.name)
@@ -232,7 +232,7 @@ async def test_sessions_older_than_the_retention_are_expired_by_themselves(
         await server.kill()
 
 
-async def test_a_session_expires_after_7_days_unless_told_otherwise(client: holdfast.AsyncClient) -> None:
+async def test_a_session_expires_after_7_days_unless_told_otherwise(client: holdfastdb.AsyncClient) -> None:
     """... (7 days ...)"""
     usual = await client.sessions.create()
     brief = await client.sessions.create(retention=timedelta(hours=1))
@@ -258,7 +258,7 @@ async def command(*arguments: str, **settings: str) -> Done:
     """Run `holdfast` in a process of its own."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "holdfast_server", *arguments),
+        *("-m", "holdfastdb_server", *arguments),
         env={**os.environ, **settings},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -268,7 +268,7 @@ async def command(*arguments: str, **settings: str) -> Done:
 
 
 async def test_a_task_goes_from_role_to_role(
-    orchestrator: Orchestrator, client: holdfast.AsyncClient
+    orchestrator: Orchestrator, client: holdfastdb.AsyncClient
 ) -> None:
     """Tasks between agents: type, from role, to role, payload, status, trace id ..."""
     await orchestrator.begin()
@@ -287,7 +287,9 @@ async def test_a_task_goes_from_role_to_role(
     assert (done.task_id, done.status, done.worker_id) == (sent.task_id, TaskStatus.SUCCEEDED, "coder")
 
 
-async def test_an_idempotency_key_is_unique(orchestrator: Orchestrator, client: holdfast.AsyncClient) -> None:
+async def test_an_idempotency_key_is_unique(
+    orchestrator: Orchestrator, client: holdfastdb.AsyncClient
+) -> None:
     """... unique idempotency key; the task list of a session never shows the same work twice."""
     await orchestrator.begin()
     sent = await asyncio.gather(
@@ -300,7 +302,7 @@ async def test_an_idempotency_key_is_unique(orchestrator: Orchestrator, client: 
     await orchestrator.do("coder")
     again = await orchestrator.delegate("build", "planner", "coder", {"feature": 7}, key="build-7")
     assert again.status is TaskStatus.SUCCEEDED
-    with pytest.raises(holdfast.AlreadyExists) as caught:
+    with pytest.raises(holdfastdb.AlreadyExists) as caught:
         await orchestrator.delegate("build", "planner", "coder", {"feature": 8}, key="build-7")
     assert caught.value.reason == Reason.IDEMPOTENCY_KEY_TAKEN
     listed = [task.task_id async for task in client.tasks.list(session_id="assignment")]
@@ -332,7 +334,7 @@ async def test_an_idempotency_key_lapses(database_url: str, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("says_yes", [True, False])
 async def test_an_approval_is_asked_for_and_decided(
-    says_yes: bool, orchestrator: Orchestrator, client: holdfast.AsyncClient
+    says_yes: bool, orchestrator: Orchestrator, client: holdfastdb.AsyncClient
 ) -> None:
     """Approvals: of a task, requested by a role, decided by someone, with a reason and times ..."""
     await orchestrator.begin()
@@ -358,13 +360,13 @@ async def test_an_approval_is_asked_for_and_decided(
     assert (decided.is_approved, decided.decided_by, decided.reason) == (says_yes, "ada", "because")
     assert decided.end_time is not None
     assert decided.create_time < decided.end_time
-    with pytest.raises(holdfast.FailedPrecondition) as caught:
+    with pytest.raises(holdfastdb.FailedPrecondition) as caught:
         await client.approvals.reject(question.approval_id, "bob")
     assert caught.value.reason == Reason.APPROVAL_ALREADY_DECIDED
 
 
 async def test_all_pending_approvals_are_seen_at_a_glance(
-    client: holdfast.AsyncClient, shared_server: ServerProcess
+    client: holdfastdb.AsyncClient, shared_server: ServerProcess
 ) -> None:
     """... all pending ones at a glance."""
     for number in range(4):
@@ -377,7 +379,7 @@ async def test_all_pending_approvals_are_seen_at_a_glance(
 
 
 async def test_audit_events_have_actor_action_details_trace_and_time(
-    orchestrator: Orchestrator, client: holdfast.AsyncClient
+    orchestrator: Orchestrator, client: holdfastdb.AsyncClient
 ) -> None:
     """Audit events: actor, action, details, trace id, time ..."""
     await orchestrator.begin()
@@ -388,7 +390,7 @@ async def test_audit_events_have_actor_action_details_trace_and_time(
     assert event.event_time == event.create_time
 
 
-async def test_audit_events_are_found_by_session_by_trace_and_by_time(client: holdfast.AsyncClient) -> None:
+async def test_audit_events_are_found_by_session_by_trace_and_by_time(client: holdfastdb.AsyncClient) -> None:
     """... by session, by trace, by time."""
     for name in ("one", "two"):
         orchestrator = Orchestrator(client, name)
@@ -454,7 +456,7 @@ async def test_without_a_database_the_server_starts_and_says_so(
         server.launch()
         await server.until_not_serving()
         async with connected(server, retries=False) as client:
-            with pytest.raises(holdfast.Unavailable) as caught:
+            with pytest.raises(holdfastdb.Unavailable) as caught:
                 await client.sessions.create("s")
             assert caught.value.reason == Reason.DATABASE_UNAVAILABLE
             assert caught.value.retry_delay
@@ -471,32 +473,34 @@ async def test_without_a_database_the_server_starts_and_says_so(
         await server.kill()
 
 
-async def test_unknown_ids_and_bad_statuses_are_told_apart(client: holdfast.AsyncClient) -> None:
+async def test_unknown_ids_and_bad_statuses_are_told_apart(client: holdfastdb.AsyncClient) -> None:
     """An unknown id is NOT_FOUND, a bad status INVALID_ARGUMENT."""
     calls = (client.sessions.get, client.tasks.get, client.runs.get, client.approvals.get, client.plans.get)
     for call in calls:
-        with pytest.raises(holdfast.NotFound):
+        with pytest.raises(holdfastdb.NotFound):
             await call("no-such-id")
     await client.sessions.create("s")
-    with pytest.raises(holdfast.InvalidArgument):
+    with pytest.raises(holdfastdb.InvalidArgument):
         await client.sessions.transition("s", "no-such-status")  # type: ignore[arg-type]
     # And the server says the same to those who send a number.
     for number in (0, 99):
         request = session_pb.TransitionSessionRequest(session_id="s", status=number)  # type: ignore[arg-type]
         sent = client.stubs.sessions.TransitionSession(request, metadata=client.call_metadata(), timeout=10)
         error = await failure(sent)
-        assert isinstance(error, holdfast.InvalidArgument)
+        assert isinstance(error, holdfastdb.InvalidArgument)
         assert [violation.field for violation in error.field_violations] == ["status"]
 
 
-async def test_metadata_updates_merge(client: holdfast.AsyncClient) -> None:
+async def test_metadata_updates_merge(client: holdfastdb.AsyncClient) -> None:
     """Metadata updates merge."""
     await client.sessions.create("s", metadata={"a": {"b": 1, "c": 2}, "d": 3})
     session = await client.sessions.update("s", metadata={"a": {"b": None, "e": [4]}, "d": "x"})
     assert session.metadata == {"a": {"c": 2, "e": [4]}, "d": "x"}
 
 
-async def test_concurrent_updates_of_one_session_never_lose_one_another(client: holdfast.AsyncClient) -> None:
+async def test_concurrent_updates_of_one_session_never_lose_one_another(
+    client: holdfastdb.AsyncClient,
+) -> None:
     """Concurrent updates of one session never lose one another: optimistic locking."""
     await client.sessions.create("s", metadata={"counter": 0})
 
@@ -506,7 +510,7 @@ async def test_concurrent_updates_of_one_session_never_lose_one_another(client: 
             counted = {"counter": session.metadata["counter"] + 1}
             try:
                 await client.sessions.update("s", metadata=counted, expected_version=session.version)
-            except holdfast.VersionMismatch:
+            except holdfastdb.VersionMismatch:
                 continue
             return
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-import holdfast
-from holdfast import DocumentDraft, Event, Reason, Run, RunStatus, Task, TaskStatus
-from holdfast.document_types import Document
+import holdfastdb
+from holdfastdb import DocumentDraft, Event, Reason, Run, RunStatus, Task, TaskStatus
+from holdfastdb.document_types import Document
 from tests.integration.clients import connected
 from tests.support.servers import ServerProcess
 
@@ -25,7 +25,7 @@ FINDINGS = (
 class RefactoringBot:
     """The bot, as one of its processes runs it."""
 
-    def __init__(self, client: holdfast.AsyncClient, name: str = "bot-1") -> None:
+    def __init__(self, client: holdfastdb.AsyncClient, name: str = "bot-1") -> None:
         self._client = client
         self._name = name
 
@@ -96,7 +96,7 @@ class RefactoringBot:
                 phase="scanning",
                 dedupe_key=f"{repository}:{finding['file']}:{finding['function']}",
             )
-        except holdfast.AlreadyExists as taken:
+        except holdfastdb.AlreadyExists as taken:
             if taken.reason != Reason.OPEN_TASK_EXISTS:
                 raise
             return None
@@ -123,14 +123,14 @@ class RefactoringBot:
             await self._reach(lease, "pull-request", result)
             return await lease.succeed(result)
 
-    async def _reach(self, lease: holdfast.AsyncLease, phase: str, result: Mapping[str, object]) -> None:
+    async def _reach(self, lease: holdfastdb.AsyncLease, phase: str, result: Mapping[str, object]) -> None:
         task = await lease.report(phase=phase, result=result)
         event = Event.of(f"bounty.{phase}", result, actor=self._name, task_id=task.task_id)
         await self._client.history.append(task.session_id, event)
 
 
 @pytest.fixture
-def bot(client: holdfast.AsyncClient) -> RefactoringBot:
+def bot(client: holdfastdb.AsyncClient) -> RefactoringBot:
     return RefactoringBot(client)
 
 
@@ -139,12 +139,12 @@ def output(run: Run) -> Any:
     return run.output.value
 
 
-async def types(client: holdfast.AsyncClient, **where: Any) -> list[str]:
+async def types(client: holdfastdb.AsyncClient, **where: Any) -> list[str]:
     return [event.type async for event in client.history.list("repository/acme/shop", **where)]
 
 
 async def test_from_the_webhook_to_the_pull_request_with_a_restart_between(
-    bot: RefactoringBot, client: holdfast.AsyncClient, shared_server: ServerProcess
+    bot: RefactoringBot, client: holdfastdb.AsyncClient, shared_server: ServerProcess
 ) -> None:
     """The whole story: installed, scanned, a restart in the middle, and the pull request opened once."""
     installation = {"id": 7, "account": "acme"}
@@ -161,7 +161,7 @@ async def test_from_the_webhook_to_the_pull_request_with_a_restart_between(
 
 
 async def test_installations_are_tracked_by_id_and_account(
-    bot: RefactoringBot, client: holdfast.AsyncClient
+    bot: RefactoringBot, client: holdfastdb.AsyncClient
 ) -> None:
     """Installations of its GitHub App: tracked by installation id and account ..."""
     await bot.install(7, "acme")
@@ -175,7 +175,7 @@ async def test_installations_are_tracked_by_id_and_account(
 
 
 async def test_an_installation_is_got_or_created_once_when_webhooks_race(
-    bot: RefactoringBot, client: holdfast.AsyncClient
+    bot: RefactoringBot, client: holdfastdb.AsyncClient
 ) -> None:
     """... get-or-create, safe when webhooks race."""
     answers = await asyncio.gather(*(bot.install(7, "acme") for _ in range(32)))
@@ -184,7 +184,7 @@ async def test_an_installation_is_got_or_created_once_when_webhooks_race(
 
 
 async def test_a_repository_belongs_to_an_installation_and_is_registered_by_its_webhook(
-    bot: RefactoringBot, client: holdfast.AsyncClient
+    bot: RefactoringBot, client: holdfastdb.AsyncClient
 ) -> None:
     """Repositories belong to an installation; registered automatically ..."""
     installation = {"id": 7, "account": "acme"}
@@ -193,26 +193,26 @@ async def test_a_repository_belongs_to_an_installation_and_is_registered_by_its_
     parent = (INSTALLATIONS, "7")
     found = [one.document_id async for one in client.documents.list(REPOSITORIES, parent=parent)]
     assert found == ["acme/shop", "acme/site"]
-    with pytest.raises(holdfast.FailedPrecondition) as caught:
+    with pytest.raises(holdfastdb.FailedPrecondition) as caught:
         await client.documents.delete(*parent)
     assert caught.value.reason == Reason.DOCUMENT_HAS_CHILDREN
     assert await client.documents.delete(*parent, with_children=True) == 3
 
 
 async def test_an_unknown_installation_is_a_clear_error(
-    bot: RefactoringBot, client: holdfast.AsyncClient
+    bot: RefactoringBot, client: holdfastdb.AsyncClient
 ) -> None:
     """... an unknown installation is a clear error ..., never a foreign-key crash ..."""
-    with pytest.raises(holdfast.FailedPrecondition) as caught:
+    with pytest.raises(holdfastdb.FailedPrecondition) as caught:
         await bot.register("acme/shop", 404)
     assert caught.value.reason == Reason.PARENT_NOT_FOUND
     assert "404" in caught.value.message
-    with pytest.raises(holdfast.NotFound):
+    with pytest.raises(holdfastdb.NotFound):
         await client.documents.get(REPOSITORIES, "acme/shop")
 
 
 async def test_an_unknown_installation_is_created_in_the_same_call(
-    bot: RefactoringBot, client: holdfast.AsyncClient
+    bot: RefactoringBot, client: holdfastdb.AsyncClient
 ) -> None:
     """... or is created in the same call (also when webhooks race) ..."""
     calls = (bot.register(f"acme/shop-{number % 4}", 7, "acme") for number in range(32))
@@ -223,7 +223,7 @@ async def test_an_unknown_installation_is_created_in_the_same_call(
 
 
 async def test_the_active_flag_and_the_last_scan_time_are_kept(
-    bot: RefactoringBot, client: holdfast.AsyncClient
+    bot: RefactoringBot, client: holdfastdb.AsyncClient
 ) -> None:
     """... `active` flag and last-scan time are kept."""
     for repository in ("acme/shop", "acme/site"):
@@ -244,7 +244,7 @@ async def test_the_active_flag_and_the_last_scan_time_are_kept(
     assert never == ["acme/site"]
 
 
-async def test_every_scan_is_an_audit_record(bot: RefactoringBot, client: holdfast.AsyncClient) -> None:
+async def test_every_scan_is_an_audit_record(bot: RefactoringBot, client: holdfastdb.AsyncClient) -> None:
     """Scan history: every scan of a repository is an audit record with start, end, status, and what it
     found."""
     await bot.register("acme/shop", 7, "acme")
@@ -261,11 +261,11 @@ async def test_every_scan_is_an_audit_record(bot: RefactoringBot, client: holdfa
         assert run.start_time <= run.end_time
     # It is in the repository's own history too, and cannot be changed any more.
     assert (await types(client, types=["holdfast.run.*"])).count("holdfast.run.started") == 2
-    with pytest.raises(holdfast.FailedPrecondition):
+    with pytest.raises(holdfastdb.FailedPrecondition):
         await client.runs.update(full.run_id, output={"findings": 0})
 
 
-async def test_a_bounty_has_all_of_its_fields(bot: RefactoringBot, client: holdfast.AsyncClient) -> None:
+async def test_a_bounty_has_all_of_its_fields(bot: RefactoringBot, client: holdfastdb.AsyncClient) -> None:
     """Bounties (one unit of refactoring): target file and function, debt type, the code before and after,
     branch, pull-request number and URL, status."""
     await bot.offer("acme/shop", FINDINGS[0])
@@ -284,7 +284,7 @@ async def test_a_bounty_has_all_of_its_fields(bot: RefactoringBot, client: holdf
 
 
 async def test_the_whole_life_of_a_bounty_is_recorded(
-    bot: RefactoringBot, client: holdfast.AsyncClient
+    bot: RefactoringBot, client: holdfastdb.AsyncClient
 ) -> None:
     """The whole life is recorded: scanning, refactoring, testing, pull request, or failed, with the
     reason."""
@@ -309,7 +309,7 @@ async def test_the_whole_life_of_a_bounty_is_recorded(
 
 
 async def test_an_open_bounty_stops_a_second_one_for_its_target(
-    bot: RefactoringBot, client: holdfast.AsyncClient, shared_server: ServerProcess
+    bot: RefactoringBot, client: holdfastdb.AsyncClient, shared_server: ServerProcess
 ) -> None:
     """No duplicate pull requests: before work starts, an open bounty for the same target stops a second one
     ..., also after a restart."""
@@ -323,7 +323,7 @@ async def test_an_open_bounty_stops_a_second_one_for_its_target(
     lease = await client.tasks.claim(task_id=bounty.task_id)
     assert lease is not None
     assert await bot.offer("acme/shop", FINDINGS[0]) is None  # nor while it is worked on
-    with pytest.raises(holdfast.AlreadyExists) as caught:
+    with pytest.raises(holdfastdb.AlreadyExists) as caught:
         await client.tasks.create("bounty", dedupe_key=bounty.dedupe_key)
     assert caught.value.metadata["task_id"] == bounty.task_id
 
@@ -360,7 +360,7 @@ async def test_once_it_is_closed_the_target_may_be_taken_again(passes: bool, bot
 
 
 async def test_a_webhook_that_github_repeats_is_recorded_once(
-    bot: RefactoringBot, client: holdfast.AsyncClient, shared_server: ServerProcess
+    bot: RefactoringBot, client: holdfastdb.AsyncClient, shared_server: ServerProcess
 ) -> None:
     """Webhook events are recorded as they come, and a delivery repeated by GitHub is recorded once."""
     pushes = [
@@ -379,7 +379,7 @@ async def test_a_webhook_that_github_repeats_is_recorded_once(
 
 
 async def test_in_test_mode_settings_are_overridden_for_one_job_only(
-    bot: RefactoringBot, client: holdfast.AsyncClient
+    bot: RefactoringBot, client: holdfastdb.AsyncClient
 ) -> None:
     """A test mode: configuration overridden for one job, without touching the stored one."""
     stored = await client.documents.put(SETTINGS, "default", {"model": "large", "open_pull_requests": True})

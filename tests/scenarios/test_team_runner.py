@@ -19,9 +19,9 @@ from typing import Any
 import asyncpg
 import pytest
 
-import holdfast
-from holdfast import Event, Recorder, RunStatus, TaskStatus, TokenUsage
-from holdfast_server.storage import migrations
+import holdfastdb
+from holdfastdb import Event, Recorder, RunStatus, TaskStatus, TokenUsage
+from holdfastdb_server.storage import migrations
 from tests.integration.clients import QUICK
 from tests.scenarios.conftest import restart
 from tests.support.crew import Crew
@@ -37,7 +37,7 @@ Agent = Callable[[Callable[[str, object], None]], str]
 class TeamRunner:
     """Runs a team of agents on a task, each in a thread, and records everything."""
 
-    def __init__(self, client: holdfast.Client, recorder: Recorder, session_id: str) -> None:
+    def __init__(self, client: holdfastdb.Client, recorder: Recorder, session_id: str) -> None:
         self.session_id = session_id
         self._client = client
         self._recorder = recorder
@@ -47,7 +47,7 @@ class TeamRunner:
         """Put a task in, and return its id."""
         return self._client.tasks.create("team", {"goal": goal}, session_id=self.session_id).task_id
 
-    def run(self, task_id: str, team: dict[str, Agent]) -> holdfast.Task:
+    def run(self, task_id: str, team: dict[str, Agent]) -> holdfastdb.Task:
         """Have the team do the task, and return the task as it is in the end."""
         lease = self._client.tasks.claim(task_id=task_id, worker_id="runner")
         assert lease is not None
@@ -100,7 +100,7 @@ def stumbler(tell: Callable[[str, object], None]) -> str:
 class WebPage:
     """Shows the events of a session as they come, from where it last was."""
 
-    def __init__(self, client: holdfast.Client, session_id: str, after: int = 0) -> None:
+    def __init__(self, client: holdfastdb.Client, session_id: str, after: int = 0) -> None:
         self.shown: list[Event] = []
         self._tail = client.history.tail(session_id, after)
         self._thread = threading.Thread(target=self._show)
@@ -130,12 +130,12 @@ def recorder(shared_server: ServerProcess, tenant: str) -> Iterator[Recorder]:
 
 
 @pytest.fixture
-def runner(blocking_client: holdfast.Client, recorder: Recorder) -> TeamRunner:
+def runner(blocking_client: holdfastdb.Client, recorder: Recorder) -> TeamRunner:
     return TeamRunner(blocking_client, recorder, "team")
 
 
 def test_a_team_goes_on_after_a_restart_while_a_page_watches(
-    runner: TeamRunner, blocking_client: holdfast.Client, shared_server: ServerProcess
+    runner: TeamRunner, blocking_client: holdfastdb.Client, shared_server: ServerProcess
 ) -> None:
     """The whole story: a team at work, a page that watches, a restart in the middle, and a second task."""
     page = WebPage(blocking_client, "team")
@@ -156,7 +156,7 @@ def test_a_team_goes_on_after_a_restart_while_a_page_watches(
 
 
 def test_events_are_kept_and_shown_live_in_order(
-    runner: TeamRunner, blocking_client: holdfast.Client, recorder: Recorder
+    runner: TeamRunner, blocking_client: holdfastdb.Client, recorder: Recorder
 ) -> None:
     """Event log: each event is kept (type, agent, payload, time) and shown live, in order."""
     page = WebPage(blocking_client, "team")
@@ -173,7 +173,7 @@ def test_events_are_kept_and_shown_live_in_order(
 
 
 def test_a_page_that_reconnects_gets_what_it_missed_then_goes_on_live(
-    runner: TeamRunner, blocking_client: holdfast.Client, recorder: Recorder, shared_server: ServerProcess
+    runner: TeamRunner, blocking_client: holdfastdb.Client, recorder: Recorder, shared_server: ServerProcess
 ) -> None:
     """... a page that reconnects gets what it missed, then goes on live ..."""
 
@@ -198,7 +198,7 @@ def test_a_page_that_reconnects_gets_what_it_missed_then_goes_on_live(
         page.leave()
 
 
-def test_a_finished_task_can_be_replayed(runner: TeamRunner, blocking_client: holdfast.Client) -> None:
+def test_a_finished_task_can_be_replayed(runner: TeamRunner, blocking_client: holdfastdb.Client) -> None:
     """... a finished task can be replayed."""
     task = runner.run(runner.submit("Plan"), {"planner": thinker})
     other = runner.run(runner.submit("Build"), {"builder": thinker})
@@ -216,7 +216,7 @@ def test_a_finished_task_can_be_replayed(runner: TeamRunner, blocking_client: ho
 
 
 def test_a_task_shows_its_status_result_and_error_as_it_runs(
-    runner: TeamRunner, blocking_client: holdfast.Client
+    runner: TeamRunner, blocking_client: holdfastdb.Client
 ) -> None:
     """Task status, result summary and error message, updated as it runs."""
     task_id = runner.submit("Plan")
@@ -239,7 +239,9 @@ def test_a_task_shows_its_status_result_and_error_as_it_runs(
     assert (failed.status, failed.error) == (TaskStatus.FAILED, "stumbler: no such tool")
 
 
-def test_agent_runs_are_kept_from_start_to_end(runner: TeamRunner, blocking_client: holdfast.Client) -> None:
+def test_agent_runs_are_kept_from_start_to_end(
+    runner: TeamRunner, blocking_client: holdfastdb.Client
+) -> None:
     """Agent runs: created when an agent starts, STARTED to RUNNING to COMPLETED or FAILED, output summary
     kept."""
     task_id = runner.submit("Plan")
@@ -247,7 +249,7 @@ def test_agent_runs_are_kept_from_start_to_end(runner: TeamRunner, blocking_clie
     runs = {run.agent_id: run for run in blocking_client.runs.list(task_id=task_id)}
     assert set(runs) == {"thinker", "stumbler"}
     assert runs["thinker"].status is RunStatus.COMPLETED
-    assert runs["thinker"].output == holdfast.Json('"thought three times"')
+    assert runs["thinker"].output == holdfastdb.Json('"thought three times"')
     assert (runs["stumbler"].status, runs["stumbler"].error) == (RunStatus.FAILED, "no such tool")
     for run, end in ((runs["thinker"], "completed"), (runs["stumbler"], "failed")):
         told = blocking_client.history.list("team", run_id=run.run_id, types=["holdfast.run.*"])
@@ -259,7 +261,7 @@ def test_agent_runs_are_kept_from_start_to_end(runner: TeamRunner, blocking_clie
 
 def test_recording_never_waits_for_a_server_that_is_not_there(caplog: pytest.LogCaptureFixture) -> None:
     """Never in the way: recording is non-blocking ...; failures are logged and counted."""
-    with caplog.at_level(logging.WARNING, "holdfast.recorder"):
+    with caplog.at_level(logging.WARNING, "holdfastdb.recorder"):
         recorder = Recorder(f"127.0.0.1:{free_port()}", max_events=100)
         began = time.monotonic()
         for number in range(1_000):
@@ -293,7 +295,7 @@ async def held(database_url: str) -> AsyncIterator[None]:
 
 
 async def test_a_slow_database_never_slows_the_agents(
-    blocking_client: holdfast.Client, shared_server: ServerProcess, tenant: str
+    blocking_client: holdfastdb.Client, shared_server: ServerProcess, tenant: str
 ) -> None:
     """... a database that is ... slow never stops or slows the agents ..."""
     with Recorder(shared_server.target, namespace=tenant, create_sessions=True, options=QUICK) as recorder:
@@ -335,8 +337,8 @@ async def test_a_stopped_database_never_holds_up_the_agents_and_loses_nothing(
     was buffered is written once it is back. (For 20 seconds, and in milliseconds: `make bench`.)"""
     server, cluster = stoppable
     with (
-        caplog.at_level(logging.WARNING, "holdfast.recorder"),
-        holdfast.connect_sync(server.target, options=QUICK) as client,
+        caplog.at_level(logging.WARNING, "holdfastdb.recorder"),
+        holdfastdb.connect_sync(server.target, options=QUICK) as client,
     ):
         recorder = Recorder(server.target, create_sessions=True, options=QUICK)
         with Crew(recorder, agents=3, pace=0.005) as crew:
@@ -363,7 +365,9 @@ async def test_a_stopped_database_never_holds_up_the_agents_and_loses_nothing(
     assert "cannot write now" in caplog.text
 
 
-def test_many_threads_record_into_one_recorder(recorder: Recorder, blocking_client: holdfast.Client) -> None:
+def test_many_threads_record_into_one_recorder(
+    recorder: Recorder, blocking_client: holdfastdb.Client
+) -> None:
     """Thread-safe: many threads record into one client."""
     blocking_client.sessions.create("team")
     together = threading.Barrier(16)
@@ -386,7 +390,7 @@ def test_many_threads_record_into_one_recorder(recorder: Recorder, blocking_clie
         assert said == list(range(50))
 
 
-def test_many_threads_use_one_client(blocking_client: holdfast.Client) -> None:
+def test_many_threads_use_one_client(blocking_client: holdfastdb.Client) -> None:
     """Thread-safe: ... one client."""
     blocking_client.sessions.create("team")
     tasks = [blocking_client.tasks.create("part").task_id for _ in range(40)]
@@ -410,7 +414,7 @@ def test_many_threads_use_one_client(blocking_client: holdfast.Client) -> None:
 MONDAY = datetime(2025, 3, 3, 9, tzinfo=UTC)
 
 
-def test_how_often_how_long_and_how_well_each_agent_works(blocking_client: holdfast.Client) -> None:
+def test_how_often_how_long_and_how_well_each_agent_works(blocking_client: holdfastdb.Client) -> None:
     """Analytics over time: how often, how long, how well each agent works (counts, success rate, p50 and p95
     duration, tokens)."""
     runs = blocking_client.runs
@@ -438,7 +442,7 @@ def test_how_often_how_long_and_how_well_each_agent_works(blocking_client: holdf
     assert (tuesday.run_count, tuesday.p50_duration) == (20, timedelta(seconds=10))
 
 
-def test_events_are_counted_over_time(blocking_client: holdfast.Client) -> None:
+def test_events_are_counted_over_time(blocking_client: holdfastdb.Client) -> None:
     """... SummarizeEvents."""
     blocking_client.sessions.create("team")
     for hour, actor in ((0, "planner"), (0, "coder"), (1, "coder"), (1, "coder")):

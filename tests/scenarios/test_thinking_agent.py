@@ -15,8 +15,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-import holdfast
-from holdfast import NewPlanItem, PlanEdit, PlanItemStatus, PutItem, RemoveItem, SessionStatus
+import holdfastdb
+from holdfastdb import NewPlanItem, PlanEdit, PlanItemStatus, PutItem, RemoveItem, SessionStatus
 from tests.scenarios.conftest import restart
 from tests.support.databases import PostgresDatabases, SqliteDatabases
 from tests.support.servers import ServerProcess
@@ -31,10 +31,10 @@ PLAN = [
 class ThinkingAgent:
     """The framework's agent: it thinks, acts and observes, and keeps everything as it goes."""
 
-    def __init__(self, client: holdfast.Client, session_id: str) -> None:
+    def __init__(self, client: holdfastdb.Client, session_id: str) -> None:
         self.session_id = session_id
-        self.states = holdfast.StateManager(client)
-        self.todos = holdfast.TodoListManager(client)
+        self.states = holdfastdb.StateManager(client)
+        self.todos = holdfastdb.TodoListManager(client)
         self._client = client
 
     def begin(self, mission: str, user_id: str) -> None:
@@ -56,7 +56,7 @@ class ThinkingAgent:
         state = self.load()
         state["steps"] += 1
         step_id = f"step-{state['steps']}"
-        event = holdfast.Event.step(
+        event = holdfastdb.Event.step(
             thought=thought, action=action, observation=observation, step_id=step_id, actor="agent"
         )
         self._client.history.append(self.session_id, event)
@@ -64,12 +64,12 @@ class ThinkingAgent:
 
     def steps(self) -> list[tuple[str, str, str, str]]:
         """Return the steps so far, in order."""
-        events = self._client.history.list(self.session_id, kinds=[holdfast.EventKind.STEP])
+        events = self._client.history.list(self.session_id, kinds=[holdfastdb.EventKind.STEP])
         bodies = [event.body for event in events]
         return [
             (it.step_id, it.thought, it.action, it.observation)
             for it in bodies
-            if isinstance(it, holdfast.Step)
+            if isinstance(it, holdfastdb.Step)
         ]
 
     def learn(self, lesson: str, **said: Any) -> None:
@@ -82,12 +82,12 @@ class ThinkingAgent:
 
 
 @pytest.fixture
-def agent(blocking_client: holdfast.Client) -> ThinkingAgent:
+def agent(blocking_client: holdfastdb.Client) -> ThinkingAgent:
     return ThinkingAgent(blocking_client, "trip")
 
 
 def test_an_agent_goes_on_where_it_was_after_a_restart(
-    agent: ThinkingAgent, blocking_client: holdfast.Client, shared_server: ServerProcess, tenant: str
+    agent: ThinkingAgent, blocking_client: holdfastdb.Client, shared_server: ServerProcess, tenant: str
 ) -> None:
     """The whole story: mission, plan, steps and lessons, a restart in the middle, and the end."""
     agent.begin(MISSION, "ada")
@@ -100,7 +100,7 @@ def test_an_agent_goes_on_where_it_was_after_a_restart(
 
     restart(shared_server)
 
-    with holdfast.connect_sync(shared_server.target, namespace=tenant) as other_process:
+    with holdfastdb.connect_sync(shared_server.target, namespace=tenant) as other_process:
         again = ThinkingAgent(other_process, "trip")
         assert again.load() == {"mission": MISSION, "user_id": "ada", "status": "running", "steps": 1}
         assert [item.item_id for item in again.todos.get_summary("trip-plan").ready] == ["book"]
@@ -117,7 +117,7 @@ def test_an_agent_goes_on_where_it_was_after_a_restart(
 
 
 def test_a_session_has_a_chosen_id_a_user_a_mission_a_status_and_times(
-    agent: ThinkingAgent, blocking_client: holdfast.Client
+    agent: ThinkingAgent, blocking_client: holdfastdb.Client
 ) -> None:
     """Sessions: session id chosen by the caller, user id, mission, status, timestamps."""
     before = datetime.now(UTC) - timedelta(minutes=1)
@@ -130,7 +130,7 @@ def test_a_session_has_a_chosen_id_a_user_a_mission_a_status_and_times(
 
 
 def test_save_state_creates_the_session_when_it_is_new(
-    agent: ThinkingAgent, blocking_client: holdfast.Client
+    agent: ThinkingAgent, blocking_client: holdfastdb.Client
 ) -> None:
     """`save_state(session_id, state)` creates the session when it is new (mission, status and user id taken
     from the state)."""
@@ -140,7 +140,7 @@ def test_save_state_creates_the_session_when_it_is_new(
 
 
 def test_save_state_updates_the_status_and_adds_a_snapshot_with_a_version(
-    agent: ThinkingAgent, blocking_client: holdfast.Client
+    agent: ThinkingAgent, blocking_client: holdfastdb.Client
 ) -> None:
     """... updates its status when not, and adds a snapshot with a version; older versions can be read."""
     states = [
@@ -164,7 +164,7 @@ def test_load_state_gives_the_latest_or_none(agent: ThinkingAgent) -> None:
 
 
 def test_delete_state_removes_the_session_and_all_that_hangs_on_it(
-    agent: ThinkingAgent, blocking_client: holdfast.Client
+    agent: ThinkingAgent, blocking_client: holdfastdb.Client
 ) -> None:
     """`delete_state` removes the session and all that hangs on it."""
     agent.begin(MISSION, "ada")
@@ -175,7 +175,7 @@ def test_delete_state_removes_the_session_and_all_that_hangs_on_it(
     assert not agent.states.delete_state("trip")
     assert agent.states.load_state("trip") is None
     assert agent.todos.load_todo_list("trip-plan") is None
-    with pytest.raises(holdfast.NotFound):
+    with pytest.raises(holdfastdb.NotFound):
         agent.steps()
     assert agent.states.list_sessions() == []
     # Nothing of it comes back under the same id; what was learnt is not the session's.
@@ -184,13 +184,13 @@ def test_delete_state_removes_the_session_and_all_that_hangs_on_it(
     assert agent.recall("airports") == ["Lisbon has two airports"]
 
 
-def test_sessions_are_listed(blocking_client: holdfast.Client) -> None:
+def test_sessions_are_listed(blocking_client: holdfastdb.Client) -> None:
     """`list_sessions`."""
     for number in range(5):
         ThinkingAgent(blocking_client, f"s{number}").begin(
             f"Mission {number}", "ada" if number % 2 else "bob"
         )
-    states = holdfast.StateManager(blocking_client)
+    states = holdfastdb.StateManager(blocking_client)
     states.save_state("s3", {"status": "failed"})
     assert [session.title for session in states.list_sessions(limit=3)] == [
         "Mission 4",
@@ -225,7 +225,7 @@ def test_one_item_of_a_todo_list_is_changed(agent: ThinkingAgent) -> None:
     todo = agent.todos.load_todo_list("trip-plan")
     assert todo is not None
     assert todo.item("search").status is PlanItemStatus.COMPLETED
-    assert todo.item("search").result == holdfast.Json('{"best":"TP 571","eur":120}')
+    assert todo.item("search").result == holdfastdb.Json('{"best":"TP 571","eur":120}')
     assert todo.item("book").version == 1
     assert todo.item("book").ready
 
@@ -237,7 +237,7 @@ def test_the_plan_of_a_todo_list_is_modified(agent: ThinkingAgent) -> None:
         PutItem(NewPlanItem("Ask for a seat", item_id="seat", depends_on=["book"])),
         RemoveItem("search"),
     ]
-    with pytest.raises(holdfast.NotFound):
+    with pytest.raises(holdfastdb.NotFound):
         agent.todos.modify_plan(todo.plan_id, edits=edits)  # for the booking depends on the search
     book = PutItem(NewPlanItem("Book the best", item_id="book"))
     todo = agent.todos.modify_plan(todo.plan_id, edits=[book, *edits])
@@ -262,7 +262,7 @@ def test_a_todo_list_is_deleted_and_summarised(agent: ThinkingAgent) -> None:
 
 
 def test_the_execution_history_is_kept_in_order(
-    agent: ThinkingAgent, blocking_client: holdfast.Client, shared_server: ServerProcess
+    agent: ThinkingAgent, blocking_client: holdfastdb.Client, shared_server: ServerProcess
 ) -> None:
     """Execution history: session, step id, thought, action, observation, time; in order."""
     agent.begin(MISSION, "ada")
@@ -273,7 +273,7 @@ def test_the_execution_history_is_kept_in_order(
     assert agent.steps() == [
         (f"step-{n}", f"thought {n}", f"action {n}", f"observation {n} \u0000 \U0001f9ed") for n in (1, 2, 3)
     ]
-    events = list(blocking_client.history.list("trip", kinds=[holdfast.EventKind.STEP]))
+    events = list(blocking_client.history.list("trip", kinds=[holdfastdb.EventKind.STEP]))
     assert {event.session_id for event in events} == {"trip"}
     times = [event.event_time for event in events if event.event_time is not None]
     assert len(times) == 3
@@ -281,7 +281,7 @@ def test_the_execution_history_is_kept_in_order(
 
 
 def test_lessons_outlive_their_session_and_are_found(
-    agent: ThinkingAgent, blocking_client: holdfast.Client, shared_server: ServerProcess
+    agent: ThinkingAgent, blocking_client: holdfastdb.Client, shared_server: ServerProcess
 ) -> None:
     """Memories across sessions: context, lesson, tool name, confidence; found again by words, by tool, by
     least confidence."""
@@ -306,7 +306,7 @@ def test_lessons_outlive_their_session_and_are_found(
     assert (memory.context, memory.session_id, memory.confidence) == ("paying", "trip", 0.6)
 
 
-def test_sessions_are_found_by_id_user_and_time(blocking_client: holdfast.Client) -> None:
+def test_sessions_are_found_by_id_user_and_time(blocking_client: holdfastdb.Client) -> None:
     """Indexes on session id, user id and time. (That they are used is in the conformance suite.)"""
     first = blocking_client.sessions.create("s1", user_id="ada")
     second = blocking_client.sessions.create("s2", user_id="bob")
@@ -324,7 +324,7 @@ async def test_the_pool_of_connections_is_configurable(postgres_url: str, tmp_pa
     server = ServerProcess(tmp_path, postgres_url, environment=settings)
     try:
         await server.start()
-        async with holdfast.connect(server.target) as client:
+        async with holdfastdb.connect(server.target) as client:
             await client.sessions.create("s")
             calls = (client.plans.create(["one"], session_id="s") for _ in range(60))
             assert len(await asyncio.gather(*calls)) == 60
@@ -352,7 +352,7 @@ async def test_the_database_is_chosen_by_the_environment_or_a_profile(
     for server in (by_environment, by_profile):
         try:
             await server.start()
-            async with holdfast.connect(server.target) as client:
+            async with holdfastdb.connect(server.target) as client:
                 session = await client.sessions.create("s", user_id="ada")
                 assert session.user_id == "ada"
             await server.stop()
@@ -381,7 +381,7 @@ async def test_a_file_behaves_the_same_as_postgres(
 def tell(target: str) -> list[object]:
     """Have an agent work and return all that it saw, but for times and ids that were made."""
     seen: list[object] = []
-    with holdfast.connect_sync(target) as client:
+    with holdfastdb.connect_sync(target) as client:
         agent = ThinkingAgent(client, "trip")
         agent.begin(MISSION, "ada")
         todo = agent.todos.create_todo_list("trip", PLAN, todo_list_id="trip-plan")
@@ -391,7 +391,7 @@ def tell(target: str) -> list[object]:
         seen += [todo.progress, done.progress, done.item.result, agent.load(), agent.steps()]
         seen += [agent.recall("unicode"), agent.recall("ünï"), agent.recall("search")]
         for call in _refused(agent):
-            with pytest.raises(holdfast.HoldfastError) as caught:
+            with pytest.raises(holdfastdb.HoldfastError) as caught:
                 call()
             seen.append(
                 (type(caught.value), caught.value.reason, caught.value.message, caught.value.metadata)
@@ -426,14 +426,14 @@ def test_many_large_states_are_saved_and_loaded_one_after_the_other(agent: Think
         assert agent.load() == state
 
 
-@pytest.mark.parametrize("manager", [holdfast.StateManager, holdfast.AsyncStateManager])
+@pytest.mark.parametrize("manager", [holdfastdb.StateManager, holdfastdb.AsyncStateManager])
 def test_the_state_manager_has_just_the_names_that_the_framework_calls(manager: type) -> None:
     """The Python client has a ready `StateManager` ... with just these method names, so that the framework
     swaps one class."""
     assert methods(manager) == {"save_state", "load_state", "delete_state", "list_sessions"}
 
 
-@pytest.mark.parametrize("manager", [holdfast.TodoListManager, holdfast.AsyncTodoListManager])
+@pytest.mark.parametrize("manager", [holdfastdb.TodoListManager, holdfastdb.AsyncTodoListManager])
 def test_the_todo_list_manager_has_just_the_names_that_the_framework_calls(manager: type) -> None:
     """... and `TodoListManager`."""
     on_lists = {"create_todo_list", "load_todo_list", "modify_plan", "delete_todo_list", "get_summary"}

@@ -11,8 +11,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-import holdfast
-from holdfast import Event
+import holdfastdb
+from holdfastdb import Event
 from tests.integration.clients import connected
 from tests.support.servers import ServerProcess
 
@@ -21,26 +21,26 @@ NUL = "before\u0000after"
 
 
 async def test_a_nul_in_a_tools_output_is_kept(
-    client: holdfast.AsyncClient, shared_server: ServerProcess
+    client: holdfastdb.AsyncClient, shared_server: ServerProcess
 ) -> None:
     r"""6. `\u0000` in a tool's output fails the write."""
     await client.sessions.create("s")
-    await client.history.append("s", Event.message("tool", [holdfast.ToolCallResponse(NUL, id="call-1")]))
+    await client.history.append("s", Event.message("tool", [holdfastdb.ToolCallResponse(NUL, id="call-1")]))
     await client.history.append("s", Event.step(observation=NUL))
     await client.history.append("s", Event.of("tool.finished", {NUL: [NUL]}))
     await client.states.save("s", {"output": NUL})
     await shared_server.restart()
     message, step, finished = [event async for event in client.history.list("s")]
-    assert isinstance(message.body, holdfast.Message)
-    assert message.body.parts == (holdfast.ToolCallResponse(NUL, id="call-1"),)
-    assert isinstance(step.body, holdfast.Step)
+    assert isinstance(message.body, holdfastdb.Message)
+    assert message.body.parts == (holdfastdb.ToolCallResponse(NUL, id="call-1"),)
+    assert isinstance(step.body, holdfastdb.Step)
     assert step.body.observation == NUL
     assert finished.value == {NUL: [NUL]}
     assert (await client.states.load("s")).value == {"output": NUL}
 
 
 async def test_sessions_have_an_owner_a_title_and_metadata_and_are_listed_by_them(
-    client: holdfast.AsyncClient,
+    client: holdfastdb.AsyncClient,
 ) -> None:
     """8. No owner, title or metadata on sessions, no list by user."""
     await client.sessions.create(
@@ -58,7 +58,7 @@ async def test_sessions_have_an_owner_a_title_and_metadata_and_are_listed_by_the
 
 
 async def test_a_conversation_is_forked_and_rewound(
-    client: holdfast.AsyncClient, shared_server: ServerProcess
+    client: holdfastdb.AsyncClient, shared_server: ServerProcess
 ) -> None:
     """9. Fork and rewind."""
     await client.sessions.create("s", user_id="ada")
@@ -69,7 +69,7 @@ async def test_a_conversation_is_forked_and_rewound(
     await shared_server.restart()
     await client.history.append("another-try", Event.message("user", "something else"))
     copied = [event async for event in client.history.list("another-try", types=["message"])]
-    assert [event.body.text for event in copied if isinstance(event.body, holdfast.Message)] == [
+    assert [event.body.text for event in copied if isinstance(event.body, holdfastdb.Message)] == [
         "message 1",
         "message 2",
         "message 3",
@@ -89,11 +89,11 @@ class Trap:
         return exec, ("raise RuntimeError('stored data was run as code')",)
 
 
-async def test_bytes_that_would_run_code_come_back_as_bytes(client: holdfast.AsyncClient) -> None:
+async def test_bytes_that_would_run_code_come_back_as_bytes(client: holdfastdb.AsyncClient) -> None:
     """12. Deserialising stored data runs code."""
     trap = pickle.dumps(Trap())
     await client.sessions.create("s")
-    await client.states.save("s", holdfast.Data(trap, "application/x-python-pickle"))
+    await client.states.save("s", holdfastdb.Data(trap, "application/x-python-pickle"))
     assert (await client.states.load("s")).value == trap
 
 
@@ -112,13 +112,13 @@ def test_nothing_that_runs_stored_data_is_imported() -> None:
 
 
 @pytest.fixture
-async def alone(server: ServerProcess) -> AsyncIterator[holdfast.AsyncClient]:
+async def alone(server: ServerProcess) -> AsyncIterator[holdfastdb.AsyncClient]:
     """A client of a server that nobody else uses, on each engine in turn."""
     async with connected(server) as client:
         yield client
 
 
-async def test_everything_about_one_user_is_erased(alone: holdfast.AsyncClient, database_url: str) -> None:
+async def test_everything_about_one_user_is_erased(alone: holdfastdb.AsyncClient, database_url: str) -> None:
     """14. Erase everything about one user."""
     for user in ("lovelace", "babbage"):
         await keep_something_of(alone, user)
@@ -136,7 +136,7 @@ async def test_everything_about_one_user_is_erased(alone: holdfast.AsyncClient, 
     assert await mentions(database_url, "babbage-secret") == others
 
 
-async def keep_something_of(client: holdfast.AsyncClient, user: str) -> None:
+async def keep_something_of(client: holdfastdb.AsyncClient, user: str) -> None:
     """Have a secret of a user in everything that there is."""
     secret, session = f"{user}-secret", f"session-of-{user}"
     await client.sessions.create(
@@ -171,7 +171,7 @@ async def mentions(database_url: str, text: str) -> int:
     return found
 
 
-async def test_a_history_larger_than_a_grpc_message_is_read(client: holdfast.AsyncClient) -> None:
+async def test_a_history_larger_than_a_grpc_message_is_read(client: holdfastdb.AsyncClient) -> None:
     """15. A history page larger than the 4 MiB gRPC limit can never be read."""
     await client.sessions.create("s")
     for number in range(12):

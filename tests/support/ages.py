@@ -7,9 +7,9 @@ from datetime import timedelta
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from holdfast_server.storage.columns import Micros
-from holdfast_server.storage.schema import metadata
-from holdfast_server.storage.store import SqlStore
+from holdfastdb_server.storage.columns import Micros
+from holdfastdb_server.storage.schema import metadata
+from holdfastdb_server.storage.store import SqlStore
 
 
 async def age(store: SqlStore, by: timedelta) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from holdfast_server.domain.approvals import Answer, Approval, ApprovalStatus, Question
-from holdfast_server.domain.store import Store
+from holdfastdb_server.domain.approvals import Answer, Approval, ApprovalStatus, Question
+from holdfastdb_server.domain.store import Store
 from tests.support.content import NAMESPACE
 
 
@@ -44,7 +44,7 @@ class Clock:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._ahead = timedelta()
         for module in ("approvals", "batch"):
-            monkeypatch.setattr(f"holdfast_server.storage.{module}.datetime", self)
+            monkeypatch.setattr(f"holdfastdb_server.storage.{module}.datetime", self)
 
     def now(self, zone: tzinfo) -> datetime:
         """Return the time, as `datetime.now` does."""

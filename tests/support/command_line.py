@@ -12,7 +12,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from holdfast_server.cli import app
+from holdfastdb_server.cli import app
 from tests.support.waiting import PATIENCE
 
 
@@ -51,7 +51,7 @@ class CommandLine:
     ) -> subprocess.Popen[str]:
         """Start a command in a process of its own."""
         return subprocess.Popen(
-            [sys.executable, "-m", "holdfast_server", *arguments],
+            [sys.executable, "-m", "holdfastdb_server", *arguments],
             cwd=directory,
             env={**os.environ, **self._settings},
             stdin=subprocess.DEVNULL,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
 
-from holdfast_server.domain.events import Event, EventFilter
-from holdfast_server.domain.messages import Message, Text
-from holdfast_server.domain.paging import Cursor, Page, PageRequest
-from holdfast_server.domain.sessions import Session, SessionDraft, SessionFields, SessionStatus, Transition
-from holdfast_server.domain.states import StateWrite
-from holdfast_server.domain.store import Store
-from holdfast_server.domain.values import Payload
+from holdfastdb_server.domain.events import Event, EventFilter
+from holdfastdb_server.domain.messages import Message, Text
+from holdfastdb_server.domain.paging import Cursor, Page, PageRequest
+from holdfastdb_server.domain.sessions import Session, SessionDraft, SessionFields, SessionStatus, Transition
+from holdfastdb_server.domain.states import StateWrite
+from holdfastdb_server.domain.store import Store
+from holdfastdb_server.domain.values import Payload
 
 T = TypeVar("T")
 NAMESPACE = "tenant"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
-import holdfast
+import holdfastdb
 
 
 class Crew:
@@ -17,7 +17,7 @@ class Crew:
     `pace`: seconds between two events of an agent; 0: as many as it can.
     """
 
-    def __init__(self, recorder: holdfast.Recorder, agents: int, pace: float) -> None:
+    def __init__(self, recorder: holdfastdb.Recorder, agents: int, pace: float) -> None:
         self.sessions: Sequence[str] = [f"agent-{number}" for number in range(agents)]
         self.recorded = dict.fromkeys(self.sessions, 0)
         """How many events each session was told."""
@@ -40,7 +40,7 @@ class Crew:
         for thread in self._threads:
             thread.join()
 
-    def check(self, client: holdfast.Client) -> None:
+    def check(self, client: holdfastdb.Client) -> None:
         """Check that everything that was recorded is there, once and in order."""
         for session_id, count in self.recorded.items():
             events = list(client.history.list(session_id, types=["work.done"], page_size=1_000))
@@ -52,7 +52,9 @@ class Crew:
         greatest = 0.0
         while not self._over.wait(self._pace):
             number = self.recorded[session_id]
-            event = holdfast.Event.of("work.done", {"number": number, "output": "x" * 200}, actor=session_id)
+            event = holdfastdb.Event.of(
+                "work.done", {"number": number, "output": "x" * 200}, actor=session_id
+            )
             began = time.perf_counter()
             self._recorder.record(session_id, event)
             greatest = max(greatest, time.perf_counter() - began)

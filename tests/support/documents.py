@@ -8,8 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from holdfast_server.domain.document_lists import DocumentFilter, Found
-from holdfast_server.domain.documents import (
+from holdfastdb_server.domain.document_lists import DocumentFilter, Found
+from holdfastdb_server.domain.documents import (
     Document,
     DocumentDraft,
     DocumentFields,
@@ -19,11 +19,11 @@ from holdfast_server.domain.documents import (
     Sync,
     Synced,
 )
-from holdfast_server.domain.search import check_query
-from holdfast_server.domain.store import Store
-from holdfast_server.domain.values import Payload
-from holdfast_server.storage.schema import documents
-from holdfast_server.storage.store import SqlStore
+from holdfastdb_server.domain.search import check_query
+from holdfastdb_server.domain.store import Store
+from holdfastdb_server.domain.values import Payload
+from holdfastdb_server.storage.schema import documents
+from holdfastdb_server.storage.store import SqlStore
 from tests.support.content import NAMESPACE, read_all
 
 

@@ -15,7 +15,7 @@ from unittest import mock
 import asyncpg
 import sqlalchemy as sa
 
-from holdfast_server.storage.store import SqlStore
+from holdfastdb_server.storage.store import SqlStore
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from holdfast_server.storage.columns import JsonText, Micros, Searchable
-from holdfast_server.storage.store import SqlStore
+from holdfastdb_server.storage.columns import JsonText, Micros, Searchable
+from holdfastdb_server.storage.store import SqlStore
 from tests.support.databases import Databases
 from tests.support.explained import Access, Explainer, Statement, explainer, statements
 from tests.support.stores import StoreOpener

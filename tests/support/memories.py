@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from holdfast_server.domain.memories import (
+from holdfastdb_server.domain.memories import (
     Memory,
     MemoryChange,
     MemoryDraft,
@@ -13,9 +13,9 @@ from holdfast_server.domain.memories import (
     MemoryMatch,
     MemorySearch,
 )
-from holdfast_server.domain.paging import Page, PageRequest
-from holdfast_server.domain.search import check_query
-from holdfast_server.domain.store import Store
+from holdfastdb_server.domain.paging import Page, PageRequest
+from holdfastdb_server.domain.search import check_query
+from holdfastdb_server.domain.store import Store
 from tests.support.content import NAMESPACE
 
 

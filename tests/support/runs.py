@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from holdfast_server.domain.runs import Run, RunChange, RunDraft, RunEnd, RunResults, RunStatus
-from holdfast_server.domain.store import Store
-from holdfast_server.domain.values import Payload
+from holdfastdb_server.domain.runs import Run, RunChange, RunDraft, RunEnd, RunResults, RunStatus
+from holdfastdb_server.domain.store import Store
+from holdfastdb_server.domain.values import Payload
 from tests.support.content import NAMESPACE
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -80,7 +80,7 @@ class ServerProcess:
     def launch(self) -> None:
         """Start, and do not wait."""
         assert not self.is_running
-        command = [sys.executable, "-m", "holdfast_server", "serve", *self._arguments]
+        command = [sys.executable, "-m", "holdfastdb_server", "serve", *self._arguments]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 command,

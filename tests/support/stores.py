@@ -8,11 +8,11 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from holdfast_server.domain.limits import Policy
-from holdfast_server.storage.observer import StorageObserver
-from holdfast_server.storage.options import StorageOptions
-from holdfast_server.storage.schema import metadata
-from holdfast_server.storage.store import SqlStore
+from holdfastdb_server.domain.limits import Policy
+from holdfastdb_server.storage.observer import StorageObserver
+from holdfastdb_server.storage.options import StorageOptions
+from holdfastdb_server.storage.schema import metadata
+from holdfastdb_server.storage.store import SqlStore
 from tests.support.databases import Databases
 
 OpenStore = Callable[..., Awaitable[SqlStore]]

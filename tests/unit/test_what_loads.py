@@ -7,18 +7,18 @@ import sys
 
 import pytest
 
-CLIENT = {"holdfast.client", "holdfast.sync"}
-SERVER = {"holdfast_server.app", "holdfast_server.config", "sqlalchemy", "uvloop"}
+CLIENT = {"holdfastdb.client", "holdfastdb.sync"}
+SERVER = {"holdfastdb_server.app", "holdfastdb_server.config", "sqlalchemy", "uvloop"}
 # Each command ends in SystemExit.
-RUN = "import contextlib\nfrom holdfast_server import cli\nwith contextlib.suppress(SystemExit): cli.app"
+RUN = "import contextlib\nfrom holdfastdb_server import cli\nwith contextlib.suppress(SystemExit): cli.app"
 
 
 @pytest.mark.parametrize(
     ("code", "unneeded"),
     [
-        pytest.param("import holdfast", {"asyncio", "google", "grpc"} | CLIENT, id="the package alone"),
-        pytest.param("from holdfast.v1 import session_service_pb2", {"grpc"} | CLIENT, id="messages"),
-        pytest.param("import holdfast_server.app", {"alembic", "rich"} | CLIENT, id="the server"),
+        pytest.param("import holdfastdb", {"asyncio", "google", "grpc"} | CLIENT, id="the package alone"),
+        pytest.param("from holdfastdb.v1 import session_service_pb2", {"grpc"} | CLIENT, id="messages"),
+        pytest.param("import holdfastdb_server.app", {"alembic", "rich"} | CLIENT, id="the server"),
         pytest.param(f"{RUN}(['--version'])", {"asyncio", "pydantic", "rich"}, id="the version"),
         pytest.param(f"{RUN}(['health', '--target', '127.0.0.1:1'])", SERVER | {"rich"}, id="health"),
         pytest.param(f"{RUN}(['sessions', '--target', '127.0.0.1:1'])", SERVER, id="another command"),
@@ -30,8 +30,8 @@ def test_no_more_is_loaded_than_is_needed(code: str, unneeded: set[str]) -> None
 
 
 def test_the_client_is_there_when_it_is_asked_for() -> None:
-    assert loaded_by("from holdfast import Event") >= CLIENT
-    assert loaded_by("import holdfast; holdfast.errors.NotFound") >= CLIENT
+    assert loaded_by("from holdfastdb import Event") >= CLIENT
+    assert loaded_by("import holdfastdb; holdfastdb.errors.NotFound") >= CLIENT
 
 
 def loaded_by(code: str) -> set[str]:

@@ -6,18 +6,18 @@ import asyncio
 import sys
 import uuid
 
-import holdfast
+import holdfastdb
 from tests.benchmarks.peers.writers import TEXT, Write, measure
 
 
 async def main(target: str, writers: int, operations: int) -> None:
     """Measure one client in one process, as an agent host would have."""
-    async with holdfast.connect(target) as client:
+    async with holdfastdb.connect(target) as client:
 
         async def prepare(number: int) -> Write:
             session_id = f"peer-{uuid.uuid4()}"
             await client.sessions.create(session_id)
-            return lambda: client.history.append(session_id, holdfast.Event.message("user", TEXT))
+            return lambda: client.history.append(session_id, holdfastdb.Event.message("user", TEXT))
 
         await measure(writers, operations, prepare)
 

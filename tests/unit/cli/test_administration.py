@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from holdfast_server.cli import app
-from holdfast_server.storage.filelock import FileLock
+from holdfastdb_server.cli import app
+from holdfastdb_server.storage.filelock import FileLock
 from tests.support.databases import sqlite_path, sqlite_url
 from tests.support.processes import free_port
 

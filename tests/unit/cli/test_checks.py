@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from holdfast_server.cli import about, checks
-from holdfast_server.config import Settings
+from holdfastdb_server.cli import about, checks
+from holdfastdb_server.config import Settings
 from tests.support.databases import SqliteDatabases, sqlite_url
 
 OUTSIDE: dict[str, Any] = {"host": "0.0.0.0", "insecure": True}

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from holdfast import Data, Document, DocumentKey, Json
-from holdfast_server.cli.document_views import print_collections, print_document, print_documents
+from holdfastdb import Data, Document, DocumentKey, Json
+from holdfastdb_server.cli.document_views import print_collections, print_document, print_documents
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

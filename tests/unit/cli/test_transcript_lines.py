@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from holdfast import Event, Json, Message, Session, SessionStatus
-from holdfast_server.cli.exact_json import BadTranscript
-from holdfast_server.cli.transcript_lines import chunks, read_line, write_line
+from holdfastdb import Event, Json, Message, Session, SessionStatus
+from holdfastdb_server.cli.exact_json import BadTranscript
+from holdfastdb_server.cli.transcript_lines import chunks, read_line, write_line
 
 HELLO = {"role": "user", "content": "Hello"}
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from holdfast import Blob, Message, OtherPart, Text, ToolCall, ToolCallResponse
-from holdfast_server.cli.exact_json import BadTranscript
-from holdfast_server.cli.transcripts import to_message, to_openai
+from holdfastdb import Blob, Message, OtherPart, Text, ToolCall, ToolCallResponse
+from holdfastdb_server.cli.exact_json import BadTranscript
+from holdfastdb_server.cli.transcripts import to_message, to_openai
 
 CALL = {"id": "c1", "type": "function", "function": {"name": "find", "arguments": '{"q": 1.0}'}}
 

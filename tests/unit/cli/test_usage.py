@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from holdfast_server.cli import app
+from holdfastdb_server.cli import app
 from tests.support.processes import free_port
 
 COMMANDS = [
@@ -150,7 +150,7 @@ def test_a_namespace_that_no_header_can_carry_is_wrong_usage() -> None:
 
 def test_python_m_is_the_command(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "holdfast_server", "--version"],
+        [sys.executable, "-m", "holdfastdb_server", "--version"],
         capture_output=True,
         text=True,
         check=True,

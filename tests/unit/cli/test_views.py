@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from holdfast import (
+from holdfastdb import (
     Blob,
     Data,
     Event,
@@ -25,9 +25,9 @@ from holdfast import (
     ToolCall,
     ToolCallResponse,
 )
-from holdfast_server.cli import as_json, look
-from holdfast_server.cli.event_views import EventPrinter
-from holdfast_server.cli.session_views import print_session, print_table
+from holdfastdb_server.cli import as_json, look
+from holdfastdb_server.cli.event_views import EventPrinter
+from holdfastdb_server.cli.session_views import print_session, print_table
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from holdfast.v1 import history_service_pb2 as history_pb
-from holdfast.v1 import payload_pb2
-from holdfast.v1 import session_service_pb2 as session_pb
+from holdfastdb.v1 import history_service_pb2 as history_pb
+from holdfastdb.v1 import payload_pb2
+from holdfastdb.v1 import session_service_pb2 as session_pb
 from tests.unit.client.scripted import Script
 
 SESSION = session_pb.Session(session_id="s-1", status=session_pb.SESSION_STATUS_ACTIVE, version=3)

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-import holdfast
+import holdfastdb
 from tests.unit.client.scripted import Script, serving
 
 
@@ -15,6 +15,6 @@ async def script() -> AsyncIterator[Script]:
 
 
 @pytest.fixture
-async def client(script: Script) -> AsyncIterator[holdfast.AsyncClient]:
-    async with holdfast.connect(script.target) as client:
+async def client(script: Script) -> AsyncIterator[holdfastdb.AsyncClient]:
+    async with holdfastdb.connect(script.target) as client:
         yield client

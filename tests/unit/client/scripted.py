@@ -14,15 +14,15 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
-from holdfast.v1 import approval_service_pb2_grpc as approval_grpc
-from holdfast.v1 import document_service_pb2_grpc as document_grpc
-from holdfast.v1 import history_service_pb2 as history_pb
-from holdfast.v1 import history_service_pb2_grpc as history_grpc
-from holdfast.v1 import memory_service_pb2_grpc as memory_grpc
-from holdfast.v1 import plan_service_pb2_grpc as plan_grpc
-from holdfast.v1 import run_service_pb2_grpc as run_grpc
-from holdfast.v1 import session_service_pb2_grpc as session_grpc
-from holdfast.v1 import task_service_pb2_grpc as task_grpc
+from holdfastdb.v1 import approval_service_pb2_grpc as approval_grpc
+from holdfastdb.v1 import document_service_pb2_grpc as document_grpc
+from holdfastdb.v1 import history_service_pb2 as history_pb
+from holdfastdb.v1 import history_service_pb2_grpc as history_grpc
+from holdfastdb.v1 import memory_service_pb2_grpc as memory_grpc
+from holdfastdb.v1 import plan_service_pb2_grpc as plan_grpc
+from holdfastdb.v1 import run_service_pb2_grpc as run_grpc
+from holdfastdb.v1 import session_service_pb2_grpc as session_grpc
+from holdfastdb.v1 import task_service_pb2_grpc as task_grpc
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Failure:
         details: list[Message] = []
         if self.reason:
             details.append(
-                error_details_pb2.ErrorInfo(reason=self.reason, domain="holdfast", metadata=self.metadata)
+                error_details_pb2.ErrorInfo(reason=self.reason, domain="holdfastdb", metadata=self.metadata)
             )
         if self.violations:
             fields = [

@@ -11,10 +11,10 @@ import grpc
 import pytest
 from google.protobuf.message import Message
 
-import holdfast
-from holdfast import Event
-from holdfast.v1 import history_service_pb2 as pb
-from holdfast.v1 import payload_pb2
+import holdfastdb
+from holdfastdb import Event
+from holdfastdb.v1 import history_service_pb2 as pb
+from holdfastdb.v1 import payload_pb2
 from tests.support.waiting import PATIENCE
 from tests.unit.client.scripted import HANG, UNAVAILABLE, Failure, Handler, Script, each
 
@@ -47,7 +47,7 @@ def answers(script: Script) -> None:
     script.on("BatchAppendEvents", together)
 
 
-async def append_all(client: holdfast.AsyncClient, *sessions: str) -> list[Any]:
+async def append_all(client: holdfastdb.AsyncClient, *sessions: str) -> list[Any]:
     """Append to the sessions at the same time; return the answers and errors."""
     calls = (client.history.append(session, Event.message("user", session)) for session in sessions)
     return await asyncio.gather(*calls, return_exceptions=True)
@@ -58,14 +58,14 @@ def sessions_of(script: Script) -> list[list[str]]:
     return [[one.session_id for one in batch.requests] for batch in script.requests("BatchAppendEvents")]
 
 
-async def test_an_append_alone_is_a_call_of_its_own(script: Script, client: holdfast.AsyncClient) -> None:
+async def test_an_append_alone_is_a_call_of_its_own(script: Script, client: holdfastdb.AsyncClient) -> None:
     await append_all(client, "a")
     await append_all(client, "b")
     assert [call.method for call in script.calls] == ["AppendEvents"] * 2
 
 
 async def test_what_is_asked_for_at_once_goes_in_one_call_and_each_gets_its_own_answer(
-    script: Script, client: holdfast.AsyncClient
+    script: Script, client: holdfastdb.AsyncClient
 ) -> None:
     events = [Event.of("n", number) for number in range(3)]
     answers = await asyncio.gather(*(client.history.append("s" * n, events[n]) for n in range(3)))
@@ -76,7 +76,7 @@ async def test_what_is_asked_for_at_once_goes_in_one_call_and_each_gets_its_own_
 
 
 async def test_those_who_were_answered_together_go_on_together(
-    script: Script, client: holdfast.AsyncClient
+    script: Script, client: holdfastdb.AsyncClient
 ) -> None:
     async def write(session: str) -> None:
         for number in range(5):
@@ -88,7 +88,7 @@ async def test_those_who_were_answered_together_go_on_together(
 
 
 async def test_a_request_that_is_refused_harms_none_of_its_neighbours(
-    script: Script, client: holdfast.AsyncClient
+    script: Script, client: holdfastdb.AsyncClient
 ) -> None:
     mismatch = Failure(
         grpc.StatusCode.ABORTED, "too late", "SEQUENCE_MISMATCH", {"expected": "1", "actual": "7"}
@@ -98,25 +98,25 @@ async def test_a_request_that_is_refused_harms_none_of_its_neighbours(
     script.on("BatchAppendEvents", failing({"late": mismatch, "bad": invalid}))
     good, late, bad, fine = await append_all(client, "good", "late", "bad", "fine")
     assert (good.last_sequence, fine.last_sequence) == (4, 4)
-    assert isinstance(late, holdfast.SequenceMismatch)
+    assert isinstance(late, holdfastdb.SequenceMismatch)
     assert (late.expected, late.actual, late.message) == (1, 7, "too late")
-    assert isinstance(bad, holdfast.InvalidArgument)
+    assert isinstance(bad, holdfastdb.InvalidArgument)
     assert bad.field_violations[0].field == "events[0].payload.json"
     assert late.call_id == bad.call_id == script.calls[0].headers["x-request-id"]
 
 
 async def test_a_code_that_grpc_does_not_have_is_unknown(
-    script: Script, client: holdfast.AsyncClient
+    script: Script, client: holdfastdb.AsyncClient
 ) -> None:
     strange = pb.AppendEventsResult(error=payload_pb2.Status(code=99))
     script.on("BatchAppendEvents", pb.BatchAppendEventsResponse(results=[strange, strange]))
     for error in await append_all(client, "a", "b"):
-        assert isinstance(error, holdfast.HoldfastError)
+        assert isinstance(error, holdfastdb.HoldfastError)
         assert (error.code, error.message) == (grpc.StatusCode.UNKNOWN, "UNKNOWN")
 
 
 async def test_what_is_unavailable_in_a_batch_is_retried_by_itself(
-    script: Script, client: holdfast.AsyncClient
+    script: Script, client: holdfastdb.AsyncClient
 ) -> None:
     away = Failure(grpc.StatusCode.UNAVAILABLE, reason="DATABASE_UNAVAILABLE")
     script.on("BatchAppendEvents", failing({"b": away}))
@@ -128,16 +128,16 @@ async def test_what_is_unavailable_in_a_batch_is_retried_by_itself(
 
 
 async def test_a_call_that_fails_fails_for_all_who_are_in_it(
-    script: Script, client: holdfast.AsyncClient
+    script: Script, client: holdfastdb.AsyncClient
 ) -> None:
     script.on("BatchAppendEvents", Failure(grpc.StatusCode.UNAUTHENTICATED, reason="TOKEN_INVALID"))
     for error in await append_all(client, "a", "b"):
-        assert isinstance(error, holdfast.Unauthenticated)
+        assert isinstance(error, holdfastdb.Unauthenticated)
         assert error.reason == "TOKEN_INVALID"
 
 
 async def test_a_batch_is_retried_with_the_same_ids_while_the_server_is_unavailable(
-    script: Script, client: holdfast.AsyncClient
+    script: Script, client: holdfastdb.AsyncClient
 ) -> None:
     script.on("BatchAppendEvents", UNAVAILABLE, UNAVAILABLE, together)
     a, b = await append_all(client, "a", "bb")
@@ -147,7 +147,7 @@ async def test_a_batch_is_retried_with_the_same_ids_while_the_server_is_unavaila
 
 
 async def test_callers_with_other_deadlines_do_not_travel_together(
-    script: Script, client: holdfast.AsyncClient
+    script: Script, client: holdfastdb.AsyncClient
 ) -> None:
     event = Event.of("n", 1)
     await asyncio.gather(
@@ -170,7 +170,7 @@ async def test_callers_with_other_deadlines_do_not_travel_together(
     ids=["requests", "events", "bytes", "large"],
 )
 async def test_a_call_takes_so_many_requests_events_and_bytes(
-    script: Script, client: holdfast.AsyncClient, appends: Sequence[Sequence[str]], sizes: list[int]
+    script: Script, client: holdfastdb.AsyncClient, appends: Sequence[Sequence[str]], sizes: list[int]
 ) -> None:
     await asyncio.gather(
         *(client.history.append("s", [Event.of("n", text) for text in texts]) for texts in appends)
@@ -180,7 +180,7 @@ async def test_a_call_takes_so_many_requests_events_and_bytes(
 
 
 async def test_a_caller_that_goes_before_the_call_takes_its_append_along(
-    script: Script, client: holdfast.AsyncClient
+    script: Script, client: holdfastdb.AsyncClient
 ) -> None:
     event = Event.of("n", 1)
     stay, go, other = (asyncio.create_task(client.history.append(name, event)) for name in "abc")
@@ -192,7 +192,7 @@ async def test_a_caller_that_goes_before_the_call_takes_its_append_along(
 
 
 async def test_a_caller_that_goes_during_the_call_harms_none_of_its_neighbours(
-    script: Script, client: holdfast.AsyncClient
+    script: Script, client: holdfastdb.AsyncClient
 ) -> None:
     proceed = asyncio.Event()
 
@@ -212,7 +212,7 @@ async def test_a_caller_that_goes_during_the_call_harms_none_of_its_neighbours(
 
 @pytest.mark.parametrize("callers", [1, 3])
 async def test_a_call_whose_callers_are_all_gone_is_cancelled(
-    script: Script, client: holdfast.AsyncClient, callers: int
+    script: Script, client: holdfastdb.AsyncClient, callers: int
 ) -> None:
     ended = asyncio.Event()
 
@@ -234,11 +234,11 @@ async def test_a_call_whose_callers_are_all_gone_is_cancelled(
 
 async def test_closing_the_client_ends_the_appends_that_are_under_way(script: Script) -> None:
     script.on("BatchAppendEvents", HANG)
-    async with holdfast.connect(script.target) as client:
+    async with holdfastdb.connect(script.target) as client:
         tasks = [asyncio.create_task(client.history.append(name, Event.of("n", 1))) for name in "ab"]
         await asyncio.wait_for(script.arrived.wait(), PATIENCE)
     for task in tasks:
-        with pytest.raises(holdfast.HoldfastError, match="closed during the call"):
+        with pytest.raises(holdfastdb.HoldfastError, match="closed during the call"):
             await task
     with pytest.raises(RuntimeError, match="closed"):
         await client.history.append("s", Event.of("n", 1))
@@ -248,7 +248,7 @@ async def test_threads_of_a_blocking_client_get_their_own_answers(script: Script
     answers: dict[int, int] = {}
 
     def write() -> None:
-        with holdfast.connect_sync(script.target) as client:
+        with holdfastdb.connect_sync(script.target) as client:
 
             def one(length: int) -> None:
                 for _ in range(20):

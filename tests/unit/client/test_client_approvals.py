@@ -11,10 +11,10 @@ from typing import Any
 import grpc
 import pytest
 
-import holdfast
-from holdfast import ApprovalStatus, Data
-from holdfast.v1 import approval_service_pb2 as pb
-from holdfast.v1 import payload_pb2
+import holdfastdb
+from holdfastdb import ApprovalStatus, Data
+from holdfastdb.v1 import approval_service_pb2 as pb
+from holdfastdb.v1 import payload_pb2
 from tests.unit.client.scripted import HANG, UNAVAILABLE, Failure, Script
 
 PENDING = pb.Approval(approval_id="a", status=pb.APPROVAL_STATUS_PENDING)
@@ -39,7 +39,7 @@ async def last(script: Script, call: Awaitable[object]) -> Any:
     return script.calls[-1].request
 
 
-async def test_request_and_the_fields_of_an_approval(script: Script, client: holdfast.AsyncClient) -> None:
+async def test_request_and_the_fields_of_an_approval(script: Script, client: holdfastdb.AsyncClient) -> None:
     approval = await client.approvals.request("a", title="t", payload=[1], ttl=timedelta(minutes=1))
     sent = script.calls[-1].request.approval
     assert (sent.approval_id, sent.title, sent.payload.json, sent.ttl.seconds) == ("a", "t", "[1]", 60)
@@ -52,7 +52,7 @@ async def test_request_and_the_fields_of_an_approval(script: Script, client: hol
     assert not bare.HasField("ttl")
 
 
-async def test_decisions_carry_who_and_why_and_an_id(script: Script, client: holdfast.AsyncClient) -> None:
+async def test_decisions_carry_who_and_why_and_an_id(script: Script, client: holdfastdb.AsyncClient) -> None:
     request = await last(script, client.approvals.approve("a", "ada", reason="r", response={"n": 1}))
     assert (request.status, request.decided_by, request.reason) == (pb.APPROVAL_STATUS_APPROVED, "ada", "r")
     assert request.response.json == '{"n":1}'
@@ -64,7 +64,7 @@ async def test_decisions_carry_who_and_why_and_an_id(script: Script, client: hol
     assert (request.actor, request.request_id) == ("coder", "mine")
 
 
-async def test_a_list_passes_its_filter(script: Script, client: holdfast.AsyncClient) -> None:
+async def test_a_list_passes_its_filter(script: Script, client: holdfastdb.AsyncClient) -> None:
     request = await last(
         script,
         client.approvals.list(statuses=[ApprovalStatus.PENDING], approver="ada", labels={"a": "b"}).page(),
@@ -73,7 +73,7 @@ async def test_a_list_passes_its_filter(script: Script, client: holdfast.AsyncCl
     assert (request.approver, dict(request.labels)) == ("ada", {"a": "b"})
 
 
-async def test_a_wait_goes_on_until_the_decision(script: Script, client: holdfast.AsyncClient) -> None:
+async def test_a_wait_goes_on_until_the_decision(script: Script, client: holdfastdb.AsyncClient) -> None:
     script.on("WaitApproval", waited(PENDING), waited(PENDING), waited(APPROVED))
     assert (await client.approvals.wait("a")).is_approved
     calls = script.calls
@@ -83,7 +83,7 @@ async def test_a_wait_goes_on_until_the_decision(script: Script, client: holdfas
 
 
 async def test_a_wait_that_gives_up_returns_what_is_pending(
-    script: Script, client: holdfast.AsyncClient
+    script: Script, client: holdfastdb.AsyncClient
 ) -> None:
     script.on("WaitApproval", waited(PENDING))
     assert (await client.approvals.wait("a", give_up_after=0)).status is ApprovalStatus.PENDING
@@ -94,7 +94,7 @@ async def test_a_wait_that_gives_up_returns_what_is_pending(
 
 @pytest.mark.parametrize("lost", [[UNAVAILABLE] * 6, [Failure(grpc.StatusCode.CANCELLED)] * 2])
 async def test_a_wait_outlasts_lost_connections(
-    script: Script, client: holdfast.AsyncClient, lost: list[Failure]
+    script: Script, client: holdfastdb.AsyncClient, lost: list[Failure]
 ) -> None:
     script.on("WaitApproval", waited(PENDING), *lost, waited(APPROVED))
     async with asyncio.timeout(30):
@@ -103,25 +103,25 @@ async def test_a_wait_outlasts_lost_connections(
 
 async def test_a_wait_that_never_gets_an_answer_ends_with_the_clients_timeout(script: Script) -> None:
     script.on("WaitApproval", UNAVAILABLE)
-    async with holdfast.connect(script.target, timeout=0.05) as client:
-        with pytest.raises(holdfast.HoldfastError) as caught:
+    async with holdfastdb.connect(script.target, timeout=0.05) as client:
+        with pytest.raises(holdfastdb.HoldfastError) as caught:
             await client.approvals.wait("a")
-    assert isinstance(caught.value, holdfast.Unavailable)
+    assert isinstance(caught.value, holdfastdb.Unavailable)
 
 
-async def test_other_errors_end_a_wait(script: Script, client: holdfast.AsyncClient) -> None:
+async def test_other_errors_end_a_wait(script: Script, client: holdfastdb.AsyncClient) -> None:
     script.on("WaitApproval", Failure(grpc.StatusCode.NOT_FOUND, reason="APPROVAL_NOT_FOUND"))
-    with pytest.raises(holdfast.NotFound):
+    with pytest.raises(holdfastdb.NotFound):
         await client.approvals.wait("a")
 
 
 async def test_the_close_of_the_client_ends_a_wait(script: Script) -> None:
     script.on("WaitApproval", HANG)
-    client = holdfast.connect(script.target)
+    client = holdfastdb.connect(script.target)
     wait = asyncio.create_task(client.approvals.wait("a"))
     async with asyncio.timeout(10):
         await script.arrived.wait()
         await client.close()
-        with pytest.raises(holdfast.HoldfastError) as caught:
+        with pytest.raises(holdfastdb.HoldfastError) as caught:
             await wait
     assert caught.value.code is grpc.StatusCode.CANCELLED

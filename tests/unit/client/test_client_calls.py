@@ -8,10 +8,10 @@ import math
 import grpc
 import pytest
 
-import holdfast
-from holdfast import Event
-from holdfast.v1 import history_service_pb2 as history_pb
-from holdfast.v1 import session_service_pb2 as session_pb
+import holdfastdb
+from holdfastdb import Event
+from holdfastdb.v1 import history_service_pb2 as history_pb
+from holdfastdb.v1 import session_service_pb2 as session_pb
 from tests.unit.client.answers import script_all
 from tests.unit.client.scripted import HANG, UNAVAILABLE, Failure, Script
 
@@ -22,7 +22,7 @@ def answers(script: Script) -> None:
 
 
 async def test_every_call_carries_namespace_token_and_an_id_of_its_own(script: Script) -> None:
-    async with holdfast.connect(script.target, namespace="team-a", token="s3cret") as client:
+    async with holdfastdb.connect(script.target, namespace="team-a", token="s3cret") as client:
         await client.sessions.get("s-1")
         await client.states.load("s-1")
     first, second = (call.headers for call in script.calls)
@@ -34,20 +34,20 @@ async def test_every_call_carries_namespace_token_and_an_id_of_its_own(script: S
 
 @pytest.mark.parametrize("bad", ["", "café", "a\nb"])
 def test_a_namespace_that_no_header_can_carry_is_refused(bad: str) -> None:
-    with pytest.raises(holdfast.InvalidArgument, match="namespace"):
-        holdfast.connect(namespace=bad)
+    with pytest.raises(holdfastdb.InvalidArgument, match="namespace"):
+        holdfastdb.connect(namespace=bad)
 
 
 def test_the_target_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOLDFAST_TARGET", "elsewhere:1")
-    assert holdfast.connect()._connection.target == "elsewhere:1"
-    assert holdfast.connect("here:2")._connection.target == "here:2"
+    assert holdfastdb.connect()._connection.target == "elsewhere:1"
+    assert holdfastdb.connect("here:2")._connection.target == "here:2"
     monkeypatch.delenv("HOLDFAST_TARGET")
-    assert holdfast.connect()._connection.target == "127.0.0.1:7420"
+    assert holdfastdb.connect()._connection.target == "127.0.0.1:7420"
 
 
 async def test_a_unary_call_is_retried_with_the_same_ids_while_the_server_is_unavailable(
-    script: Script, client: holdfast.AsyncClient
+    script: Script, client: holdfastdb.AsyncClient
 ) -> None:
     receipt = history_pb.EventReceipt(event_id="e1", sequence=1)
     answer = history_pb.AppendEventsResponse(receipts=[receipt], last_sequence=1)
@@ -59,38 +59,38 @@ async def test_a_unary_call_is_retried_with_the_same_ids_while_the_server_is_una
     assert len({request.events[0].event_id for request in requests}) == 1
 
 
-async def test_retries_end_after_five_attempts(script: Script, client: holdfast.AsyncClient) -> None:
+async def test_retries_end_after_five_attempts(script: Script, client: holdfastdb.AsyncClient) -> None:
     script.on("GetSession", UNAVAILABLE)
-    with pytest.raises(holdfast.Unavailable):
+    with pytest.raises(holdfastdb.Unavailable):
         await client.sessions.get("s-1")
     assert len(script.calls) == 5
 
 
 async def test_what_a_stopping_server_did_not_begin_with_is_retried(
-    script: Script, client: holdfast.AsyncClient
+    script: Script, client: holdfastdb.AsyncClient
 ) -> None:
     script.on("GetSession", Failure(grpc.StatusCode.CANCELLED))
-    with pytest.raises(holdfast.Unavailable) as caught:
+    with pytest.raises(holdfastdb.Unavailable) as caught:
         await client.sessions.get("s-1")
     assert caught.value.code == grpc.StatusCode.CANCELLED
     assert len(script.calls) == 5
 
 
-async def test_other_errors_are_not_retried(script: Script, client: holdfast.AsyncClient) -> None:
+async def test_other_errors_are_not_retried(script: Script, client: holdfastdb.AsyncClient) -> None:
     script.on("GetSession", Failure(grpc.StatusCode.ABORTED))
-    with pytest.raises(holdfast.Aborted):
+    with pytest.raises(holdfastdb.Aborted):
         await client.sessions.get("s-1")
     assert len(script.calls) == 1
 
 
-async def test_a_call_ends_at_its_deadline(script: Script, client: holdfast.AsyncClient) -> None:
+async def test_a_call_ends_at_its_deadline(script: Script, client: holdfastdb.AsyncClient) -> None:
     script.on("GetSession", HANG)
-    with pytest.raises(holdfast.DeadlineExceeded):
+    with pytest.raises(holdfastdb.DeadlineExceeded):
         await client.sessions.get("s-1", timeout=0.05)
 
 
 async def test_the_clients_timeout_holds_unless_the_call_has_its_own(script: Script) -> None:
-    async with holdfast.connect(script.target, timeout=50) as client:
+    async with holdfastdb.connect(script.target, timeout=50) as client:
         await client.sessions.get("s-1")
         await client.sessions.get("s-1", timeout=500)
         await client.sessions.get("s-1", timeout=math.inf)
@@ -102,12 +102,12 @@ async def test_the_clients_timeout_holds_unless_the_call_has_its_own(script: Scr
 
 
 async def test_a_server_that_is_not_there_is_unavailable() -> None:
-    async with holdfast.connect("127.0.0.1:1") as client:
-        with pytest.raises(holdfast.Unavailable):
+    async with holdfastdb.connect("127.0.0.1:1") as client:
+        with pytest.raises(holdfastdb.Unavailable):
             await client.sessions.get("s-1")
 
 
-async def test_raw_stubs_are_at_hand(script: Script, client: holdfast.AsyncClient) -> None:
+async def test_raw_stubs_are_at_hand(script: Script, client: holdfastdb.AsyncClient) -> None:
     request = session_pb.GetSessionRequest(session_id="s-1")
     answer = await client.stubs.sessions.GetSession(request, metadata=client.call_metadata())
     assert answer.session.session_id == "s-1"
@@ -116,7 +116,7 @@ async def test_raw_stubs_are_at_hand(script: Script, client: holdfast.AsyncClien
 
 
 async def test_a_closed_client_says_so(script: Script) -> None:
-    client = holdfast.connect(script.target)
+    client = holdfastdb.connect(script.target)
     await client.sessions.get("s-1")
     await client.close()
     await client.close()
@@ -126,17 +126,17 @@ async def test_a_closed_client_says_so(script: Script) -> None:
 
 async def test_a_call_under_way_sees_the_close(script: Script) -> None:
     script.on("GetSession", HANG)
-    client = holdfast.connect(script.target)
+    client = holdfastdb.connect(script.target)
     call = asyncio.create_task(client.sessions.get("s-1"))
     async with asyncio.timeout(10):
         await script.arrived.wait()
     await client.close()
-    with pytest.raises(holdfast.HoldfastError) as caught:
+    with pytest.raises(holdfastdb.HoldfastError) as caught:
         await call
     assert caught.value.code is grpc.StatusCode.CANCELLED
 
 
-async def test_a_cancelled_task_stays_cancelled(script: Script, client: holdfast.AsyncClient) -> None:
+async def test_a_cancelled_task_stays_cancelled(script: Script, client: holdfastdb.AsyncClient) -> None:
     script.on("GetSession", HANG)
     call = asyncio.create_task(client.sessions.get("s-1"))
     async with asyncio.timeout(10):
@@ -147,7 +147,7 @@ async def test_a_cancelled_task_stays_cancelled(script: Script, client: holdfast
 
 
 def test_a_client_belongs_to_one_event_loop() -> None:
-    client = holdfast.connect("127.0.0.1:1")
+    client = holdfastdb.connect("127.0.0.1:1")
 
     async def use() -> None:
         _ = client.channel
@@ -158,7 +158,7 @@ def test_a_client_belongs_to_one_event_loop() -> None:
 
 
 def test_the_version_is_the_distributions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.metadata.version", {"holdfast": "1.2.3"}.__getitem__)
-    assert holdfast.__version__ == "1.2.3"
+    monkeypatch.setattr("importlib.metadata.version", {"holdfastdb": "1.2.3"}.__getitem__)
+    assert holdfastdb.__version__ == "1.2.3"
     with pytest.raises(AttributeError, match="nothing"):
-        _ = getattr(holdfast, "nothing")  # noqa: B009
+        _ = getattr(holdfastdb, "nothing")  # noqa: B009

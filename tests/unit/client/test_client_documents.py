@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-import holdfast
-from holdfast import DocumentDraft, DocumentKey
-from holdfast.v1 import document_service_pb2 as pb
-from holdfast.v1 import payload_pb2
+import holdfastdb
+from holdfastdb import DocumentDraft, DocumentKey
+from holdfastdb.v1 import document_service_pb2 as pb
+from holdfastdb.v1 import payload_pb2
 from tests.unit.client.scripted import Script
 
 DOCUMENT = pb.Document(
@@ -36,7 +36,7 @@ async def last(script: Script, call: Awaitable[object]) -> Any:
     return script.calls[-1].request
 
 
-async def test_a_document_comes_back_as_it_was_put(client: holdfast.AsyncClient, script: Script) -> None:
+async def test_a_document_comes_back_as_it_was_put(client: holdfastdb.AsyncClient, script: Script) -> None:
     answer = pb.Document(collection="c", document_id="d", content=payload_pb2.Payload(data=b"\0"), version=1)
     answer.parent.collection, answer.parent.document_id = "p", "q"
     answer.ttl.FromTimedelta(timedelta(hours=1))
@@ -50,7 +50,7 @@ async def test_a_document_comes_back_as_it_was_put(client: holdfast.AsyncClient,
     assert document.expire_time == datetime(1970, 1, 1, 0, 1, tzinfo=UTC)
 
 
-async def test_put_sends_the_whole_document(client: holdfast.AsyncClient, script: Script) -> None:
+async def test_put_sends_the_whole_document(client: holdfastdb.AsyncClient, script: Script) -> None:
     document = await client.documents.put(
         "c",
         "d",
@@ -77,11 +77,11 @@ async def test_put_sends_the_whole_document(client: holdfast.AsyncClient, script
     uuid.UUID(request.request_id)
 
 
-async def test_a_put_without_an_id_makes_one(client: holdfast.AsyncClient, script: Script) -> None:
+async def test_a_put_without_an_id_makes_one(client: holdfastdb.AsyncClient, script: Script) -> None:
     uuid.UUID((await last(script, client.documents.put("c", None, 1))).document.document_id)
 
 
-async def test_get_or_create_says_whether_it_is_new(client: holdfast.AsyncClient, script: Script) -> None:
+async def test_get_or_create_says_whether_it_is_new(client: holdfastdb.AsyncClient, script: Script) -> None:
     document, is_new = await client.documents.get_or_create("c", "d", b"x")
     assert (document.version, is_new) == (3, True)
     request = script.calls[-1].request
@@ -90,7 +90,9 @@ async def test_get_or_create_says_whether_it_is_new(client: holdfast.AsyncClient
     assert request.document.content.data == b"x"
 
 
-async def test_content_filters_are_values_or_operators(client: holdfast.AsyncClient, script: Script) -> None:
+async def test_content_filters_are_values_or_operators(
+    client: holdfastdb.AsyncClient, script: Script
+) -> None:
     content = {
         "/active": True,
         "/stars": {"$gte": 10, "$lt": 2**64},
@@ -108,11 +110,11 @@ async def test_content_filters_are_values_or_operators(client: holdfast.AsyncCli
         ("/literal", pb.CONTENT_OPERATOR_EQUAL, '{"$gt":1}'),
         ("", pb.CONTENT_OPERATOR_NOT_EQUAL, "null"),
     ]
-    with pytest.raises(holdfast.InvalidArgument, match=r"'\$in' is not one of \$eq, \$ne"):
+    with pytest.raises(holdfastdb.InvalidArgument, match=r"'\$in' is not one of \$eq, \$ne"):
         client.documents.list(content={"/a": {"$in": [1]}})
 
 
-async def test_list_and_search_take_the_same_filters(client: holdfast.AsyncClient, script: Script) -> None:
+async def test_list_and_search_take_the_same_filters(client: holdfastdb.AsyncClient, script: Script) -> None:
     filters: dict[str, Any] = {
         "collection_prefix": "a/b",
         "parent": ("p", "q"),
@@ -134,20 +136,20 @@ async def test_list_and_search_take_the_same_filters(client: holdfast.AsyncClien
     assert listed.WhichOneof("scope") == "collection_prefix"
     everything = await last(script, client.documents.list().page())
     assert everything.WhichOneof("scope") is None
-    with pytest.raises(holdfast.InvalidArgument, match="collection_prefix"):
+    with pytest.raises(holdfastdb.InvalidArgument, match="collection_prefix"):
         client.documents.list("a", collection_prefix="b")
     a_text: Any = "ab"
-    with pytest.raises(holdfast.InvalidArgument, match="parent"):
+    with pytest.raises(holdfastdb.InvalidArgument, match="parent"):
         client.documents.list(parent=a_text)
 
 
-async def test_delete_says_how_many(client: holdfast.AsyncClient, script: Script) -> None:
+async def test_delete_says_how_many(client: holdfastdb.AsyncClient, script: Script) -> None:
     assert await client.documents.delete("c", "d", with_children=True, expected_version=2) == 4
     request = script.calls[-1].request
     assert (request.with_children, request.expected_version, request.allow_missing) == (True, 2, False)
 
 
-async def test_sync_takes_values_and_drafts(client: holdfast.AsyncClient, script: Script) -> None:
+async def test_sync_takes_values_and_drafts(client: holdfastdb.AsyncClient, script: Script) -> None:
     drafts = {"a": [1], "b": DocumentDraft(b"x", parent=("agents", "a"), labels={"l": "m"})}
     done = await client.documents.sync("agents", drafts, prune=True)
     assert (done.created_ids, done.updated_ids, done.deleted_ids) == (("a",), (), ("x", "y"))
@@ -156,12 +158,12 @@ async def test_sync_takes_values_and_drafts(client: holdfast.AsyncClient, script
     assert [one.document_id for one in request.documents] == ["a", "b"]
     assert request.documents[1].parent.document_id == "a"
     uuid.UUID(request.request_id)
-    with pytest.raises(holdfast.InvalidArgument, match=r"documents\['bad'\]\.value"):
+    with pytest.raises(holdfastdb.InvalidArgument, match=r"documents\['bad'\]\.value"):
         await client.documents.sync("agents", {"bad": {1, 2}})
 
 
 async def test_a_directory_is_a_collection(
-    client: holdfast.AsyncClient, script: Script, tmp_path: Path
+    client: holdfastdb.AsyncClient, script: Script, tmp_path: Path
 ) -> None:
     directory = tmp_path / "agents"
     directory.mkdir()
@@ -178,13 +180,13 @@ async def test_a_directory_is_a_collection(
 
 
 async def test_every_broken_file_is_named_and_nothing_is_sent(
-    client: holdfast.AsyncClient, script: Script, tmp_path: Path
+    client: holdfastdb.AsyncClient, script: Script, tmp_path: Path
 ) -> None:
     (tmp_path / "good.json").write_text("{}")
     (tmp_path / "cut.json").write_text('{"a":')
     (tmp_path / "nan.json").write_text("[NaN]")
     (tmp_path / "latin.json").write_bytes(b'"\xe9"')
-    with pytest.raises(holdfast.InvalidArgument) as caught:
+    with pytest.raises(holdfastdb.InvalidArgument) as caught:
         await client.documents.sync_directory(tmp_path)
     broken = [Path(one.field).name for one in caught.value.field_violations]
     assert broken == ["cut.json", "latin.json", "nan.json"]
@@ -193,7 +195,7 @@ async def test_every_broken_file_is_named_and_nothing_is_sent(
         await client.documents.sync_directory(tmp_path / "absent")
 
 
-async def test_collections_are_paths(client: holdfast.AsyncClient, script: Script) -> None:
+async def test_collections_are_paths(client: holdfastdb.AsyncClient, script: Script) -> None:
     page = await client.documents.collections("a", suffix="b", max_depth=2, include_total_size=True).page()
     assert (page.items, page.total_size) == (("a", "a/b"), 2)
     request = script.calls[-1].request

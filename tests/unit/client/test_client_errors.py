@@ -7,9 +7,9 @@ from datetime import timedelta
 import grpc
 import pytest
 
-import holdfast
-from holdfast import errors
-from holdfast.v1 import error_reason_pb2
+import holdfastdb
+from holdfastdb import errors
+from holdfastdb.v1 import error_reason_pb2
 from tests.unit.client.scripted import Failure, Script
 
 NAMED = [
@@ -20,8 +20,8 @@ NAMED = [
 ]  # fmt: skip
 
 
-async def failure(client: holdfast.AsyncClient) -> holdfast.HoldfastError:
-    with pytest.raises(holdfast.HoldfastError) as caught:
+async def failure(client: holdfastdb.AsyncClient) -> holdfastdb.HoldfastError:
+    with pytest.raises(holdfastdb.HoldfastError) as caught:
         await client.sessions.get("s-1")
     return caught.value
 
@@ -38,15 +38,15 @@ def test_the_tree_in_the_docstring_names_every_error() -> None:
         return {kind.__name__} | {name for child in kind.__subclasses__() for name in below(child)}
 
     assert errors.__doc__ is not None
-    public = {name for name in below(holdfast.HoldfastError) if not name.startswith("_")}
+    public = {name for name in below(holdfastdb.HoldfastError) if not name.startswith("_")}
     drawn = {line.lstrip(" │├└─").split(" ")[0] for line in errors.__doc__.splitlines()}
     assert public <= drawn
-    assert public <= set(holdfast.__all__)
+    assert public <= set(holdfastdb.__all__)
 
 
 @pytest.mark.parametrize("code", NAMED, ids=lambda code: code.name)
 async def test_each_code_has_its_class(
-    script: Script, client: holdfast.AsyncClient, code: grpc.StatusCode
+    script: Script, client: holdfastdb.AsyncClient, code: grpc.StatusCode
 ) -> None:
     script.on("GetSession", Failure(code, "no luck"))
     error = await failure(client)
@@ -55,14 +55,14 @@ async def test_each_code_has_its_class(
     assert error.call_id == script.calls[-1].headers["x-request-id"]
 
 
-async def test_another_code_is_the_base_class(script: Script, client: holdfast.AsyncClient) -> None:
+async def test_another_code_is_the_base_class(script: Script, client: holdfastdb.AsyncClient) -> None:
     script.on("GetSession", Failure(grpc.StatusCode.DATA_LOSS))
     error = await failure(client)
-    assert type(error) is holdfast.HoldfastError
+    assert type(error) is holdfastdb.HoldfastError
     assert error.code is grpc.StatusCode.DATA_LOSS
 
 
-async def test_details_are_read(script: Script, client: holdfast.AsyncClient) -> None:
+async def test_details_are_read(script: Script, client: holdfastdb.AsyncClient) -> None:
     script.on(
         "GetSession",
         Failure(
@@ -75,23 +75,23 @@ async def test_details_are_read(script: Script, client: holdfast.AsyncClient) ->
         ),
     )
     error = await failure(client)
-    assert isinstance(error, holdfast.InvalidArgument)
-    assert error.reason == holdfast.Reason.INVALID_FIELD
+    assert isinstance(error, holdfastdb.InvalidArgument)
+    assert error.reason == holdfastdb.Reason.INVALID_FIELD
     assert error.metadata == {"a": "b"}
-    assert error.field_violations == (holdfast.FieldViolation("session_id", "1 to 255 characters"),)
+    assert error.field_violations == (holdfastdb.FieldViolation("session_id", "1 to 255 characters"),)
     assert error.retry_delay == timedelta(seconds=1.5)
     assert str(error) == "session_id: 1 to 255 characters (INVALID_FIELD)"
 
 
 @pytest.mark.parametrize(
     ("reason", "kind"),
-    [("VERSION_MISMATCH", holdfast.VersionMismatch), ("SEQUENCE_MISMATCH", holdfast.SequenceMismatch)],
+    [("VERSION_MISMATCH", holdfastdb.VersionMismatch), ("SEQUENCE_MISMATCH", holdfastdb.SequenceMismatch)],
 )
 async def test_a_mismatch_tells_the_expected_and_the_actual_value(
     script: Script,
-    client: holdfast.AsyncClient,
+    client: holdfastdb.AsyncClient,
     reason: str,
-    kind: type[holdfast.VersionMismatch | holdfast.SequenceMismatch],
+    kind: type[holdfastdb.VersionMismatch | holdfastdb.SequenceMismatch],
 ) -> None:
     script.on(
         "GetSession",
@@ -99,21 +99,21 @@ async def test_a_mismatch_tells_the_expected_and_the_actual_value(
     )
     error = await failure(client)
     assert isinstance(error, kind)
-    assert isinstance(error, holdfast.Aborted)
+    assert isinstance(error, holdfastdb.Aborted)
     assert (error.expected, error.actual) == (5, 7)
 
 
-async def test_a_reason_of_a_newer_server_is_kept(script: Script, client: holdfast.AsyncClient) -> None:
+async def test_a_reason_of_a_newer_server_is_kept(script: Script, client: holdfastdb.AsyncClient) -> None:
     script.on("GetSession", Failure(grpc.StatusCode.NOT_FOUND, reason="MOON_NOT_FOUND"))
     assert (await failure(client)).reason == "MOON_NOT_FOUND"
 
 
-async def test_garbled_details_leave_the_code(script: Script, client: holdfast.AsyncClient) -> None:
+async def test_garbled_details_leave_the_code(script: Script, client: holdfastdb.AsyncClient) -> None:
     class Garbled(Failure):
         def trailer(self) -> tuple[tuple[str, bytes], ...]:
             return (("grpc-status-details-bin", b"\xff\xff"),)
 
     script.on("GetSession", Garbled(grpc.StatusCode.NOT_FOUND))
     error = await failure(client)
-    assert isinstance(error, holdfast.NotFound)
+    assert isinstance(error, holdfastdb.NotFound)
     assert error.reason == ""

@@ -8,8 +8,8 @@ from datetime import timedelta
 import grpc
 import pytest
 
-import holdfast
-from holdfast.v1 import task_service_pb2 as pb
+import holdfastdb
+from holdfastdb.v1 import task_service_pb2 as pb
 from tests.unit.client.scripted import Failure, Script
 from tests.unit.client.test_client_tasks import TASK
 
@@ -26,14 +26,14 @@ def answers(script: Script) -> None:
 
 
 async def claim(
-    client: holdfast.AsyncClient, duration: timedelta = timedelta(minutes=1)
-) -> holdfast.AsyncLease:
+    client: holdfastdb.AsyncClient, duration: timedelta = timedelta(minutes=1)
+) -> holdfastdb.AsyncLease:
     lease = await client.tasks.claim(lease_duration=duration)
     assert lease is not None
     return lease
 
 
-async def test_a_task_succeeds_when_its_block_ends(script: Script, client: holdfast.AsyncClient) -> None:
+async def test_a_task_succeeds_when_its_block_ends(script: Script, client: holdfastdb.AsyncClient) -> None:
     async with await claim(client) as lease:
         assert lease.task.value == {"pull": 7}
     (request,) = script.requests("TransitionTask")
@@ -41,7 +41,7 @@ async def test_a_task_succeeds_when_its_block_ends(script: Script, client: holdf
     assert script.requests("ExtendLease") == []
 
 
-async def test_what_the_block_said_stands(script: Script, client: holdfast.AsyncClient) -> None:
+async def test_what_the_block_said_stands(script: Script, client: holdfastdb.AsyncClient) -> None:
     async with await claim(client) as lease:
         await lease.report(phase="testing")
         await lease.fail("no disk", {"tried": 3})
@@ -53,7 +53,7 @@ async def test_what_the_block_said_stands(script: Script, client: holdfast.Async
 
 
 async def test_an_error_gives_the_task_back_as_a_failed_attempt(
-    script: Script, client: holdfast.AsyncClient
+    script: Script, client: holdfastdb.AsyncClient
 ) -> None:
     with pytest.raises(ValueError, match="seven"):
         async with await claim(client):
@@ -63,7 +63,7 @@ async def test_an_error_gives_the_task_back_as_a_failed_attempt(
 
 
 async def test_an_error_says_that_the_task_could_not_be_given_back(
-    script: Script, client: holdfast.AsyncClient
+    script: Script, client: holdfastdb.AsyncClient
 ) -> None:
     script.on("ReleaseTask", NOT_HELD)
     with pytest.raises(ValueError, match="seven") as caught:
@@ -73,7 +73,7 @@ async def test_an_error_says_that_the_task_could_not_be_given_back(
 
 
 async def test_a_cancelled_block_gives_the_task_back_unused(
-    script: Script, client: holdfast.AsyncClient
+    script: Script, client: holdfastdb.AsyncClient
 ) -> None:
     begun = asyncio.Event()
 
@@ -92,7 +92,7 @@ async def test_a_cancelled_block_gives_the_task_back_unused(
 
 
 async def test_the_lease_is_extended_while_the_block_goes_on(
-    script: Script, client: holdfast.AsyncClient
+    script: Script, client: holdfastdb.AsyncClient
 ) -> None:
     extended = asyncio.Event()
 
@@ -108,7 +108,7 @@ async def test_the_lease_is_extended_while_the_block_goes_on(
     assert len(script.requests("TransitionTask")) == 1
 
 
-async def test_an_extension_is_tried_again(script: Script, client: holdfast.AsyncClient) -> None:
+async def test_an_extension_is_tried_again(script: Script, client: holdfastdb.AsyncClient) -> None:
     done = asyncio.Event()
 
     async def extend(request: pb.ExtendLeaseRequest) -> pb.ExtendLeaseResponse:
@@ -121,9 +121,9 @@ async def test_an_extension_is_tried_again(script: Script, client: holdfast.Asyn
     assert len(script.requests("TransitionTask")) == 1
 
 
-async def test_a_lost_lease_cancels_the_block(script: Script, client: holdfast.AsyncClient) -> None:
+async def test_a_lost_lease_cancels_the_block(script: Script, client: holdfastdb.AsyncClient) -> None:
     script.on("ExtendLease", NOT_HELD)
-    with pytest.raises(holdfast.LeaseNotHeld) as caught:
+    with pytest.raises(holdfastdb.LeaseNotHeld) as caught:
         async with await claim(client, SHORT) as lease:
             await asyncio.Event().wait()
     assert lease.is_lost
@@ -132,16 +132,18 @@ async def test_a_lost_lease_cancels_the_block(script: Script, client: holdfast.A
 
 
 async def test_a_server_that_is_away_for_the_whole_lease_cancels_the_block(
-    script: Script, client: holdfast.AsyncClient
+    script: Script, client: holdfastdb.AsyncClient
 ) -> None:
     script.on("ExtendLease", Failure(grpc.StatusCode.RESOURCE_EXHAUSTED))
-    with pytest.raises(holdfast.LeaseNotHeld):
+    with pytest.raises(holdfastdb.LeaseNotHeld):
         async with await claim(client, SHORT):
             await asyncio.Event().wait()
 
 
-async def test_a_result_that_comes_too_late_is_refused(script: Script, client: holdfast.AsyncClient) -> None:
+async def test_a_result_that_comes_too_late_is_refused(
+    script: Script, client: holdfastdb.AsyncClient
+) -> None:
     script.on("TransitionTask", NOT_HELD)
     lease = await claim(client)
-    with pytest.raises(holdfast.LeaseNotHeld):
+    with pytest.raises(holdfastdb.LeaseNotHeld):
         await lease.succeed()

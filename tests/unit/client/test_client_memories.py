@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-import holdfast
-from holdfast.v1 import memory_service_pb2 as pb
+import holdfastdb
+from holdfastdb.v1 import memory_service_pb2 as pb
 from tests.unit.client.scripted import UNAVAILABLE, Script
 
 MEMORY = pb.Memory(memory_id="m", lesson="l", confidence=0.25, version=2, use_count=3)
@@ -26,7 +26,7 @@ def answers(script: Script) -> None:
 
 
 async def test_create_sends_the_fields_and_returns_the_memory(
-    script: Script, client: holdfast.AsyncClient
+    script: Script, client: holdfastdb.AsyncClient
 ) -> None:
     memory = await client.memories.create("l", context="c", tool_name="t", confidence=0.0, metadata={"n": 1})
     sent = script.calls[-1].request.memory
@@ -39,7 +39,7 @@ async def test_create_sends_the_fields_and_returns_the_memory(
 
 
 async def test_an_update_sends_what_is_given_and_no_more(
-    script: Script, client: holdfast.AsyncClient
+    script: Script, client: holdfastdb.AsyncClient
 ) -> None:
     await client.memories.update("m", lesson="new", expected_version=1)
     sent = script.calls[-1].request
@@ -47,12 +47,12 @@ async def test_an_update_sends_what_is_given_and_no_more(
     assert not sent.memory.HasField("confidence")
     await client.memories.update("m", context="", confidence=0.5, labels={}, replace=True)
     assert list(script.calls[-1].request.update_mask.paths) == ["context", "confidence", "labels"]
-    with pytest.raises(holdfast.InvalidArgument, match="replace=True"):
+    with pytest.raises(holdfastdb.InvalidArgument, match="replace=True"):
         await client.memories.update("m", context="")
 
 
 async def test_a_search_sends_its_filter_and_returns_scores(
-    script: Script, client: holdfast.AsyncClient
+    script: Script, client: holdfastdb.AsyncClient
 ) -> None:
     options: dict[str, Any] = {"tool_name": "t", "min_confidence": 0.5, "labels": {"a": "1"}}
     pager = client.memories.search("some words", match_all=True, **options)
@@ -66,7 +66,7 @@ async def test_a_search_sends_its_filter_and_returns_scores(
 
 
 async def test_each_page_of_a_counting_search_counts_once_however_often_it_is_sent(
-    script: Script, client: holdfast.AsyncClient
+    script: Script, client: holdfastdb.AsyncClient
 ) -> None:
     more = pb.SearchMemoriesResponse(next_page_token="next")
     script.on("SearchMemories", UNAVAILABLE, more, FOUND)

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-import holdfast
-from holdfast import Json, MoveItem, NewPlanItem, PlanEdit, PlanItemStatus, PlanStatus, PutItem, RemoveItem
-from holdfast.v1 import payload_pb2
-from holdfast.v1 import plan_service_pb2 as pb
+import holdfastdb
+from holdfastdb import Json, MoveItem, NewPlanItem, PlanEdit, PlanItemStatus, PlanStatus, PutItem, RemoveItem
+from holdfastdb.v1 import payload_pb2
+from holdfastdb.v1 import plan_service_pb2 as pb
 from tests.unit.client.scripted import Script
 
 ITEM = pb.PlanItem(
@@ -42,7 +42,7 @@ async def last(script: Script, call: Awaitable[object]) -> Any:
 
 
 async def test_create_sends_items_and_texts_and_returns_the_plan(
-    script: Script, client: holdfast.AsyncClient
+    script: Script, client: holdfastdb.AsyncClient
 ) -> None:
     second = NewPlanItem("fix", item_id="b", depends_on=["a"], acceptance_criteria=["green"], result={"x": 1})
     plan = await client.plans.create(["read", second], title="t", session_id="s", status=PlanStatus.ACTIVE)
@@ -59,7 +59,9 @@ async def test_create_sends_items_and_texts_and_returns_the_plan(
         plan.item("b")
 
 
-async def test_an_update_merges_unless_told_to_replace(script: Script, client: holdfast.AsyncClient) -> None:
+async def test_an_update_merges_unless_told_to_replace(
+    script: Script, client: holdfastdb.AsyncClient
+) -> None:
     request = await last(script, client.plans.update("p", status=PlanStatus.PENDING, expected_version=3))
     assert not request.HasField("update_mask")
     assert (request.plan.status, request.expected_version) == (pb.PLAN_STATUS_PENDING, 3)
@@ -67,11 +69,11 @@ async def test_an_update_merges_unless_told_to_replace(script: Script, client: h
     request = await last(script, client.plans.update("p", title="", items=[], labels={}, replace=True))
     assert list(request.update_mask.paths) == ["title", "items", "labels"]
     for call in (client.plans.update("p", title=""), client.plans.update("p", items=[])):
-        with pytest.raises(holdfast.InvalidArgument, match="replace=True"):
+        with pytest.raises(holdfastdb.InvalidArgument, match="replace=True"):
             await call
 
 
-async def test_edits_are_sent_in_order(script: Script, client: holdfast.AsyncClient) -> None:
+async def test_edits_are_sent_in_order(script: Script, client: holdfastdb.AsyncClient) -> None:
     put = PutItem(NewPlanItem("n", item_id="a"))
     edits: list[PlanEdit] = [PutItem("new", 2), put, RemoveItem("b"), MoveItem("c", 1)]
     request = await last(script, client.plans.update("p", edits=edits, actor="ada"))
@@ -81,7 +83,7 @@ async def test_edits_are_sent_in_order(script: Script, client: holdfast.AsyncCli
     assert request.actor == "ada"
 
 
-async def test_one_item_is_updated_with_what_is_given(script: Script, client: holdfast.AsyncClient) -> None:
+async def test_one_item_is_updated_with_what_is_given(script: Script, client: holdfastdb.AsyncClient) -> None:
     done = await client.plans.update_item("p", "a", status=PlanItemStatus.FAILED, result=b"\0")
     sent = script.calls[-1].request
     assert (sent.plan_id, sent.item.item_id, sent.item.result.data) == ("p", "a", b"\0")
@@ -89,14 +91,14 @@ async def test_one_item_is_updated_with_what_is_given(script: Script, client: ho
     assert (done.item.item_id, done.progress.ready, done.plan_version) == ("a", 1, 4)
     request = await last(script, client.plans.update_item("p", "a", depends_on=[], replace=True))
     assert list(request.update_mask.paths) == ["depends_on"]
-    with pytest.raises(holdfast.InvalidArgument, match="replace=True"):
+    with pytest.raises(holdfastdb.InvalidArgument, match="replace=True"):
         await client.plans.update_item("p", "a", depends_on=[])
     # Not read letter by letter.
-    with pytest.raises(holdfast.InvalidArgument, match="list of texts"):
+    with pytest.raises(holdfastdb.InvalidArgument, match="list of texts"):
         await client.plans.update_item("p", "a", depends_on="bc")
 
 
-async def test_lists_and_deletes(script: Script, client: holdfast.AsyncClient) -> None:
+async def test_lists_and_deletes(script: Script, client: holdfastdb.AsyncClient) -> None:
     pager = client.plans.list(statuses=[PlanStatus.FAILED], session_id="s", omit_items=True)
     assert [plan.plan_id async for plan in pager] == ["p"]
     sent = script.calls[-1].request
@@ -105,8 +107,8 @@ async def test_lists_and_deletes(script: Script, client: holdfast.AsyncClient) -
     assert (request.plan_id, request.expected_version, request.allow_missing) == ("p", 0, True)
 
 
-async def test_a_bad_item_is_named(client: holdfast.AsyncClient) -> None:
+async def test_a_bad_item_is_named(client: holdfastdb.AsyncClient) -> None:
     bad: Any = NewPlanItem("x", result={1, 2})
-    with pytest.raises(holdfast.InvalidArgument) as caught:
+    with pytest.raises(holdfastdb.InvalidArgument) as caught:
         await client.plans.create(["fine", bad])
     assert caught.value.field_violations[0].field == "items[1].result"

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-import holdfast
-from holdfast import Event, EventKind, SessionStatus, StateWrite
-from holdfast.v1 import history_service_pb2 as history_pb
-from holdfast.v1 import payload_pb2
-from holdfast.v1 import session_service_pb2 as session_pb
+import holdfastdb
+from holdfastdb import Event, EventKind, SessionStatus, StateWrite
+from holdfastdb.v1 import history_service_pb2 as history_pb
+from holdfastdb.v1 import payload_pb2
+from holdfastdb.v1 import session_service_pb2 as session_pb
 from tests.unit.client.answers import STATE, script_all
 from tests.unit.client.scripted import Script
 
@@ -29,7 +29,7 @@ async def last(script: Script, call: Awaitable[object]) -> Any:
 
 
 async def test_writes_get_an_id_that_makes_their_repetition_harmless(
-    script: Script, client: holdfast.AsyncClient
+    script: Script, client: holdfastdb.AsyncClient
 ) -> None:
     uuid.UUID((await last(script, client.sessions.create())).session.session_id)
     uuid.UUID((await last(script, client.sessions.fork("s-1"))).new_session_id)
@@ -47,7 +47,7 @@ async def test_writes_get_an_id_that_makes_their_repetition_harmless(
     assert request.request_id == "mine"
 
 
-async def test_create_and_session_fields(script: Script, client: holdfast.AsyncClient) -> None:
+async def test_create_and_session_fields(script: Script, client: holdfastdb.AsyncClient) -> None:
     answer = session_pb.Session(
         session_id="s-1", status=session_pb.SESSION_STATUS_PENDING, labels={"a": "b"}, never_expires=True
     )
@@ -70,7 +70,7 @@ async def test_create_and_session_fields(script: Script, client: holdfast.AsyncC
     assert (await last(script, client.sessions.create(retention="never"))).session.never_expires
 
 
-async def test_update_merges_unless_told_to_replace(script: Script, client: holdfast.AsyncClient) -> None:
+async def test_update_merges_unless_told_to_replace(script: Script, client: holdfastdb.AsyncClient) -> None:
     request = await last(
         script, client.sessions.update("s-1", title="t", metadata={"a": None}, expected_version=3)
     )
@@ -83,13 +83,13 @@ async def test_update_merges_unless_told_to_replace(script: Script, client: hold
     assert list(request.update_mask.paths) == ["retention", "never_expires"]
     request = await last(script, client.sessions.update("s-1", retention="never", replace=True))
     assert list(request.update_mask.paths) == ["never_expires"]
-    with pytest.raises(holdfast.InvalidArgument, match="replace=True"):
+    with pytest.raises(holdfastdb.InvalidArgument, match="replace=True"):
         await client.sessions.update("s-1", title="")
-    with pytest.raises(holdfast.InvalidArgument, match="retention"):
+    with pytest.raises(holdfastdb.InvalidArgument, match="retention"):
         await client.sessions.update("s-1", retention="default")
 
 
-async def test_transitions(script: Script, client: holdfast.AsyncClient) -> None:
+async def test_transitions(script: Script, client: holdfastdb.AsyncClient) -> None:
     for verb, status in (
         (client.sessions.activate, session_pb.SESSION_STATUS_ACTIVE),
         (client.sessions.complete, session_pb.SESSION_STATUS_COMPLETED),
@@ -99,17 +99,17 @@ async def test_transitions(script: Script, client: holdfast.AsyncClient) -> None
         request = await last(script, verb("s-1", reason="r", actor="a"))
         assert (request.status, request.reason, request.actor) == (status, "r", "a")
     bad: Any = "sleeping"
-    with pytest.raises(holdfast.InvalidArgument, match="'sleeping' is not one of pending, active"):
+    with pytest.raises(holdfastdb.InvalidArgument, match="'sleeping' is not one of pending, active"):
         await client.sessions.transition("s-1", bad)
 
 
-async def test_states_come_back_as_they_were_saved(script: Script, client: holdfast.AsyncClient) -> None:
+async def test_states_come_back_as_they_were_saved(script: Script, client: holdfastdb.AsyncClient) -> None:
     saved = await client.states.save("s-1", {"a": 1}, metadata={"m": True}, expected_version=0)
     write = script.calls[-1].request.writes[0]
     assert (write.key, write.payload.json, write.expected_version) == ("default", '{"a":1}', 0)
     assert write.HasField("expected_version")
     assert saved.value == {"a": 1}
-    await client.states.save("s-1", holdfast.Data(b"\x00", "image/png"), "k")
+    await client.states.save("s-1", holdfastdb.Data(b"\x00", "image/png"), "k")
     write = script.calls[-1].request.writes[0]
     assert (write.key, write.payload.data, write.payload.media_type) == ("k", b"\x00", "image/png")
     loaded = await client.states.load("s-1", version=2)
@@ -117,7 +117,9 @@ async def test_states_come_back_as_they_were_saved(script: Script, client: holdf
     assert (loaded.json_text, loaded.value, loaded.data) == ('{"a":1.50}', {"a": 1.5}, None)
 
 
-async def test_several_states_are_saved_in_one_request(script: Script, client: holdfast.AsyncClient) -> None:
+async def test_several_states_are_saved_in_one_request(
+    script: Script, client: holdfastdb.AsyncClient
+) -> None:
     script.on("SaveState", session_pb.SaveStateResponse(states=[STATE, STATE]))
     await client.states.save_many("s-1", {"a": 1, "b": b"x"})
     assert [write.key for write in script.calls[-1].request.writes] == ["a", "b"]
@@ -127,12 +129,12 @@ async def test_several_states_are_saved_in_one_request(script: Script, client: h
         ("1", True),
         ("null", False),
     ]
-    with pytest.raises(holdfast.InvalidArgument, match=r"writes\[1\]\.value\.x"):
+    with pytest.raises(holdfastdb.InvalidArgument, match=r"writes\[1\]\.value\.x"):
         await client.states.save_many("s-1", {"a": 1, "b": {"x": object()}})
 
 
 async def test_a_state_listed_without_its_payload_has_no_value(
-    script: Script, client: holdfast.AsyncClient
+    script: Script, client: holdfastdb.AsyncClient
 ) -> None:
     script.on("ListStates", session_pb.ListStatesResponse(states=[STATE]))
     [state] = [state async for state in client.states.list("s-1", omit_payload=True)]
@@ -142,7 +144,7 @@ async def test_a_state_listed_without_its_payload_has_no_value(
 
 
 async def test_delete_states_needs_exactly_one_selection(
-    script: Script, client: holdfast.AsyncClient
+    script: Script, client: holdfastdb.AsyncClient
 ) -> None:
     assert await client.states.delete("s-1", "a") == 2
     assert list(script.calls[-1].request.keys.keys) == ["a"]
@@ -151,12 +153,12 @@ async def test_delete_states_needs_exactly_one_selection(
     assert (await last(script, client.states.delete("s-1", key_prefix="p"))).key_prefix == "p"
     assert (await last(script, client.states.delete("s-1", every_key=True))).all
     for call in (client.states.delete("s-1"), client.states.delete("s-1", "a", run_id="r")):
-        with pytest.raises(holdfast.InvalidArgument, match="exactly one"):
+        with pytest.raises(holdfastdb.InvalidArgument, match="exactly one"):
             await call
 
 
 async def test_pages_are_fetched_only_when_they_are_needed(
-    script: Script, client: holdfast.AsyncClient
+    script: Script, client: holdfastdb.AsyncClient
 ) -> None:
     def page(name: str, token: str) -> session_pb.ListSessionsResponse:
         session = session_pb.Session(session_id=name, status=session_pb.SESSION_STATUS_PENDING)
@@ -176,7 +178,7 @@ async def test_pages_are_fetched_only_when_they_are_needed(
     assert (await last(script, rest.page())).page_token == "t1"
 
 
-async def test_list_events_passes_its_filter(script: Script, client: holdfast.AsyncClient) -> None:
+async def test_list_events_passes_its_filter(script: Script, client: holdfastdb.AsyncClient) -> None:
     since = datetime(2026, 1, 1, tzinfo=UTC)
     pager = client.history.list(
         "s-1",
@@ -194,7 +196,7 @@ async def test_list_events_passes_its_filter(script: Script, client: holdfast.As
     assert request.filter.event_time_from.ToDatetime(tzinfo=UTC) == since
 
 
-async def test_replace_clear_pop_and_rewind(script: Script, client: holdfast.AsyncClient) -> None:
+async def test_replace_clear_pop_and_rewind(script: Script, client: holdfastdb.AsyncClient) -> None:
     request = await last(script, client.history.replace("s-1", [Event.of("x", 1)], kinds=[EventKind.MESSAGE]))
     assert request.all
     assert len(request.events) == 1
@@ -208,7 +210,7 @@ async def test_replace_clear_pop_and_rewind(script: Script, client: holdfast.Asy
     assert (await client.history.pop("s-1", 3)).removed_count == 3
 
 
-async def test_summaries(script: Script, client: holdfast.AsyncClient) -> None:
+async def test_summaries(script: Script, client: holdfastdb.AsyncClient) -> None:
     [summary] = await client.history.summarize("s-1", ["time", "type"], bucket=timedelta(hours=1), actor="a")
     assert summary.count == 4
     request = script.calls[-1].request
@@ -217,8 +219,10 @@ async def test_summaries(script: Script, client: holdfast.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize("bad", ["\ud800", 7])
-async def test_an_id_that_cannot_be_sent_is_refused_by_field(client: holdfast.AsyncClient, bad: Any) -> None:
+async def test_an_id_that_cannot_be_sent_is_refused_by_field(
+    client: holdfastdb.AsyncClient, bad: Any
+) -> None:
     for call in (client.sessions.get(bad), client.states.load(bad), client.history.clear(bad)):
-        with pytest.raises(holdfast.InvalidArgument) as caught:
+        with pytest.raises(holdfastdb.InvalidArgument) as caught:
             await call
         assert caught.value.field_violations[0].field == "session_id"

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-import holdfast
-from holdfast import Json, RunStatus, TokenUsage
-from holdfast.v1 import payload_pb2
-from holdfast.v1 import run_service_pb2 as pb
+import holdfastdb
+from holdfastdb import Json, RunStatus, TokenUsage
+from holdfastdb.v1 import payload_pb2
+from holdfastdb.v1 import run_service_pb2 as pb
 from tests.unit.client.scripted import Script
 
 RUN = pb.Run(run_id="r", status=pb.RUN_STATUS_FAILED, output=payload_pb2.Payload(json="[1.50]"), error="bad")
@@ -32,7 +32,7 @@ async def last(script: Script, call: Awaitable[object]) -> Any:
     return script.calls[-1].request
 
 
-async def test_start_and_the_fields_of_a_run(script: Script, client: holdfast.AsyncClient) -> None:
+async def test_start_and_the_fields_of_a_run(script: Script, client: holdfastdb.AsyncClient) -> None:
     start = datetime(2026, 1, 1, tzinfo=UTC)
     run = await client.runs.start("r", agent_id="a", kind="scan", input={"a": 1}, start_time=start)
     sent = script.calls[-1].request.run
@@ -48,7 +48,9 @@ async def test_start_and_the_fields_of_a_run(script: Script, client: holdfast.As
     assert (await last(script, client.runs.start(input=Json("null")))).run.input.json == "null"
 
 
-async def test_an_update_merges_unless_told_to_replace(script: Script, client: holdfast.AsyncClient) -> None:
+async def test_an_update_merges_unless_told_to_replace(
+    script: Script, client: holdfastdb.AsyncClient
+) -> None:
     request = await last(script, client.runs.update("r", status=RunStatus.RUNNING, expected_version=3))
     assert not request.HasField("update_mask")
     assert not request.run.HasField("usage")
@@ -58,11 +60,11 @@ async def test_an_update_merges_unless_told_to_replace(script: Script, client: h
     request = await last(script, call)
     assert list(request.update_mask.paths) == ["error", "usage", "labels"]
     assert request.run.HasField("usage")
-    with pytest.raises(holdfast.InvalidArgument, match="replace=True"):
+    with pytest.raises(holdfastdb.InvalidArgument, match="replace=True"):
         await client.runs.update("r", error="")
 
 
-async def test_the_three_ends(script: Script, client: holdfast.AsyncClient) -> None:
+async def test_the_three_ends(script: Script, client: holdfastdb.AsyncClient) -> None:
     usage = TokenUsage(input_tokens=5, reasoning_output_tokens=2)
     request = await last(script, client.runs.complete("r", [1], usage=usage))
     assert (request.status, request.output.json) == (pb.RUN_STATUS_COMPLETED, "[1]")
@@ -74,7 +76,7 @@ async def test_the_three_ends(script: Script, client: holdfast.AsyncClient) -> N
     assert (request.status, request.error) == (pb.RUN_STATUS_CANCELLED, "enough")
 
 
-async def test_a_list_passes_its_filter(script: Script, client: holdfast.AsyncClient) -> None:
+async def test_a_list_passes_its_filter(script: Script, client: holdfastdb.AsyncClient) -> None:
     pager = client.runs.list(
         statuses=[RunStatus.FAILED], kinds=["scan"], agent_id="a", metadata={"n": 1}, omit_payload=True
     )
@@ -84,11 +86,11 @@ async def test_a_list_passes_its_filter(script: Script, client: holdfast.AsyncCl
     assert dict(request.filter.metadata) == {"n": 1}
     assert request.omit_payload
     bad: Any = "sleeping"
-    with pytest.raises(holdfast.InvalidArgument, match="'sleeping' is not one of started"):
+    with pytest.raises(holdfastdb.InvalidArgument, match="'sleeping' is not one of started"):
         client.runs.list(statuses=[bad])
 
 
-async def test_summaries(script: Script, client: holdfast.AsyncClient) -> None:
+async def test_summaries(script: Script, client: holdfastdb.AsyncClient) -> None:
     full = pb.RunSummary(agent_id="a", status=pb.RUN_STATUS_RUNNING, run_count=3, success_rate=0.5)
     full.p50_duration.FromMilliseconds(1_500)
     full.bucket_time.FromSeconds(60)
@@ -102,5 +104,5 @@ async def test_summaries(script: Script, client: holdfast.AsyncClient) -> None:
     assert first.bucket_time == datetime(1970, 1, 1, 0, 1, tzinfo=UTC)
     assert (second.status, second.success_rate, second.bucket_time) == (None, None, None)
     bad: Any = "weather"
-    with pytest.raises(holdfast.InvalidArgument, match="group_by"):
+    with pytest.raises(holdfastdb.InvalidArgument, match="group_by"):
         await client.runs.summarize([bad])

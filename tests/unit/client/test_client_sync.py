@@ -14,20 +14,20 @@ from typing import Any, assert_type
 import grpc
 import pytest
 
-import holdfast
-from holdfast import sync
-from holdfast.approvals import AsyncApprovals
-from holdfast.background import background
-from holdfast.documents import AsyncDocuments
-from holdfast.history import AsyncHistory
-from holdfast.memories import AsyncMemories
-from holdfast.plans import AsyncPlans
-from holdfast.runs import AsyncRuns
-from holdfast.sessions import AsyncSessions
-from holdfast.states import AsyncStates
-from holdfast.tasks import AsyncTasks
-from holdfast.v1 import session_service_pb2 as pb
-from holdfast.v1 import task_service_pb2 as task_pb
+import holdfastdb
+from holdfastdb import sync
+from holdfastdb.approvals import AsyncApprovals
+from holdfastdb.background import background
+from holdfastdb.documents import AsyncDocuments
+from holdfastdb.history import AsyncHistory
+from holdfastdb.memories import AsyncMemories
+from holdfastdb.plans import AsyncPlans
+from holdfastdb.runs import AsyncRuns
+from holdfastdb.sessions import AsyncSessions
+from holdfastdb.states import AsyncStates
+from holdfastdb.tasks import AsyncTasks
+from holdfastdb.v1 import session_service_pb2 as pb
+from holdfastdb.v1 import task_service_pb2 as task_pb
 from tests.unit.client.scripted import HANG, UNAVAILABLE, Failure, Script, batch, caught_up, start
 
 
@@ -64,12 +64,12 @@ def methods(kind: type) -> dict[str, Any]:
         (AsyncDocuments, sync.Documents),
         (AsyncPlans, sync.Plans),
         (AsyncMemories, sync.Memories),
-        (holdfast.AsyncStateManager, holdfast.StateManager),
-        (holdfast.AsyncTodoListManager, holdfast.TodoListManager),
-        (holdfast.AsyncPager, holdfast.Pager),
-        (holdfast.AsyncTail, holdfast.Tail),
-        (holdfast.AsyncLease, holdfast.Lease),
-        (holdfast.AsyncClient, holdfast.Client),
+        (holdfastdb.AsyncStateManager, holdfastdb.StateManager),
+        (holdfastdb.AsyncTodoListManager, holdfastdb.TodoListManager),
+        (holdfastdb.AsyncPager, holdfastdb.Pager),
+        (holdfastdb.AsyncTail, holdfastdb.Tail),
+        (holdfastdb.AsyncLease, holdfastdb.Lease),
+        (holdfastdb.AsyncClient, holdfastdb.Client),
     ],
 )
 def test_no_method_is_left_out(original: type, facade: type) -> None:
@@ -89,8 +89,8 @@ def test_no_method_is_left_out(original: type, facade: type) -> None:
         (AsyncDocuments, sync.Documents),
         (AsyncPlans, sync.Plans),
         (AsyncMemories, sync.Memories),
-        (holdfast.AsyncStateManager, holdfast.StateManager),
-        (holdfast.AsyncTodoListManager, holdfast.TodoListManager),
+        (holdfastdb.AsyncStateManager, holdfastdb.StateManager),
+        (holdfastdb.AsyncTodoListManager, holdfastdb.TodoListManager),
     ],
 )
 def test_signatures_and_docstrings_are_the_originals(original: type, facade: type) -> None:
@@ -103,13 +103,13 @@ def test_signatures_and_docstrings_are_the_originals(original: type, facade: typ
 def test_many_threads_share_a_client(script: Script) -> None:
     script.on("GetSession", echo)
     names = [f"s-{n}" for n in range(200)]
-    with holdfast.connect_sync(script.target) as client, ThreadPoolExecutor(16) as pool:
+    with holdfastdb.connect_sync(script.target) as client, ThreadPoolExecutor(16) as pool:
         assert [session.session_id for session in pool.map(client.sessions.get, names)] == names
 
 
 def test_clients_share_one_thread(script: Script) -> None:
     script.on("GetSession", echo)
-    with holdfast.connect_sync(script.target) as first, holdfast.connect_sync(script.target) as second:
+    with holdfastdb.connect_sync(script.target) as first, holdfastdb.connect_sync(script.target) as second:
         first.sessions.get("a")
         second.sessions.get("b")
         assert [thread.name for thread in threading.enumerate()].count("holdfast") == 1
@@ -117,7 +117,7 @@ def test_clients_share_one_thread(script: Script) -> None:
 
 def test_errors_and_retries_are_the_same(script: Script) -> None:
     script.on("GetSession", UNAVAILABLE, UNAVAILABLE, Failure(grpc.StatusCode.NOT_FOUND))
-    with holdfast.connect_sync(script.target) as client, pytest.raises(holdfast.NotFound):
+    with holdfastdb.connect_sync(script.target) as client, pytest.raises(holdfastdb.NotFound):
         client.sessions.get("s-1")
     assert len(script.calls) == 3
 
@@ -128,7 +128,7 @@ def test_lists_are_iterators(script: Script) -> None:
         return pb.ListSessionsResponse(sessions=[session], next_page_token=token)
 
     script.on("ListSessions", page("a", "t1"), page("b", ""))
-    with holdfast.connect_sync(script.target) as client:
+    with holdfastdb.connect_sync(script.target) as client:
         assert [session.session_id for session in client.sessions.list()] == ["a", "b"]
         assert client.sessions.list().page().items[0].session_id == "b"
         assert len(list(client.sessions.list().pages())) == 1
@@ -136,7 +136,7 @@ def test_lists_are_iterators(script: Script) -> None:
 
 def test_a_tail_is_an_iterator_that_any_thread_may_close(script: Script) -> None:
     script.on("TailEvents", [batch(1), caught_up(1), UNAVAILABLE], [batch(2), HANG])
-    with holdfast.connect_sync(script.target) as client, client.history.tail("s-1") as tail:
+    with holdfastdb.connect_sync(script.target) as client, client.history.tail("s-1") as tail:
         assert [event.sequence for event in tail.backlog()] == [1]
         assert tail.caught_up
         assert next(iter(tail)).sequence == 2
@@ -149,7 +149,7 @@ def test_a_tail_is_an_iterator_that_any_thread_may_close(script: Script) -> None
 
 def test_closing_the_client_ends_its_tails(script: Script) -> None:
     script.on("TailEvents", [batch(1), HANG])
-    client = holdfast.connect_sync(script.target)
+    client = holdfastdb.connect_sync(script.target)
     tail = iter(client.history.tail("s-1"))
     assert next(tail).sequence == 1
     with ThreadPoolExecutor(1) as pool:
@@ -159,7 +159,7 @@ def test_closing_the_client_ends_its_tails(script: Script) -> None:
 
 
 def test_a_closed_client_says_so(script: Script) -> None:
-    client = holdfast.connect_sync(script.target)
+    client = holdfastdb.connect_sync(script.target)
     client.close()
     client.close()
     with pytest.raises(RuntimeError, match="closed"):
@@ -167,7 +167,7 @@ def test_a_closed_client_says_so(script: Script) -> None:
 
 
 def test_a_call_in_the_clients_own_loop_is_refused(script: Script) -> None:
-    with holdfast.connect_sync(script.target) as client:
+    with holdfastdb.connect_sync(script.target) as client:
 
         async def call() -> None:
             client.sessions.get("s-1")
@@ -178,12 +178,12 @@ def test_a_call_in_the_clients_own_loop_is_refused(script: Script) -> None:
 
 def test_a_call_in_another_thread_sees_the_close(script: Script) -> None:
     script.on("GetSession", HANG)
-    client = holdfast.connect_sync(script.target)
+    client = holdfastdb.connect_sync(script.target)
     with ThreadPoolExecutor(1) as pool:
         call = pool.submit(client.sessions.get, "s-1")
         background.run(asyncio.wait_for(script.arrived.wait(), 10))
         client.close()
-        with pytest.raises(holdfast.HoldfastError) as caught:
+        with pytest.raises(holdfastdb.HoldfastError) as caught:
             call.result(10)
     assert caught.value.code is grpc.StatusCode.CANCELLED
 
@@ -191,20 +191,20 @@ def test_a_call_in_another_thread_sees_the_close(script: Script) -> None:
 def test_type_checkers_know_what_comes_back(script: Script) -> None:
     """The assertions are for mypy; at run time they say nothing."""
     script.on("GetSession", echo)
-    with holdfast.connect_sync(script.target) as client:
-        assert_type(client, holdfast.Client)
-        assert_type(client.sessions.get("s-1", timeout=5), holdfast.Session)
-        assert_type(client.sessions.list(user_id="u"), holdfast.Pager[holdfast.Session])
-        assert_type(client.history.tail("s-1", only_new=True, actor="a"), holdfast.Tail)
+    with holdfastdb.connect_sync(script.target) as client:
+        assert_type(client, holdfastdb.Client)
+        assert_type(client.sessions.get("s-1", timeout=5), holdfastdb.Session)
+        assert_type(client.sessions.list(user_id="u"), holdfastdb.Pager[holdfastdb.Session])
+        assert_type(client.history.tail("s-1", only_new=True, actor="a"), holdfastdb.Tail)
 
 
 def test_a_forked_process_is_told_instead_of_left_hanging() -> None:
     code = (
-        "import os, holdfast\n"
-        "with holdfast.connect_sync('127.0.0.1:1'):\n"
+        "import os, holdfastdb\n"
+        "with holdfastdb.connect_sync('127.0.0.1:1'):\n"
         "    child = os.fork()\n"
         "    if child == 0:\n"
-        "        try:\n            holdfast.connect_sync()\n"
+        "        try:\n            holdfastdb.connect_sync()\n"
         "        except RuntimeError as error:\n            os._exit(42 if 'fork' in str(error) else 1)\n"
         "    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
     )
@@ -216,10 +216,10 @@ def test_a_forked_process_is_told_instead_of_left_hanging() -> None:
 
 def test_a_process_that_never_closes_its_client_ends_quietly() -> None:
     code = (
-        "import holdfast\n"
-        "client = holdfast.connect_sync('127.0.0.1:1', timeout=0.2)\n"
+        "import holdfastdb\n"
+        "client = holdfastdb.connect_sync('127.0.0.1:1', timeout=0.2)\n"
         "try:\n    client.sessions.get('s-1')\n"
-        "except holdfast.HoldfastError as error:\n    print(error.code.name)\n"
+        "except holdfastdb.HoldfastError as error:\n    print(error.code.name)\n"
     )
     command = [sys.executable, "-W", "error", "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
@@ -232,7 +232,7 @@ def test_a_worker_in_a_thread_ends_its_tasks(script: Script) -> None:
     script.on("ClaimTask", task_pb.ClaimTaskResponse(task=task, lease_token="secret"))
     script.on("TransitionTask", task_pb.TransitionTaskResponse(task=task))
     script.on("ReleaseTask", task_pb.ReleaseTaskResponse(task=task))
-    with holdfast.connect_sync(script.target) as client:
+    with holdfastdb.connect_sync(script.target) as client:
         for lease in client.tasks.work(kinds=["review"]):
             with lease:
                 assert lease.task.task_id == "t"

@@ -10,10 +10,10 @@ from typing import Any
 import grpc
 import pytest
 
-import holdfast
-from holdfast import Json, TaskStatus
-from holdfast.v1 import payload_pb2
-from holdfast.v1 import task_service_pb2 as pb
+import holdfastdb
+from holdfastdb import Json, TaskStatus
+from holdfastdb.v1 import payload_pb2
+from holdfastdb.v1 import task_service_pb2 as pb
 from tests.unit.client.scripted import Failure, Script
 
 TASK = pb.Task(
@@ -42,7 +42,7 @@ async def last(script: Script, call: Awaitable[object]) -> Any:
     return script.calls[-1].request
 
 
-async def test_create_and_the_fields_of_a_task(script: Script, client: holdfast.AsyncClient) -> None:
+async def test_create_and_the_fields_of_a_task(script: Script, client: holdfastdb.AsyncClient) -> None:
     task = await client.tasks.create(
         "review", {"pull": 7}, to_role="coder", dedupe_key="repo#7", run_after_time=NOON, priority=3
     )
@@ -60,7 +60,7 @@ async def test_create_and_the_fields_of_a_task(script: Script, client: holdfast.
 
 
 async def test_a_new_task_can_be_repeated_by_its_id_or_its_key(
-    script: Script, client: holdfast.AsyncClient
+    script: Script, client: holdfastdb.AsyncClient
 ) -> None:
     uuid.UUID((await last(script, client.tasks.create("k"))).task.task_id)
     assert (await last(script, client.tasks.create("k", task_id="mine"))).task.task_id == "mine"
@@ -68,16 +68,18 @@ async def test_a_new_task_can_be_repeated_by_its_id_or_its_key(
     assert (request.task.task_id, request.task.idempotency_key) == ("", "i")
 
 
-async def test_an_open_task_in_the_way_is_named(script: Script, client: holdfast.AsyncClient) -> None:
+async def test_an_open_task_in_the_way_is_named(script: Script, client: holdfastdb.AsyncClient) -> None:
     failure = Failure(grpc.StatusCode.ALREADY_EXISTS, reason="OPEN_TASK_EXISTS", metadata={"task_id": "o"})
     script.on("CreateTask", failure)
-    with pytest.raises(holdfast.AlreadyExists) as caught:
+    with pytest.raises(holdfastdb.AlreadyExists) as caught:
         await client.tasks.create("k", dedupe_key="d")
-    assert caught.value.reason == holdfast.Reason.OPEN_TASK_EXISTS
+    assert caught.value.reason == holdfastdb.Reason.OPEN_TASK_EXISTS
     assert caught.value.metadata == {"task_id": "o"}
 
 
-async def test_an_update_merges_unless_told_to_replace(script: Script, client: holdfast.AsyncClient) -> None:
+async def test_an_update_merges_unless_told_to_replace(
+    script: Script, client: holdfastdb.AsyncClient
+) -> None:
     request = await last(script, client.tasks.update("t", phase="x", expected_version=3))
     assert not request.HasField("update_mask")
     assert (request.task.phase, request.expected_version) == ("x", 3)
@@ -87,11 +89,11 @@ async def test_an_update_merges_unless_told_to_replace(script: Script, client: h
     assert list(request.update_mask.paths) == ["priority", "run_after_time", "labels"]
     assert not request.task.HasField("run_after_time")
     for field in ({"priority": 0}, {"phase": ""}, {"run_after_time": "now"}):
-        with pytest.raises(holdfast.InvalidArgument):
+        with pytest.raises(holdfastdb.InvalidArgument):
             await client.tasks.update("t", **field)
 
 
-async def test_a_move(script: Script, client: holdfast.AsyncClient) -> None:
+async def test_a_move(script: Script, client: holdfastdb.AsyncClient) -> None:
     request = await last(script, client.tasks.transition("t", TaskStatus.SUCCEEDED, result=[1], phase="p"))
     assert (request.status, request.result.json, request.phase) == (pb.TASK_STATUS_SUCCEEDED, "[1]", "p")
     request = await last(script, client.tasks.cancel("t", error="why", actor="ada"))
@@ -99,7 +101,7 @@ async def test_a_move(script: Script, client: holdfast.AsyncClient) -> None:
     assert not request.HasField("result")
 
 
-async def test_the_filters_of_a_list(script: Script, client: holdfast.AsyncClient) -> None:
+async def test_the_filters_of_a_list(script: Script, client: holdfastdb.AsyncClient) -> None:
     page = await client.tasks.list(
         statuses=[TaskStatus.PENDING],
         kinds=("a", "b"),
@@ -115,7 +117,7 @@ async def test_the_filters_of_a_list(script: Script, client: holdfast.AsyncClien
     assert [task.task_id for task in page.items] == ["t"]
 
 
-async def test_a_claim_has_time_for_its_wait(script: Script, client: holdfast.AsyncClient) -> None:
+async def test_a_claim_has_time_for_its_wait(script: Script, client: holdfastdb.AsyncClient) -> None:
     lease = await client.tasks.claim(kinds=["review"], role="coder", wait=30, timeout=5)
     call = script.calls[-1]
     assert (list(call.request.kinds), call.request.role, call.request.wait.seconds) == (
@@ -132,12 +134,12 @@ async def test_a_claim_has_time_for_its_wait(script: Script, client: holdfast.As
     assert (request.worker_id, request.lease_duration.seconds) == ("w", 3600)
 
 
-async def test_no_task_is_no_lease(script: Script, client: holdfast.AsyncClient) -> None:
+async def test_no_task_is_no_lease(script: Script, client: holdfastdb.AsyncClient) -> None:
     script.on("ClaimTask", pb.ClaimTaskResponse())
     assert await client.tasks.claim() is None
 
 
-async def test_a_worker_claims_again_and_again(script: Script, client: holdfast.AsyncClient) -> None:
+async def test_a_worker_claims_again_and_again(script: Script, client: holdfastdb.AsyncClient) -> None:
     none, there = pb.ClaimTaskResponse(), pb.ClaimTaskResponse(task=TASK, lease_token="x")
     lost = Failure(grpc.StatusCode.RESOURCE_EXHAUSTED, reason="OVERLOADED")
     script.on("ClaimTask", none, there, lost, there)
@@ -154,15 +156,15 @@ async def test_a_worker_claims_again_and_again(script: Script, client: holdfast.
 
 
 async def test_a_worker_stops_at_an_error_that_does_not_pass(
-    script: Script, client: holdfast.AsyncClient
+    script: Script, client: holdfastdb.AsyncClient
 ) -> None:
     script.on("ClaimTask", Failure(grpc.StatusCode.UNAUTHENTICATED))
-    with pytest.raises(holdfast.Unauthenticated):
+    with pytest.raises(holdfastdb.Unauthenticated):
         await anext(client.tasks.work())
 
 
 async def test_a_worker_that_never_reached_the_server_gives_up(script: Script) -> None:
     script.on("ClaimTask", Failure(grpc.StatusCode.RESOURCE_EXHAUSTED))
-    async with holdfast.connect(script.target, timeout=0.2) as client:
-        with pytest.raises(holdfast.ResourceExhausted):
+    async with holdfastdb.connect(script.target, timeout=0.2) as client:
+        with pytest.raises(holdfastdb.ResourceExhausted):
             await anext(client.tasks.work())

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from google.protobuf import timestamp_pb2
 
-from holdfast import (
+from holdfastdb import (
     Blob,
     Data,
     Event,
@@ -26,9 +26,9 @@ from holdfast import (
     ToolCall,
     ToolCallResponse,
 )
-from holdfast.convert_events import to_event, write_events
-from holdfast.v1 import history_service_pb2 as pb
-from holdfast.values import from_struct, from_timestamp, to_json, to_payload, to_struct, to_timestamp
+from holdfastdb.convert_events import to_event, write_events
+from holdfastdb.v1 import history_service_pb2 as pb
+from holdfastdb.values import from_struct, from_timestamp, to_json, to_payload, to_struct, to_timestamp
 
 number: Any = 7
 """No text, past the type checker."""

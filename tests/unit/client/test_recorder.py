@@ -19,12 +19,12 @@ import grpc
 import pytest
 from google.protobuf.message import Message
 
-import holdfast
-from holdfast import Event, Recorder, RecorderStats
-from holdfast.background import background
-from holdfast.record_buffer import Buffer
-from holdfast.v1 import history_service_pb2 as pb
-from holdfast.v1 import session_service_pb2 as session_pb
+import holdfastdb
+from holdfastdb import Event, Recorder, RecorderStats
+from holdfastdb.background import background
+from holdfastdb.record_buffer import Buffer
+from holdfastdb.v1 import history_service_pb2 as pb
+from holdfastdb.v1 import session_service_pb2 as session_pb
 from tests.support.processes import free_port
 from tests.unit.client.scripted import HANG, UNAVAILABLE, Failure, Script, each, start
 
@@ -69,7 +69,7 @@ def server(script: Script) -> Server:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Come back at once after a failure."""
-    monkeypatch.setattr("holdfast.record_writer.backoff", lambda failures, error=None: 0.01)
+    monkeypatch.setattr("holdfastdb.record_writer.backoff", lambda failures, error=None: 0.01)
 
 
 def recorder(script: Script, **options: Any) -> Recorder:
@@ -395,7 +395,7 @@ def test_waiting_in_the_background_loop_is_refused(server: Server) -> None:
 
 @pytest.mark.parametrize("bound", ["max_events", "max_bytes"])
 def test_a_buffer_without_room_is_refused(bound: str) -> None:
-    with pytest.raises(holdfast.InvalidArgument, match=bound):
+    with pytest.raises(holdfastdb.InvalidArgument, match=bound):
         Recorder(**{bound: 0})  # type: ignore[arg-type]
 
 
@@ -406,12 +406,12 @@ def run_python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_in_a_forked_process_nothing_is_raised_until_somebody_asks() -> None:
     code = (
-        "import os, sys, holdfast\n"
-        "recorder = holdfast.Recorder('127.0.0.1:1')\n"
+        "import os, sys, holdfastdb\n"
+        "recorder = holdfastdb.Recorder('127.0.0.1:1')\n"
         "child = os.fork()\n"
         "if child == 0:\n"
-        "    recorder.record('s', holdfast.Event(type='x'))\n"
-        "    recorder.record('s', holdfast.Event(type='x'))\n"
+        "    recorder.record('s', holdfastdb.Event(type='x'))\n"
+        "    recorder.record('s', holdfastdb.Event(type='x'))\n"
         "    try:\n        recorder.flush()\n"
         "    except RuntimeError as error:\n        print(error)\n"
         "    sys.exit()\n"
@@ -426,9 +426,9 @@ def test_in_a_forked_process_nothing_is_raised_until_somebody_asks() -> None:
 
 def test_the_end_of_the_process_writes_what_was_recorded(server: Server) -> None:
     code = (
-        "import sys, holdfast\n"
-        "recorder = holdfast.Recorder(sys.argv[1])\n"
-        "recorder.record('s', [holdfast.Event(type=str(number)) for number in range(100)])\n"
+        "import sys, holdfastdb\n"
+        "recorder = holdfastdb.Recorder(sys.argv[1])\n"
+        "recorder.record('s', [holdfastdb.Event(type=str(number)) for number in range(100)])\n"
     )
     done = run_python(code, server.script.target)
     assert (done.returncode, done.stderr) == (0, "")
@@ -436,7 +436,9 @@ def test_the_end_of_the_process_writes_what_was_recorded(server: Server) -> None
 
 
 def test_the_end_of_the_process_is_not_held_up_by_a_server_that_is_away() -> None:
-    code = "import holdfast\nholdfast.Recorder('127.0.0.1:1').record('s', holdfast.Event(type='lost'))\n"
+    code = (
+        "import holdfastdb\nholdfastdb.Recorder('127.0.0.1:1').record('s', holdfastdb.Event(type='lost'))\n"
+    )
     done = run_python(code)
     assert done.returncode == 0
     assert "dropped 1 events: the recorder was closed" in done.stderr

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from holdfast_server.domain.content import compared, read_pointer, searchable, strings
-from holdfast_server.domain.errors import InvalidField
+from holdfastdb_server.domain.content import compared, read_pointer, searchable, strings
+from holdfastdb_server.domain.errors import InvalidField
 
 LITERALS = some.builds(
     "{}{}{}{}".format,

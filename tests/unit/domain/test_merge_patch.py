@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from holdfast_server.domain.errors import InvalidField
-from holdfast_server.domain.merge_patch import merge, merge_text
+from holdfastdb_server.domain.errors import InvalidField
+from holdfastdb_server.domain.merge_patch import merge, merge_text
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=4)
 # Few names, so that a patch meets members that are there.

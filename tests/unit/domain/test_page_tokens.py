@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast_server.domain.errors import InvalidField, InvalidPageToken
-from holdfast_server.domain.paging import Cursor, check_page_size, read_token, write_token
+from holdfastdb_server.domain.errors import InvalidField, InvalidPageToken
+from holdfastdb_server.domain.paging import Cursor, check_page_size, read_token, write_token
 
 NUMBERS = st.integers(-(2**63), 2**63 - 1)
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"))

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from holdfast_server.domain.errors import InvalidField, LeaseNotHeld, VersionMismatch
-from holdfast_server.domain.limits import LEASE_MAX, LEASE_MIN, PAYLOAD_BYTES, WAIT_MAX
-from holdfast_server.domain.task_moves import (
+from holdfastdb_server.domain.errors import InvalidField, LeaseNotHeld, VersionMismatch
+from holdfastdb_server.domain.limits import LEASE_MAX, LEASE_MIN, PAYLOAD_BYTES, WAIT_MAX
+from holdfastdb_server.domain.task_moves import (
     Claim,
     Lease,
     Release,
@@ -20,8 +20,8 @@ from holdfast_server.domain.task_moves import (
     check_lease_duration,
     make,
 )
-from holdfast_server.domain.tasks import TRANSITIONS, Task, TaskDraft, TaskFields, TaskStatus
-from holdfast_server.domain.values import Payload, check_wait
+from holdfastdb_server.domain.tasks import TRANSITIONS, Task, TaskDraft, TaskFields, TaskStatus
+from holdfastdb_server.domain.values import Payload, check_wait
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

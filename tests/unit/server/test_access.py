@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from holdfast_server.domain.errors import NamespaceNotAllowed, TokenInvalid
-from holdfast_server.rpc.access import Access
+from holdfastdb_server.domain.errors import NamespaceNotAllowed, TokenInvalid
+from holdfastdb_server.rpc.access import Access
 
 ACCESS = Access([("for-all", ["*"]), ("for-two", ["a", "b"]), ("shared", ["c"]), ("shared", ["d"])])
 

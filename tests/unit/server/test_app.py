@@ -20,13 +20,13 @@ from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest
 from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
 from pydantic import SecretStr
 
-from holdfast.v1 import history_service_pb2 as history_pb
-from holdfast.v1 import session_service_pb2 as pb
-from holdfast.v1.history_service_pb2_grpc import HistoryServiceStub
-from holdfast.v1.session_service_pb2_grpc import SessionServiceStub
-from holdfast_server.app import SERVICES, Server, Started, run
-from holdfast_server.config import Settings
-from holdfast_server.storage.options import StartupRefused
+from holdfastdb.v1 import history_service_pb2 as history_pb
+from holdfastdb.v1 import session_service_pb2 as pb
+from holdfastdb.v1.history_service_pb2_grpc import HistoryServiceStub
+from holdfastdb.v1.session_service_pb2_grpc import SessionServiceStub
+from holdfastdb_server.app import SERVICES, Server, Started, run
+from holdfastdb_server.config import Settings
+from holdfastdb_server.storage.options import StartupRefused
 
 SERVING = HealthCheckResponse.SERVING
 NOT_SERVING = HealthCheckResponse.NOT_SERVING
@@ -95,7 +95,7 @@ async def test_every_service_and_the_whole_are_serving(start: Start) -> None:
         answer = await server.health.Check(HealthCheckRequest(service=service))
         assert answer.status == SERVING
     with pytest.raises(grpc.aio.AioRpcError) as failure:
-        await server.health.Check(HealthCheckRequest(service="holdfast.v1.NoSuchService"))
+        await server.health.Check(HealthCheckRequest(service="holdfastdb.v1.NoSuchService"))
     assert failure.value.code() is grpc.StatusCode.NOT_FOUND
 
 
@@ -134,7 +134,7 @@ async def test_metrics_count_the_calls(start: Start) -> None:
     await server.sessions.CreateSession(pb.CreateSessionRequest())
     assert server.started.metrics_url
     page = await asyncio.to_thread(_read, server.started.metrics_url)
-    method = 'grpc_method="CreateSession",grpc_service="holdfast.v1.SessionService",grpc_type="unary"'
+    method = 'grpc_method="CreateSession",grpc_service="holdfastdb.v1.SessionService",grpc_type="unary"'
     assert f'grpc_server_handled_total{{grpc_code="OK",{method}}} 1.0' in page
     assert 'holdfast_pool_connections{state="in_use"}' in page
 

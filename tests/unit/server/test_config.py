@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from holdfast_server import config
-from holdfast_server.config import Settings, SettingsRefused, is_loopback, load
-from holdfast_server.database_url import mask_password
+from holdfastdb_server import config
+from holdfastdb_server.config import Settings, SettingsRefused, is_loopback, load
+from holdfastdb_server.database_url import mask_password
 
 
 @pytest.fixture(autouse=True)

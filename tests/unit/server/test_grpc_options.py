@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.channel import DEFAULT_OPTIONS
-from holdfast_server.app import GRPC_OPTIONS
+from holdfastdb.channel import DEFAULT_OPTIONS
+from holdfastdb_server.app import GRPC_OPTIONS
 
 
 @pytest.fixture(scope="module")

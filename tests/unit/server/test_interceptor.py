@@ -12,17 +12,17 @@ import pytest
 from google.rpc.error_details_pb2 import ErrorInfo
 from grpc_status import rpc_status
 
-from holdfast.v1 import history_service_pb2 as history_pb
-from holdfast.v1 import session_service_pb2 as pb
-from holdfast.v1.history_service_pb2_grpc import HistoryServiceStub
-from holdfast.v1.session_service_pb2_grpc import SessionServiceStub
-from holdfast_server.domain.errors import ServerDraining, SessionNotFound
-from holdfast_server.rpc.access import Access
-from holdfast_server.rpc.call import current_call, namespace
-from holdfast_server.rpc.interceptor import CallInterceptor
+from holdfastdb.v1 import history_service_pb2 as history_pb
+from holdfastdb.v1 import session_service_pb2 as pb
+from holdfastdb.v1.history_service_pb2_grpc import HistoryServiceStub
+from holdfastdb.v1.session_service_pb2_grpc import SessionServiceStub
+from holdfastdb_server.domain.errors import ServerDraining, SessionNotFound
+from holdfastdb_server.rpc.access import Access
+from holdfastdb_server.rpc.call import current_call, namespace
+from holdfastdb_server.rpc.interceptor import CallInterceptor
 from tests.support.waiting import eventually
 
-GET_SESSION = "/holdfast.v1.SessionService/GetSession"
+GET_SESSION = "/holdfastdb.v1.SessionService/GetSession"
 
 
 class Meter:
@@ -73,8 +73,8 @@ class Answers:
             request_deserializer=history_pb.TailEventsRequest.FromString,
             response_serializer=history_pb.TailEventsResponse.SerializeToString,
         )
-        calls.add_registered_method_handlers("holdfast.v1.SessionService", {"GetSession": get_session})
-        calls.add_registered_method_handlers("holdfast.v1.HistoryService", {"TailEvents": tail_events})
+        calls.add_registered_method_handlers("holdfastdb.v1.SessionService", {"GetSession": get_session})
+        calls.add_registered_method_handlers("holdfastdb.v1.HistoryService", {"TailEvents": tail_events})
 
     async def _get_session(self, request: pb.GetSessionRequest, context: object) -> pb.GetSessionResponse:
         return pb.GetSessionResponse(session=pb.Session(session_id=await self.answer()))
@@ -232,14 +232,14 @@ async def test_a_call_needs_a_token_where_tokens_are_set(guarded_rig: Rig) -> No
 
 async def test_a_method_that_does_not_exist_is_unimplemented(guarded_rig: Rig) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as failure:
-        await _call(guarded_rig, "/holdfast.v1.TaskService/GetTask", b"")
+        await _call(guarded_rig, "/holdfastdb.v1.TaskService/GetTask", b"")
     assert failure.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
 async def test_calls_are_measured_by_method(rig: Rig) -> None:
     await rig.get()
     await rig.get()
-    assert rig.meter.methods == [("unary", "holdfast.v1.SessionService", "GetSession")] * 2
+    assert rig.meter.methods == [("unary", "holdfastdb.v1.SessionService", "GetSession")] * 2
     assert (rig.meter.running, rig.meter.codes) == (0, ["OK", "OK"])
 
 
@@ -282,7 +282,7 @@ async def test_a_stream_ends_with_the_status_of_its_error(rig: Rig) -> None:
         await stream.read()
     assert failure.value.code() is grpc.StatusCode.UNAVAILABLE
     assert _info(failure.value).reason == "SERVER_DRAINING"
-    assert rig.meter.methods == [("server_stream", "holdfast.v1.HistoryService", "TailEvents")]
+    assert rig.meter.methods == [("server_stream", "holdfastdb.v1.HistoryService", "TailEvents")]
     assert rig.meter.codes == ["UNAVAILABLE"]
 
 
@@ -321,5 +321,5 @@ def _info(error: grpc.aio.AioRpcError) -> ErrorInfo:
     assert status is not None
     info = ErrorInfo()
     assert any(detail.Unpack(info) for detail in status.details)
-    assert info.domain == "holdfast"
+    assert info.domain == "holdfastdb"
     return info

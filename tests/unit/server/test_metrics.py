@@ -7,14 +7,14 @@ from urllib.request import urlopen
 
 from prometheus_client import CollectorRegistry
 
-from holdfast_server.metrics import Metrics
+from holdfastdb_server.metrics import Metrics
 
-LABELS = {"grpc_type": "unary", "grpc_service": "holdfast.v1.SessionService", "grpc_method": "GetSession"}
+LABELS = {"grpc_type": "unary", "grpc_service": "holdfastdb.v1.SessionService", "grpc_method": "GetSession"}
 
 
 def test_calls_are_counted_as_go_grpc_prometheus_does() -> None:
     metrics = Metrics()
-    method = metrics.method("unary", "holdfast.v1.SessionService", "GetSession")
+    method = metrics.method("unary", "holdfastdb.v1.SessionService", "GetSession")
     for code in ("OK", "OK", "NOT_FOUND", "CANCELLED"):
         method.started()
         method.handled(code, 0.004)

@@ -9,12 +9,12 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from holdfast.v1 import approval_service_pb2 as pb
-from holdfast.v1 import payload_pb2
-from holdfast_server.domain.approvals import Answer, Approval, ApprovalStatus, Question
-from holdfast_server.domain.errors import InvalidField
-from holdfast_server.domain.values import Payload
-from holdfast_server.rpc import approvals
+from holdfastdb.v1 import approval_service_pb2 as pb
+from holdfastdb.v1 import payload_pb2
+from holdfastdb_server.domain.approvals import Answer, Approval, ApprovalStatus, Question
+from holdfastdb_server.domain.errors import InvalidField
+from holdfastdb_server.domain.values import Payload
+from holdfastdb_server.rpc import approvals
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

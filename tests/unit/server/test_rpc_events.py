@@ -12,10 +12,10 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 from msgspec.structs import replace
 
-from holdfast.v1 import history_service_pb2 as pb
-from holdfast.v1 import payload_pb2
-from holdfast_server.domain.errors import InvalidField, SessionNotFound
-from holdfast_server.domain.events import (
+from holdfastdb.v1 import history_service_pb2 as pb
+from holdfastdb.v1 import payload_pb2
+from holdfastdb_server.domain.errors import InvalidField, SessionNotFound
+from holdfastdb_server.domain.events import (
     Appended,
     CaughtUp,
     EventKind,
@@ -24,8 +24,8 @@ from holdfast_server.domain.events import (
     Grouping,
     Replaced,
 )
-from holdfast_server.rpc import events
-from holdfast_server.rpc.call import Call
+from holdfastdb_server.rpc import events
+from holdfastdb_server.rpc.call import Call
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 STAMP = Timestamp(seconds=int(NOON.timestamp()))
@@ -229,7 +229,7 @@ def test_a_batch_answers_each_request_with_its_receipts_or_its_error() -> None:
     status = Status.FromString(gone.error.SerializeToString())
     info = ErrorInfo()
     assert status.details[0].Unpack(info)
-    assert (info.reason, info.domain) == ("SESSION_NOT_FOUND", "holdfast")
+    assert (info.reason, info.domain) == ("SESSION_NOT_FOUND", "holdfastdb")
     assert broken.error.code == 13
     assert "r-1" in broken.error.message
     assert "secret" not in str(broken)

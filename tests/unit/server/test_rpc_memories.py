@@ -11,12 +11,12 @@ import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.json_format import ParseDict
 
-from holdfast.v1 import memory_service_pb2 as pb
-from holdfast_server.domain.errors import InvalidField, InvalidPageToken
-from holdfast_server.domain.memories import Memory, MemoryFields, MemoryMatch
-from holdfast_server.domain.paging import Page
-from holdfast_server.rpc import memories, paging
-from holdfast_server.rpc.call import Call, current_call
+from holdfastdb.v1 import memory_service_pb2 as pb
+from holdfastdb_server.domain.errors import InvalidField, InvalidPageToken
+from holdfastdb_server.domain.memories import Memory, MemoryFields, MemoryMatch
+from holdfastdb_server.domain.paging import Page
+from holdfastdb_server.rpc import memories, paging
+from holdfastdb_server.rpc.call import Call, current_call
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 FIELDS = MemoryFields("when", "what", "tool", "agent", "ann", "s", 0.0, {"k": "v"}, {"n": 3})

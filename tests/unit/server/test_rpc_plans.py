@@ -12,14 +12,14 @@ from google.protobuf.json_format import ParseDict
 from google.protobuf.struct_pb2 import Struct
 from msgspec.structs import replace
 
-from holdfast.v1 import payload_pb2
-from holdfast.v1 import plan_service_pb2 as pb
-from holdfast_server.domain.errors import InvalidField
-from holdfast_server.domain.plan_changes import MoveItem, PutItem, RemoveItem
-from holdfast_server.domain.plan_items import ItemDraft, ItemFields, ItemStatus
-from holdfast_server.domain.plans import Plan, PlanDraft, PlanFields, PlanStatus
-from holdfast_server.domain.values import Payload
-from holdfast_server.rpc import plans
+from holdfastdb.v1 import payload_pb2
+from holdfastdb.v1 import plan_service_pb2 as pb
+from holdfastdb_server.domain.errors import InvalidField
+from holdfastdb_server.domain.plan_changes import MoveItem, PutItem, RemoveItem
+from holdfastdb_server.domain.plan_items import ItemDraft, ItemFields, ItemStatus
+from holdfastdb_server.domain.plans import Plan, PlanDraft, PlanFields, PlanStatus
+from holdfastdb_server.domain.values import Payload
+from holdfastdb_server.rpc import plans
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 ITEM = pb.PlanItem(description="do it")

@@ -13,14 +13,14 @@ from google.protobuf.json_format import ParseDict
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from holdfast.v1 import payload_pb2
-from holdfast.v1 import run_service_pb2 as pb
-from holdfast_server.domain.errors import InvalidField
-from holdfast_server.domain.limits import PAYLOAD_BYTES, RUN_TOKENS
-from holdfast_server.domain.run_reports import RunGrouping, RunSummary
-from holdfast_server.domain.runs import Run, RunResults, RunStatus, TokenUsage
-from holdfast_server.domain.values import Payload
-from holdfast_server.rpc import runs
+from holdfastdb.v1 import payload_pb2
+from holdfastdb.v1 import run_service_pb2 as pb
+from holdfastdb_server.domain.errors import InvalidField
+from holdfastdb_server.domain.limits import PAYLOAD_BYTES, RUN_TOKENS
+from holdfastdb_server.domain.run_reports import RunGrouping, RunSummary
+from holdfastdb_server.domain.runs import Run, RunResults, RunStatus, TokenUsage
+from holdfastdb_server.domain.values import Payload
+from holdfastdb_server.rpc import runs
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 USAGE = pb.TokenUsage(

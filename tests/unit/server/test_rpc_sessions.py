@@ -13,10 +13,10 @@ from google.protobuf.json_format import ParseDict
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from holdfast.v1 import session_service_pb2 as pb
-from holdfast_server.domain.errors import InvalidField
-from holdfast_server.domain.sessions import Retention, Session, SessionFields, SessionStatus
-from holdfast_server.rpc import sessions
+from holdfastdb.v1 import session_service_pb2 as pb
+from holdfastdb_server.domain.errors import InvalidField
+from holdfastdb_server.domain.sessions import Retention, Session, SessionFields, SessionStatus
+from holdfastdb_server.rpc import sessions
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 WEEK = timedelta(days=7)

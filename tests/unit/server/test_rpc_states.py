@@ -8,12 +8,12 @@ import pytest
 from google.protobuf.json_format import ParseDict
 from google.protobuf.struct_pb2 import Struct
 
-from holdfast.v1 import payload_pb2
-from holdfast.v1 import session_service_pb2 as pb
-from holdfast_server.domain.errors import InvalidField
-from holdfast_server.domain.states import State, StateSelection, StateWrite
-from holdfast_server.domain.values import Payload
-from holdfast_server.rpc import states
+from holdfastdb.v1 import payload_pb2
+from holdfastdb.v1 import session_service_pb2 as pb
+from holdfastdb_server.domain.errors import InvalidField
+from holdfastdb_server.domain.states import State, StateSelection, StateWrite
+from holdfastdb_server.domain.values import Payload
+from holdfastdb_server.rpc import states
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 NUMBER = ParseDict({"n": 3}, Struct())

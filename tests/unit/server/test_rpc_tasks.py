@@ -13,13 +13,13 @@ from google.protobuf.json_format import ParseDict
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from holdfast.v1 import payload_pb2
-from holdfast.v1 import task_service_pb2 as pb
-from holdfast_server.domain.errors import InvalidField
-from holdfast_server.domain.task_moves import Claim, Lease
-from holdfast_server.domain.tasks import Task, TaskDraft, TaskFields, TaskStatus
-from holdfast_server.domain.values import Payload
-from holdfast_server.rpc import tasks
+from holdfastdb.v1 import payload_pb2
+from holdfastdb.v1 import task_service_pb2 as pb
+from holdfastdb_server.domain.errors import InvalidField
+from holdfastdb_server.domain.task_moves import Claim, Lease
+from holdfastdb_server.domain.tasks import Task, TaskDraft, TaskFields, TaskStatus
+from holdfastdb_server.domain.values import Payload
+from holdfastdb_server.rpc import tasks
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 FIELDS = TaskFields(

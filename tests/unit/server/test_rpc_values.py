@@ -12,10 +12,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.v1 import payload_pb2, session_service_pb2
-from holdfast_server.domain.errors import InvalidField
-from holdfast_server.domain.values import Payload
-from holdfast_server.rpc import values
+from holdfastdb.v1 import payload_pb2, session_service_pb2
+from holdfastdb_server.domain.errors import InvalidField
+from holdfastdb_server.domain.values import Payload
+from holdfastdb_server.rpc import values
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

@@ -10,9 +10,9 @@ import pytest
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 
-from holdfast.v1.error_reason_pb2 import ErrorReason
-from holdfast_server.domain import errors
-from holdfast_server.rpc.status import Failure, failure_of, internal_failure
+from holdfastdb.v1.error_reason_pb2 import ErrorReason
+from holdfastdb_server.domain import errors
+from holdfastdb_server.rpc.status import Failure, failure_of, internal_failure
 
 DetailT = TypeVar("DetailT", ErrorInfo, BadRequest, RetryInfo)
 
@@ -45,7 +45,7 @@ def test_a_stale_version_tells_the_actual_one() -> None:
     status = Status.FromString(failure.details)
     assert (status.code, status.message) == (10, failure.message)
     info = _info(failure)
-    assert (info.reason, info.domain) == ("VERSION_MISMATCH", "holdfast")
+    assert (info.reason, info.domain) == ("VERSION_MISMATCH", "holdfastdb")
     assert info.metadata == {"resource": "session", "id": "order-42", "expected": "5", "actual": "7"}
 
 

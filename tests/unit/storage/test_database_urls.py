@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from holdfast_server.storage.engines import listen_url, parse_url
-from holdfast_server.storage.options import StartupRefused, StorageOptions
+from holdfastdb_server.storage.engines import listen_url, parse_url
+from holdfastdb_server.storage.options import StartupRefused, StorageOptions
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from holdfast_server.storage.filelock import FileLock
-from holdfast_server.storage.options import StartupRefused
+from holdfastdb_server.storage.filelock import FileLock
+from holdfastdb_server.storage.options import StartupRefused
 
 
 def test_the_second_is_refused_and_told_who_has_it(tmp_path: Path) -> None:

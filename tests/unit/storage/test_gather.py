@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from holdfast_server.domain.errors import Overloaded
-from holdfast_server.storage import gather
-from holdfast_server.storage.gather import Gatherer, Waiting
-from holdfast_server.storage.observer import NoObserver
+from holdfastdb_server.domain.errors import Overloaded
+from holdfastdb_server.storage import gather
+from holdfastdb_server.storage.gather import Gatherer, Waiting
+from holdfastdb_server.storage.observer import NoObserver
 from tests.support.waiting import PATIENCE, eventually
 
 

@@ -1,0 +1,39 @@
+"""Values of the caller's own: JSON and bytes, which come back exactly as they went in."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeAlias
+
+
+@dataclass(frozen=True)
+class Json:
+    """One JSON text, kept character for character.
+
+    Pass it instead of a Python value where the text itself matters (key order, white space, number format):
+
+        await client.states.save("order-42", holdfastdb.Json('{"total": 1.50}'))
+    """
+
+    text: str
+    media_type: str = ""
+    """An IANA media type; empty means `application/json`."""
+
+    @cached_property
+    def value(self) -> Any:
+        """The text as a Python value, parsed when first asked for. Raises ValueError if it is not JSON."""
+        return json.loads(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Bytes with a media type, such as `Data(png, "image/png")`. Plain `bytes` do where no type is needed."""
+
+    value: bytes
+    media_type: str = ""
+    """An IANA media type; empty means `application/octet-stream`."""
+
+
+Payload: TypeAlias = Json | Data

@@ -1,5 +1,0 @@
-"""`python -m holdfast_server` is the `holdfast` command."""
-
-from holdfast_server.entry import main
-
-main()

@@ -1,0 +1,146 @@
+"""What `holdfast doctor` looks at. A check says what it found and, unless all is well, what to do."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
+
+from holdfastdb_server.cli.about import release
+from holdfastdb_server.config import Settings, is_loopback
+from holdfastdb_server.storage.diagnosis import Diagnosis, NotReached, diagnose, holder, sqlite_path
+from holdfastdb_server.storage.options import StartupRefused
+
+Outcome = Literal["ok", "warn", "fail"]
+
+_SPACE_NEEDED = 1024**3
+_SLOW = 0.05
+_CLOCK_TOLERANCE = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at."""
+
+    name: str
+    outcome: Outcome
+    found: str
+    advice: str = ""
+
+
+def check_program() -> Check:
+    """Which releases are at work here."""
+    parts = [f"holdfast {release()}", f"Python {platform.python_version()}"]
+    return Check("program", "ok", ", ".join([*parts, f"grpcio {version('grpcio')}"]))
+
+
+def check_access(settings: Settings) -> Check:
+    """Who can reach the server."""
+    address = f"{settings.host}:{settings.port}"
+    if is_loopback(settings.host):
+        return Check("access", "ok", f"listens on {address}, for this machine only")
+    guards = [name for name, there in (("TLS", settings.tls_cert_file), ("tokens", settings.tokens)) if there]
+    if len(guards) == 2:
+        return Check("access", "ok", f"listens on {address}, with TLS and tokens")
+    found = f"listens on {address} with {guards[0] if guards else 'neither TLS nor tokens'}"
+    return Check("access", "warn", found, "make sure that something else guards the way, or set both")
+
+
+def check_tls_files(settings: Settings) -> Iterator[Check]:
+    """Whether the files for TLS can be read."""
+    files = (settings.tls_cert_file, settings.tls_key_file, settings.tls_client_ca_file)
+    for file in files:
+        if file is not None and not os.access(file, os.R_OK):
+            yield Check("TLS", "fail", f"{file} cannot be read", "check the path and who may read it")
+
+
+async def check_database(settings: Settings) -> list[Check]:
+    """Whether the database can be reached, which schema it has, and what else may go wrong with it."""
+    options = settings.storage_options()
+    shown = settings.describe()["database_url"]
+    checks: list[Check] = []
+    try:
+        file = sqlite_path(options.url)
+        if file is not None:
+            checks = list(_check_file(file))
+            if not file.exists() or any(check.outcome == "fail" for check in checks):
+                return checks
+        diagnosis = await diagnose(options)
+    except StartupRefused as refused:
+        return [Check("database", "fail", str(refused), "set HOLDFAST_DATABASE_URL or --database-url")]
+    except NotReached as error:
+        advice = "check its URL, that it runs, and that it lets this machine in"
+        return [*checks, Check("database", "fail", f"{shown} cannot be used: {error}", advice)]
+    is_slow = diagnosis.round_trip > _SLOW
+    checks.append(
+        Check(
+            "database",
+            "warn" if is_slow else "ok",
+            f"{diagnosis.version} at {shown} answers in {diagnosis.round_trip * 1000:.1f} ms",
+            "each write waits for it several times: bring the server and the database together" * is_slow,
+        )
+    )
+    checks.append(_check_schema(diagnosis, is_file=file is not None))
+    checks.extend(_check_capacity(settings, diagnosis))
+    return checks
+
+
+def _check_file(file: Path) -> Iterator[Check]:
+    directory = file.parent
+    where = file.absolute()
+    if not directory.is_dir():
+        yield Check("file", "fail", f"there is no directory {directory.absolute()}", "make it")
+        return
+    if not os.access(directory, os.W_OK) or (file.exists() and not os.access(file, os.R_OK | os.W_OK)):
+        yield Check(
+            "file", "fail", f"{where} cannot be written", "let this user write the file and its directory"
+        )
+        return
+    if file.exists():
+        yield Check("file", "ok", f"{where}, {file.stat().st_size / 1024**2:,.1f} MiB")
+    else:
+        yield Check("file", "ok", f"{where} is not there yet; `holdfast serve` makes it")
+    free = shutil.disk_usage(directory).free
+    scarce = free < _SPACE_NEEDED
+    yield Check("disk", "warn" if scarce else "ok", f"{free / 1024**3:,.1f} GiB free", "make room" * scarce)
+    held = holder(file)
+    yield Check("lock", "ok", "a server has the file" if held else "no server has the file")
+
+
+def _check_schema(diagnosis: Diagnosis, *, is_file: bool) -> Check:
+    schema = diagnosis.schema
+    if schema.is_current:
+        return Check("schema", "ok", f"{schema.current}, this release's")
+    if is_file and not schema.is_newer:
+        return Check(
+            "schema", "ok", f"{schema.current or 'none'}; `holdfast serve` upgrades it to {schema.head}"
+        )
+    advice = "run a newer holdfast" if schema.is_newer else "run `holdfast migrate`"
+    return Check("schema", "fail", schema.problem(), advice)
+
+
+def _check_capacity(settings: Settings, diagnosis: Diagnosis) -> Iterator[Check]:
+    free, most = diagnosis.connections_free, diagnosis.connections_max
+    if free is not None:
+        wanted = settings.db_pool_max * settings.workers
+        scarce = free < wanted
+        yield Check(
+            "pool",
+            "warn" if scarce else "ok",
+            f"up to {wanted} connections; the database has {free} of {most} free",
+            "lower HOLDFAST_DB_POOL_MAX or raise max_connections, unless those in use are this server's"
+            * scarce,
+        )
+    if diagnosis.clock_ahead is not None:
+        apart = abs(diagnosis.clock_ahead) > _CLOCK_TOLERANCE
+        yield Check(
+            "clock",
+            "warn" if apart else "ok",
+            f"the database's differs from ours by {abs(diagnosis.clock_ahead):.1f} s",
+            "synchronise the clocks (NTP): times of events come from several machines" * apart,
+        )

@@ -1,0 +1,145 @@
+"""How things look on a terminal: times, statuses, texts of others."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from holdfastdb import Payload
+
+_STATUS_STYLES = {
+    "pending": "yellow",
+    "active": "bold green",
+    "started": "bold green",
+    "running": "bold green",
+    "completed": "green",
+    "succeeded": "green",
+    "approved": "green",
+    "failed": "bold red",
+    "rejected": "bold red",
+    "expired": "dim",
+    "cancelled": "dim",
+}
+_ROLE_STYLES = {
+    "system": "magenta",
+    "developer": "magenta",
+    "user": "cyan",
+    "assistant": "green",
+    "tool": "yellow",
+}
+# A terminal would obey these; Rich lets some of them through.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_WIDTH_ELSEWHERE = 160
+_PAYLOAD_LENGTH = 600
+_UNITS = (
+    ("year", 365 * 86_400),
+    ("month", 30 * 86_400),
+    ("day", 86_400),
+    ("h", 3_600),
+    ("min", 60),
+    ("s", 1),
+)
+
+
+def console() -> Console:
+    """Stdout. Where it is no terminal, wide enough that little is cut."""
+    has_width = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return Console(highlight=False, emoji=False, width=None if has_width else _WIDTH_ELSEWHERE)
+
+
+def plain(text: str) -> str:
+    """The text with control characters as visible signs: what an agent wrote must not steer the terminal."""
+    return _CONTROL.sub(lambda found: _sign(ord(found[0])), text)
+
+
+def _sign(code: int) -> str:
+    if code < 0x20:
+        return chr(0x2400 + code)
+    return "\u2421" if code == 0x7F else "\ufffd"
+
+
+def one_line(text: str) -> str:
+    """The text without line ends."""
+    return plain(" ".join(text.split()))
+
+
+def shorten(text: str, length: int, hint: str) -> tuple[str, str]:
+    """The text, or its beginning if it is longer than `length`, and what is missing then."""
+    if len(text) <= length:
+        return text, ""
+    return text[:length].rstrip() + " …", f"{len(text) - length:,} more characters{hint}"
+
+
+def status(name: str) -> Text:
+    """A status in its colour."""
+    return Text(name, style=_STATUS_STYLES.get(name, ""))
+
+
+def role_style(role: str) -> str:
+    """The colour of a role."""
+    return _ROLE_STYLES.get(role, "blue")
+
+
+def ago(time: datetime, now: datetime | None = None) -> str:
+    """How long ago it was, or how long until then: `3 min ago`, `in 7 days`, `now`."""
+    seconds = int(((now or datetime.now(UTC)) - time).total_seconds())
+    for unit, length in _UNITS:
+        count = abs(seconds) // length
+        if count:
+            plural = "s" if count > 1 and unit in ("year", "month", "day") else ""
+            return f"in {count} {unit}{plural}" if seconds < 0 else f"{count} {unit}{plural} ago"
+    return "now"
+
+
+def local(time: datetime) -> str:
+    """The time on the reader's clock, to the second."""
+    return time.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def moment(time: datetime) -> Text:
+    """The time on the reader's clock, and how long ago it was."""
+    return Text.assemble(local(time), (f"  {ago(time)}", "dim"))
+
+
+def span(length: timedelta) -> str:
+    """How long something took: `350 ms`, `4.2 s`, `3 min 20 s`, `2 h 5 min`."""
+    seconds = length.total_seconds()
+    if seconds < 1:
+        return f"{seconds * 1_000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:,} h {minutes} min"
+
+
+def payload(value: Payload | None) -> str:
+    """The beginning of a payload; empty for none."""
+    from holdfastdb import Json
+
+    if value is None:
+        return ""
+    if isinstance(value, Json):
+        return " ".join(filter(None, shorten(value.text, _PAYLOAD_LENGTH, "; --json shows them")))
+    return f"{len(value.value):,} bytes of {value.media_type or 'application/octet-stream'}"
+
+
+def fields() -> Table:
+    """A grid for the names and values of one thing's fields."""
+    from rich.table import Table
+
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    return grid

@@ -1,0 +1,198 @@
+"""Approvals: a person's or agent's yes or no."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from holdfastdb_server.domain import limits
+from holdfastdb_server.domain.errors import ApprovalAlreadyDecided, InvalidField, LimitExceeded
+from holdfastdb_server.domain.events import Event, server_event
+from holdfastdb_server.domain.ids import check_id, check_optional_id
+from holdfastdb_server.domain.sessions import fingerprint
+from holdfastdb_server.domain.values import (
+    Payload,
+    check_count,
+    check_labels,
+    check_payload,
+    check_text,
+    payload_bytes,
+    payload_content,
+)
+
+
+class ApprovalStatus(StrEnum):
+    """Where an approval stands in its life."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether no move leads out of it."""
+        return not TRANSITIONS[self]
+
+
+TRANSITIONS: Mapping[ApprovalStatus, frozenset[ApprovalStatus]] = {
+    ApprovalStatus.PENDING: frozenset(ApprovalStatus) - {ApprovalStatus.PENDING},
+    ApprovalStatus.APPROVED: frozenset(),
+    ApprovalStatus.REJECTED: frozenset(),
+    ApprovalStatus.CANCELLED: frozenset(),
+    ApprovalStatus.EXPIRED: frozenset(),
+}
+
+
+class Question(Struct, frozen=True):
+    """What is asked. `approval_id` is final: chosen by the caller or made by us. `ttl` None: for ever."""
+
+    approval_id: str
+    session_id: str = ""
+    task_id: str = ""
+    run_id: str = ""
+    title: str = ""
+    payload: Payload | None = None
+    requested_by: str = ""
+    approver: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    trace_id: str = ""
+    ttl: timedelta | None = None
+
+    def checked(self) -> Question:
+        """Return the question within all bounds. Raises InvalidField."""
+        check_id("approval.approval_id", self.approval_id)
+        for name in ("session_id", "task_id", "run_id", "requested_by", "approver", "trace_id"):
+            check_optional_id(f"approval.{name}", getattr(self, name))
+        check_text("approval.title", self.title, limits.TITLE_LENGTH)
+        if self.payload is not None:
+            check_payload("approval.payload", self.payload)
+        if self.ttl is not None and not limits.RETENTION_MIN <= self.ttl <= limits.RETENTION_MAX:
+            raise InvalidField("approval.ttl", "must be between 1 second and 36,500 days")
+        return replace(self, labels=check_labels("approval.labels", self.labels))
+
+    def fingerprint(self) -> bytes:
+        """Return what two questions with the same content have in common."""
+        return fingerprint(
+            self.session_id,
+            self.task_id,
+            self.run_id,
+            self.title,
+            payload_content(self.payload),
+            self.requested_by,
+            self.approver,
+            dict(self.labels),
+            self.trace_id,
+            str(self.ttl),
+        )
+
+
+class Answer(Struct, frozen=True):
+    """What became of the question: pending at first, then a final status and who gave it why."""
+
+    status: ApprovalStatus = ApprovalStatus.PENDING
+    decided_by: str = ""
+    reason: str = ""
+    response: Payload | None = None
+
+    def checked(self, decider: str = "decided_by") -> Answer:
+        """Return the answer within all bounds; `decider` names who gives it. Raises InvalidField."""
+        check_optional_id(decider, self.decided_by)
+        check_text("reason", self.reason, limits.REASON_LENGTH)
+        if self.response is not None:
+            check_payload("response", self.response)
+        return self
+
+    def fingerprint(self, approval_id: str) -> bytes:
+        """Return what two requests with the same answer have in common."""
+        content = (self.status, self.decided_by, self.reason, payload_content(self.response))
+        return fingerprint("answer", approval_id, *content)
+
+
+class Approval(Struct, frozen=True):
+    """An approval as it is stored. Times are aware, in UTC."""
+
+    question: Question
+    answer: Answer
+    create_time: datetime
+    end_time: datetime | None
+
+    @property
+    def status(self) -> ApprovalStatus:
+        """Where it stands."""
+        return self.answer.status
+
+    @property
+    def expire_time(self) -> datetime | None:
+        """When it expires if nobody decides; None for never."""
+        return None if self.question.ttl is None else self.create_time + self.question.ttl
+
+    def is_due(self, now: datetime) -> bool:
+        """Whether its time is up, and its expiry not yet written down."""
+        return not self.status.is_final and self.expire_time is not None and self.expire_time <= now
+
+    def answered(self, answer: Answer, now: datetime) -> Approval:
+        """Return it with its answer. Raises ApprovalAlreadyDecided, LimitExceeded."""
+        if answer.status not in TRANSITIONS[self.status]:
+            raise ApprovalAlreadyDecided(self.question.approval_id, self.status.name)
+        size = payload_bytes(self.question.payload) + payload_bytes(answer.response)
+        if size > limits.PAYLOAD_BYTES:
+            raise LimitExceeded("bytes of payload and response", size, limits.PAYLOAD_BYTES)
+        return replace(self, answer=answer, end_time=now)
+
+    def expired(self) -> Approval:
+        """Return it as it is from its expiry on."""
+        return replace(self, answer=Answer(ApprovalStatus.EXPIRED), end_time=self.expire_time)
+
+    def event(self) -> Event:
+        """Return the event of the status that it has taken."""
+        asked, answer = self.question, self.answer
+        if answer.status.is_final:
+            actor, details = answer.decided_by, {"from": ApprovalStatus.PENDING.name, "reason": answer.reason}
+        else:
+            actor, details = asked.requested_by, {"title": asked.title, "approver": asked.approver}
+        return replace(
+            server_event(f"approval.{answer.status}", actor, to=answer.status.name, **details),
+            task_id=asked.task_id,
+            run_id=asked.run_id,
+            trace_id=asked.trace_id,
+            labels={"approval_id": asked.approval_id},
+            event_time=self.end_time,
+        )
+
+
+class ApprovalFilter(Struct, frozen=True):
+    """Which approvals: all that is given must hold. Times are aware; `until` is exclusive."""
+
+    statuses: Sequence[ApprovalStatus] = ()
+    session_id: str = ""
+    task_id: str = ""
+    run_id: str = ""
+    requested_by: str = ""
+    approver: str = ""
+    decided_by: str = ""
+    trace_id: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    created_from: datetime | None = None
+    created_until: datetime | None = None
+    omit_payload: bool = False
+
+    def checked(self) -> ApprovalFilter:
+        """Return the filter within all bounds. Raises InvalidField."""
+        check_count("statuses", self.statuses, limits.FILTER_VALUES)
+        for name in (
+            "session_id",
+            "task_id",
+            "run_id",
+            "requested_by",
+            "approver",
+            "decided_by",
+            "trace_id",
+        ):
+            check_optional_id(name, getattr(self, name))
+        return replace(self, labels=check_labels("labels", self.labels))

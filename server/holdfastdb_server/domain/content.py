@@ -1,0 +1,146 @@
+"""JSON content in a form that can be compared by its texts alone, so that every engine agrees.
+
+The engines disagree about JSON: on numbers beyond 2^53, on `\\u0000`, on duplicate keys, on which pointers
+reach into an array. So content is searched in a form of our own:
+
+- A null, boolean, number or string becomes a text that begins with its kind, and compares by bytes as the
+  value does with its like: numbers by their size, to the last digit, and strings by their UTF-8 bytes.
+- An object stays one, with its members in order and their names escaped so that every engine takes them in
+  a path. An array becomes an object of its items under their indexes, and with the mark _ARRAY.
+
+Of duplicate keys the last one counts, as in JavaScript and Python.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+from holdfastdb_server.domain.errors import InvalidField
+from holdfastdb_server.domain.values import dump_json
+
+# No escaped name is like these.
+_ARRAY = {"%": ""}
+_EMPTY = "%-"
+_NULL, _FALSE, _TRUE, _NUMBER, _STRING = "b", "c", "d", "n", "s"
+
+_LITERAL = re.compile(r"(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?)0*(\d*))?")
+_COMPLEMENT = str.maketrans("0123456789", "9876543210")
+_EXPONENT_DIGITS = 18
+_UNSAFE_IN_NAME = re.compile(r'[\x00-\x1f"%\\\x7f]')
+# NUL, which PostgreSQL refuses, becomes a sign and a second one; so does the sign itself: the order stays.
+_UNSAFE_IN_TEXT = re.compile(r"[\x00\x01]")
+_SIGNS = {"\x00": "\x01\x01", "\x01": "\x01\x02"}
+
+
+class _Number(str):
+    """The literal of a number."""
+
+    __slots__ = ()
+
+
+_decode = json.JSONDecoder(parse_int=_Number, parse_float=_Number).decode
+
+
+def searchable(text: str) -> str:
+    """Return the form of a valid JSON text that filters look into, as JSON."""
+    return dump_json(_form(_decode(text)))
+
+
+def compared(text: str) -> str:
+    """Return the text that a member's form has if it is equal to a JSON value: a container's is JSON."""
+    form = _form(_decode(text))
+    return form if isinstance(form, str) else dump_json(form)
+
+
+def strings(text: str) -> Iterator[str]:
+    """Yield the string values in a valid JSON text. Names of members are none."""
+    pending = [_decode(text)]
+    while pending:
+        match pending.pop():
+            case dict() as members:
+                pending.extend(reversed(members.values()))
+            case list() as items:
+                pending.extend(reversed(items))
+            case str() as value if not isinstance(value, _Number):
+                yield value
+
+
+def is_ordered(form: str) -> bool:
+    """Whether a form is that of a number or string, which compare by size."""
+    return form[0] in (_NUMBER, _STRING)
+
+
+def read_pointer(field: str, pointer: str) -> tuple[str, ...]:
+    """Return the escaped names on the way of a JSON pointer (RFC 6901). Raises InvalidField."""
+    if not pointer:
+        return ()
+    if not pointer.startswith("/") or re.search(r"~(?![01])", pointer):
+        raise InvalidField(field, "is no JSON pointer: it begins with `/`; `~` is written `~0` and `/` `~1`")
+    return tuple(escape_name(token.replace("~1", "/").replace("~0", "~")) for token in pointer[1:].split("/"))
+
+
+def escape_name(name: str) -> str:
+    """Return the name of a member as every engine takes it in a path."""
+    return _UNSAFE_IN_NAME.sub(lambda found: f"%{ord(found[0]):04x}", name) if name else _EMPTY
+
+
+def _form(value: object) -> dict[str, Any] | str:
+    # Without recursion: Python's stack is not as deep as JSON may be.
+    whole: dict[str, Any] = {}
+    pending: list[tuple[dict[str, Any], str, object]] = [(whole, "", value)]
+    while pending:
+        target, name, item = pending.pop()
+        if isinstance(item, dict):
+            members: dict[str, Any] = {}
+            target[name] = members
+            pending.extend((members, escape_name(key), item[key]) for key in sorted(item, reverse=True))
+        elif isinstance(item, list):
+            members = dict(_ARRAY)
+            target[name] = members
+            pending.extend((members, str(index), item[index]) for index in reversed(range(len(item))))
+        else:
+            target[name] = _scalar(item)
+    form: dict[str, Any] | str = whole[""]
+    return form
+
+
+def _scalar(value: object) -> str:
+    match value:
+        case _Number():
+            return _NUMBER + _sortable_number(value)
+        case str():
+            return _STRING + _UNSAFE_IN_TEXT.sub(lambda found: _SIGNS[found[0]], value)
+        case None:
+            return _NULL
+        case _:
+            return _TRUE if value else _FALSE
+
+
+@lru_cache(maxsize=4096)
+def _sortable_number(literal: str) -> str:
+    found = _LITERAL.fullmatch(literal)
+    assert found is not None
+    sign, whole, fraction, exponent_sign, exponent = found.groups("")
+    digits = (whole + fraction).lstrip("0")
+    if not digits.strip("0"):
+        return "1"
+    # The number is 0.digits times ten to this power.
+    power = len(digits) - len(fraction) + _exponent(exponent_sign, exponent)
+    size = _sortable_integer(power) + digits.rstrip("0")
+    return "0" + size.translate(_COMPLEMENT) + "~" if sign else "2" + size
+
+
+def _exponent(sign: str, digits: str) -> int:
+    # What is beyond is as good as infinite, or nothing at all.
+    size = 10**_EXPONENT_DIGITS if len(digits) > _EXPONENT_DIGITS else int(digits or "0")
+    return -size if sign == "-" else size
+
+
+def _sortable_integer(number: int) -> str:
+    digits = str(abs(number))
+    size = f"{len(digits):02d}{digits}"
+    return "1" + size if number >= 0 else "0" + size.translate(_COMPLEMENT)

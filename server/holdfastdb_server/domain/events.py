@@ -1,0 +1,228 @@
+"""Events: the append-only record of what happened in a session."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from enum import IntEnum, StrEnum
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from holdfastdb_server.domain import limits
+from holdfastdb_server.domain.errors import InvalidField
+from holdfastdb_server.domain.ids import check_id, check_optional_id
+from holdfastdb_server.domain.messages import Message, Step, check_message, check_step
+from holdfastdb_server.domain.values import (
+    Payload,
+    check_count,
+    check_count_between,
+    check_labels,
+    check_payload,
+    dump_json,
+)
+
+RESERVED_PREFIX = "holdfast."
+"""Types of the server's own: only we write and nobody removes them."""
+
+
+class EventKind(IntEnum):
+    """Which kind of body an event has. The numbers are stored."""
+
+    EMPTY = 0
+    MESSAGE = 1
+    STEP = 2
+    PAYLOAD = 3
+
+
+Body = Message | Step | Payload | None
+
+
+class Event(Struct, frozen=True):
+    """Something that happened: to be appended (no sequence yet) or stored. Times are aware, in UTC.
+
+    An event to be appended without an id gets a new one, and need not be looked for in the history.
+    """
+
+    event_id: str
+    type: str
+    actor: str = ""
+    run_id: str = ""
+    task_id: str = ""
+    body: Body = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    trace_id: str = ""
+    event_time: datetime | None = None
+    session_id: str = ""
+    sequence: int = 0
+    create_time: datetime | None = None
+
+    @property
+    def kind(self) -> EventKind:
+        """Which kind of body it has."""
+        return _KINDS[type(self.body)]
+
+    def checked(self, path: str) -> Event:
+        """Return the event within all bounds, with its type. Raises InvalidField."""
+        ids = self.event_id + self.type + self.actor + self.run_id + self.task_id + self.trace_id
+        if len(ids) > limits.ID_LENGTH or not ids.isprintable():
+            for name in ("event_id", "type", "actor", "run_id", "task_id", "trace_id"):
+                check_optional_id(f"{path}.{name}", getattr(self, name))
+        if self.type.startswith(RESERVED_PREFIX):
+            raise InvalidField(f"{path}.type", f"'{RESERVED_PREFIX}…' types are the server's own")
+        _check_body(path, self.body)
+        if self.labels:
+            check_labels(f"{path}.labels", self.labels)
+        return self if self.type else replace(self, type=_DEFAULT_TYPES[self.kind])
+
+    def says_the_same(self, sent: Event) -> bool:
+        """Whether `sent` is this stored event once more; a time that it leaves to us is no difference."""
+        return sent == replace(
+            self,
+            session_id=sent.session_id,
+            sequence=sent.sequence,
+            create_time=sent.create_time,
+            event_time=self.event_time if sent.event_time else None,
+        )
+
+
+class EventReceipt(Struct, frozen=True):
+    """What became of an appended event."""
+
+    event_id: str
+    sequence: int
+    create_time: datetime
+
+
+class Appended(Struct, frozen=True):
+    """The receipts, in the order of the request, and the session's last sequence afterwards."""
+
+    receipts: Sequence[EventReceipt]
+    last_sequence: int
+
+
+class Replacement(Struct, frozen=True):
+    """Which events to remove and what to append then. None of the bounds: remove all."""
+
+    after_sequence: int | None = None
+    newest: int | None = None
+    kinds: frozenset[EventKind] = frozenset()
+    events: Sequence[Event] = ()
+
+    def content(self) -> tuple[object, ...]:
+        """Return what two replacements with the same content have in common, as plain JSON."""
+        ordered = [replace(event, labels=dict(sorted(event.labels.items()))) for event in self.events]
+        return (self.after_sequence, self.newest, sorted(self.kinds), list(map(repr, ordered)))
+
+    def checked(self) -> Replacement:
+        """Return the replacement within all bounds, its events with their types. Raises InvalidField."""
+        if self.after_sequence is not None and self.after_sequence < 0:
+            raise InvalidField("after_sequence", f"is {self.after_sequence}; it must not be negative")
+        if self.newest is not None and self.newest < 1:
+            raise InvalidField("newest", f"is {self.newest}; it must be at least 1")
+        return replace(self, events=check_events(self.events, at_least=0))
+
+
+class Replaced(Struct, frozen=True):
+    """What a replacement did."""
+
+    removed_count: int
+    receipts: Sequence[EventReceipt]
+    last_sequence: int
+
+
+class EventFilter(Struct, frozen=True):
+    """Which events: all that is given must hold. A type ending with `.*` stands for a prefix."""
+
+    types: Sequence[str] = ()
+    kinds: frozenset[EventKind] = frozenset()
+    actor: str = ""
+    run_id: str = ""
+    task_id: str = ""
+    trace_id: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    happened_from: datetime | None = None
+    happened_until: datetime | None = None
+
+    def checked(self, path: str) -> EventFilter:
+        """Return the filter within all bounds. Raises InvalidField."""
+        check_count(f"{path}.types", self.types, limits.FILTER_VALUES)
+        for index, event_type in enumerate(self.types):
+            check_id(f"{path}.types[{index}]", event_type)
+        for name in ("actor", "run_id", "task_id", "trace_id"):
+            check_optional_id(f"{path}.{name}", getattr(self, name))
+        return replace(self, labels=check_labels(f"{path}.labels", self.labels))
+
+
+class CaughtUp(Struct, frozen=True):
+    """A tail has delivered all that was there; from here on it is live."""
+
+    last_sequence: int
+
+
+class Grouping(StrEnum):
+    """What to count by."""
+
+    TYPE = "type"
+    ACTOR = "actor"
+    TIME = "time"
+
+
+class EventSummary(Struct, frozen=True):
+    """A group of events and its count; what it was not grouped by is empty."""
+
+    count: int
+    first_event_time: datetime
+    last_event_time: datetime
+    type: str = ""
+    actor: str = ""
+    bucket_time: datetime | None = None
+
+
+def check_events(events: Sequence[Event], at_least: int = 1) -> list[Event]:
+    """Return the events of one request. Raises InvalidField."""
+    check_count_between("events", len(events), at_least, limits.EVENTS_PER_REQUEST)
+    checked = [event.checked(f"events[{index}]") for index, event in enumerate(events)]
+    if len(checked) > 1:
+        seen: set[str] = set()
+        for index, event in enumerate(checked):
+            if event.event_id and event.event_id in seen:
+                raise InvalidField(
+                    f"events[{index}].event_id", f"'{event.event_id}' stands twice in the request"
+                )
+            seen.add(event.event_id)
+    return checked
+
+
+def server_event(name: str, actor: str = "", event_id: str = "", **details: object) -> Event:
+    """Return an event of the server's own, such as `holdfast.session.active`."""
+    return Event(
+        event_id=event_id,
+        type=RESERVED_PREFIX + name,
+        actor=actor,
+        body=Payload(json=dump_json(details)),
+    )
+
+
+_KINDS = {
+    type(None): EventKind.EMPTY,
+    Message: EventKind.MESSAGE,
+    Step: EventKind.STEP,
+    Payload: EventKind.PAYLOAD,
+}
+_DEFAULT_TYPES = {
+    EventKind.EMPTY: "event",
+    EventKind.MESSAGE: "message",
+    EventKind.STEP: "step",
+    EventKind.PAYLOAD: "event",
+}
+
+
+def _check_body(path: str, body: Body) -> None:
+    match body:
+        case Payload():
+            check_payload(f"{path}.payload", body)
+        case Message():
+            check_message(f"{path}.message", body)
+        case Step():
+            check_step(f"{path}.step", body)

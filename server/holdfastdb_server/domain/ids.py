@@ -1,0 +1,55 @@
+"""Ids: strings that the caller chose, or that we make."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from functools import lru_cache
+
+from holdfastdb_server.domain.errors import InvalidField
+from holdfastdb_server.domain.limits import ID_LENGTH, STATE_KEY_BYTES
+
+# C0, DEL and C1; NUL among them, which PostgreSQL cannot store in text.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+# The digit that holds the variant, made of any.
+_VARIANTS = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
+
+
+def new_id() -> str:
+    """Return a UUIDv7 (RFC 9562): ids made later sort later, to the millisecond."""
+    random = os.urandom(10).hex()
+    start = _time_digits(time.time_ns() // 1_000_000)
+    return f"{start}-7{random[:3]}-{_VARIANTS[random[3]]}{random[4:7]}-{random[7:19]}"
+
+
+@lru_cache(maxsize=1)
+def _time_digits(milliseconds: int) -> str:
+    digits = f"{milliseconds:012x}"
+    return f"{digits[:8]}-{digits[8:]}"
+
+
+def check_id(field: str, value: str) -> str:
+    """Return a required id. Raises InvalidField when it is empty or no id."""
+    if not value:
+        raise InvalidField(field, "is required")
+    return check_optional_id(field, value)
+
+
+def check_optional_id(field: str, value: str) -> str:
+    """Return an id or the empty string. Raises InvalidField when it is neither."""
+    if len(value) > ID_LENGTH:
+        raise InvalidField(field, f"has {len(value)} characters; at most {ID_LENGTH} are allowed")
+    # isprintable() is false for some characters that we allow, and true only for what we allow.
+    if not value.isprintable() and _CONTROL.search(value):
+        raise InvalidField(field, "must not contain control characters")
+    return value
+
+
+def check_state_key(field: str, value: str) -> str:
+    """Return a state's key, which is longer than an id. Raises InvalidField."""
+    if len(value.encode()) > STATE_KEY_BYTES:
+        raise InvalidField(field, f"has {len(value.encode())} bytes; at most {STATE_KEY_BYTES} are allowed")
+    if _CONTROL.search(value):
+        raise InvalidField(field, "must not contain control characters")
+    return value

@@ -1,0 +1,172 @@
+"""Memories: lessons that outlive a session, and the search for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from msgspec import Struct, field
+from msgspec.structs import asdict, replace
+
+from holdfastdb_server.domain import limits
+from holdfastdb_server.domain.errors import InvalidField
+from holdfastdb_server.domain.ids import check_id, check_optional_id
+from holdfastdb_server.domain.merge_patch import merge
+from holdfastdb_server.domain.search import words
+from holdfastdb_server.domain.sessions import fingerprint
+from holdfastdb_server.domain.values import (
+    JsonObject,
+    JsonScalar,
+    check_labels,
+    check_metadata,
+    check_text,
+)
+
+_IDS = ("tool_name", "agent_id", "user_id", "session_id")
+
+
+class MemoryFields(Struct, frozen=True):
+    """What a caller says of a memory. The session may be there or not."""
+
+    context: str = ""
+    lesson: str = ""
+    tool_name: str = ""
+    agent_id: str = ""
+    user_id: str = ""
+    session_id: str = ""
+    confidence: float = 1.0
+    labels: Mapping[str, str] = field(default_factory=dict)
+    metadata: JsonObject = field(default_factory=dict)
+
+    def checked(self, *, is_whole: bool = True) -> MemoryFields:
+        """Return the fields within all bounds. Raises InvalidField; `is_whole`: if one is missing, too."""
+        if is_whole and not self.lesson:
+            raise InvalidField("memory.lesson", "is required")
+        check_text("memory.lesson", self.lesson, limits.MEMORY_LESSON_LENGTH)
+        check_text("memory.context", self.context, limits.MEMORY_CONTEXT_LENGTH)
+        for name in _IDS:
+            check_optional_id(f"memory.{name}", getattr(self, name))
+        check_confidence("memory.confidence", self.confidence)
+        return replace(
+            self,
+            labels=check_labels("memory.labels", self.labels),
+            metadata=check_metadata("memory.metadata", self.metadata),
+        )
+
+    def content(self) -> tuple[object, ...]:
+        """Return what equal fields have in common, as plain JSON."""
+        ids = (getattr(self, name) for name in _IDS)
+        return (self.context, self.lesson, *ids, self.confidence, dict(self.labels), self.metadata)
+
+    def words(self) -> tuple[dict[str, None], dict[str, None]]:
+        """Return the words of the lesson, and those that are found in the context or tool name alone."""
+        lesson = words([self.lesson])
+        others = words([self.context, self.tool_name])
+        return lesson, {word: None for word in others if word not in lesson}
+
+
+class Memory(Struct, frozen=True):
+    """A memory as it is stored. Times are aware, in UTC."""
+
+    memory_id: str
+    fields: MemoryFields
+    version: int
+    use_count: int
+    last_use_time: datetime | None
+    create_time: datetime
+    update_time: datetime
+
+
+class MemoryDraft(Struct, frozen=True):
+    """A memory to keep. `memory_id` is final: chosen by the caller or made by us."""
+
+    memory_id: str
+    fields: MemoryFields
+
+    def checked(self) -> MemoryDraft:
+        """Return the draft within all bounds. Raises InvalidField."""
+        check_id("memory.memory_id", self.memory_id)
+        return replace(self, fields=self.fields.checked())
+
+    def fingerprint(self) -> bytes:
+        """Return what two drafts with the same content have in common."""
+        return fingerprint(*self.fields.content())
+
+
+class MemoryChange(Struct, frozen=True):
+    """A change of a memory's fields.
+
+    `replaced` names the fields to take from `fields` whole. With `merges`, labels are added to and metadata
+    is merged by RFC 7396.
+    """
+
+    fields: MemoryFields
+    replaced: frozenset[str]
+    merges: bool = False
+
+    def checked(self) -> MemoryChange:
+        """Return the change within all bounds. Raises InvalidField."""
+        return replace(self, fields=self.fields.checked(is_whole="lesson" in self.replaced))
+
+    def content(self) -> tuple[object, ...]:
+        """Return what equal changes have in common, as plain JSON."""
+        return (*self.fields.content(), sorted(self.replaced), self.merges)
+
+    def apply(self, current: MemoryFields) -> MemoryFields:
+        """Return the fields after the change. Raises InvalidField when they pass a bound."""
+        new = self.fields
+        changed = replace(current, **{name: getattr(new, name) for name in self.replaced})
+        if self.merges:
+            labels, metadata = {**current.labels, **new.labels}, merge(current.metadata, new.metadata)
+            changed = replace(changed, labels=labels, metadata=metadata)
+        return changed.checked()
+
+
+class MemoryFilter(Struct, frozen=True):
+    """Which memories: all that is given must hold. Times are aware; `until` is exclusive."""
+
+    tool_name: str = ""
+    agent_id: str = ""
+    user_id: str = ""
+    session_id: str = ""
+    min_confidence: float = 0.0
+    labels: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, JsonScalar] = field(default_factory=dict)
+    created_from: datetime | None = None
+    created_until: datetime | None = None
+
+    def checked(self) -> MemoryFilter:
+        """Return the filter within all bounds. Raises InvalidField."""
+        for name in _IDS:
+            check_optional_id(f"filter.{name}", getattr(self, name))
+        check_confidence("filter.min_confidence", self.min_confidence)
+        return replace(self, labels=check_labels("filter.labels", self.labels))
+
+
+class MemorySearch(Struct, frozen=True):
+    """What to search for: memories with any of the words, or with all. `words` are those of a query."""
+
+    words: tuple[str, ...]
+    match_all: bool = False
+    where: MemoryFilter = MemoryFilter()
+    count_use: bool = False
+
+    def content(self) -> tuple[object, ...]:
+        """Return what equal searches have in common, as plain JSON."""
+        where: dict[str, object] = {name: str(value) for name, value in asdict(self.where).items()}
+        where |= {"labels": sorted(self.where.labels.items()), "metadata": self.where.metadata}
+        return (self.words, self.match_all, where, self.count_use)
+
+
+class MemoryMatch(Struct, frozen=True):
+    """A memory that was found, with its score from 0 to 1."""
+
+    memory: Memory
+    score: float
+
+
+def check_confidence(field: str, confidence: float) -> float:
+    """Return a confidence. Raises InvalidField."""
+    if not 0 <= confidence <= 1:
+        raise InvalidField(field, f"is {confidence}; it must be from 0 to 1")
+    return confidence

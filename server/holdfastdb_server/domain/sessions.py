@@ -1,0 +1,239 @@
+"""Sessions: one agent's conversation or piece of work, and its life cycle."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Literal
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from holdfastdb_server.domain import limits
+from holdfastdb_server.domain.errors import InvalidField, TransitionNotAllowed
+from holdfastdb_server.domain.ids import check_id, check_optional_id
+from holdfastdb_server.domain.merge_patch import merge
+from holdfastdb_server.domain.values import (
+    JsonObject,
+    JsonScalar,
+    check_count,
+    check_labels,
+    check_metadata,
+    check_text,
+)
+
+
+class SessionStatus(StrEnum):
+    """Where a session stands in its life."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    EXPIRED = "expired"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether no move leads out of it."""
+        return not TRANSITIONS[self]
+
+
+TRANSITIONS: Mapping[SessionStatus, frozenset[SessionStatus]] = {
+    SessionStatus.PENDING: frozenset({SessionStatus.ACTIVE, SessionStatus.EXPIRED}),
+    SessionStatus.ACTIVE: frozenset({SessionStatus.COMPLETED, SessionStatus.FAILED, SessionStatus.EXPIRED}),
+    SessionStatus.COMPLETED: frozenset(),
+    SessionStatus.FAILED: frozenset(),
+    SessionStatus.EXPIRED: frozenset(),
+}
+
+Retention = timedelta | Literal["never"] | None
+"""How long a session may rest before it expires; None: as long as the server's default."""
+
+
+class SessionFields(Struct, frozen=True):
+    """What a caller says of a session."""
+
+    user_id: str = ""
+    agent_id: str = ""
+    task_id: str = ""
+    title: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    metadata: JsonObject = field(default_factory=dict)
+    retention: Retention = None
+
+
+class Session(Struct, frozen=True):
+    """A session as it is stored. Times are aware, in UTC."""
+
+    session_id: str
+    parent_session_id: str
+    fields: SessionFields
+    status: SessionStatus
+    status_reason: str
+    version: int
+    last_sequence: int
+    fork_sequence: int | None
+    create_time: datetime
+    update_time: datetime
+    last_activity_time: datetime
+    end_time: datetime | None
+
+    def expire_time(self, default_retention: timedelta) -> datetime | None:
+        """When the session expires if it rests until then; None for never."""
+        retention = self.fields.retention or default_retention
+        if self.status.is_final or retention == "never":
+            return None
+        return self.last_activity_time + retention
+
+
+class SessionDraft(Struct, frozen=True):
+    """A session to create. `session_id` is final: chosen by the caller or made by us."""
+
+    session_id: str
+    parent_session_id: str = ""
+    fields: SessionFields = SessionFields()
+
+    def checked(self) -> SessionDraft:
+        """Return the draft within all bounds. Raises InvalidField."""
+        check_id("session.session_id", self.session_id)
+        check_optional_id("session.parent_session_id", self.parent_session_id)
+        return replace(self, fields=check_fields("session", self.fields))
+
+    def fingerprint(self) -> bytes:
+        """Return what two drafts with the same content have in common."""
+        fields = self.fields
+        return fingerprint(
+            self.parent_session_id,
+            fields.user_id,
+            fields.agent_id,
+            fields.task_id,
+            fields.title,
+            dict(fields.labels),
+            fields.metadata,
+            str(fields.retention),
+        )
+
+
+class ForkDraft(Struct, frozen=True):
+    """A copy of a session to make, up to and with `sequence`; None: all of it."""
+
+    session_id: str
+    sequence: int | None = None
+    title: str = ""
+
+    def checked(self) -> ForkDraft:
+        """Return the draft within all bounds. Raises InvalidField."""
+        check_id("new_session_id", self.session_id)
+        check_text("title", self.title, limits.TITLE_LENGTH)
+        if self.sequence is not None and self.sequence < 0:
+            raise InvalidField("sequence", f"is {self.sequence}; it must not be negative")
+        return self
+
+    def up_to(self, last_sequence: int) -> int:
+        """Return the sequence to copy up to. Raises InvalidField when it is beyond the source's last one."""
+        if self.sequence is None:
+            return last_sequence
+        if self.sequence > last_sequence:
+            raise InvalidField("sequence", f"is {self.sequence}; the source's last one is {last_sequence}")
+        return self.sequence
+
+    def fingerprint(self, source_id: str) -> bytes:
+        """Return what two forks with the same content have in common."""
+        return fingerprint("fork", source_id, self.sequence, self.title)
+
+
+class SessionChange(Struct, frozen=True):
+    """A change of a session's fields.
+
+    `replaced` names the fields to take from `fields` whole. None merges: what is not empty is set,
+    labels are added to, metadata is merged by RFC 7396.
+    """
+
+    fields: SessionFields
+    replaced: frozenset[str] | None = None
+
+    def checked(self) -> SessionChange:
+        """Return the change within all bounds. Raises InvalidField."""
+        return replace(self, fields=check_fields("session", self.fields))
+
+    def apply(self, current: SessionFields) -> SessionFields:
+        """Return the fields after the change. Raises InvalidField when they pass a bound."""
+        new = self.fields
+        if self.replaced is not None:
+            changed = replace(current, **{name: getattr(new, name) for name in self.replaced})
+        else:
+            changed = SessionFields(
+                user_id=new.user_id or current.user_id,
+                agent_id=new.agent_id or current.agent_id,
+                task_id=new.task_id or current.task_id,
+                title=new.title or current.title,
+                labels={**current.labels, **new.labels},
+                metadata=merge(current.metadata, new.metadata),
+                retention=new.retention or current.retention,
+            )
+        return check_fields("session", changed)
+
+
+class Transition(Struct, frozen=True):
+    """A move along the life cycle, and who makes it why."""
+
+    status: SessionStatus
+    reason: str = ""
+    actor: str = ""
+
+    def checked(self) -> Transition:
+        """Return the move within all bounds. Raises InvalidField."""
+        check_text("reason", self.reason, limits.REASON_LENGTH)
+        check_optional_id("actor", self.actor)
+        return self
+
+    def check_allowed(self, session_id: str, current: SessionStatus) -> None:
+        """Raise TransitionNotAllowed unless the life cycle has this move."""
+        if self.status not in TRANSITIONS[current]:
+            raise TransitionNotAllowed("session", session_id, current.name, self.status.name)
+
+
+class SessionFilter(Struct, frozen=True):
+    """Which sessions: all that is given must hold. Times are aware; `until` is exclusive."""
+
+    statuses: Sequence[SessionStatus] = ()
+    user_id: str = ""
+    agent_id: str = ""
+    parent_session_id: str = ""
+    task_id: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, JsonScalar] = field(default_factory=dict)
+    created_from: datetime | None = None
+    created_until: datetime | None = None
+
+    def checked(self) -> SessionFilter:
+        """Return the filter within all bounds. Raises InvalidField."""
+        check_count("statuses", self.statuses, limits.FILTER_VALUES)
+        for name in ("user_id", "agent_id", "parent_session_id", "task_id"):
+            check_optional_id(name, getattr(self, name))
+        return replace(self, labels=check_labels("labels", self.labels))
+
+
+def check_fields(path: str, fields: SessionFields) -> SessionFields:
+    """Return the fields within all bounds. Raises InvalidField."""
+    check_optional_id(f"{path}.user_id", fields.user_id)
+    check_optional_id(f"{path}.agent_id", fields.agent_id)
+    check_optional_id(f"{path}.task_id", fields.task_id)
+    check_text(f"{path}.title", fields.title, limits.TITLE_LENGTH)
+    retention = fields.retention
+    if isinstance(retention, timedelta) and not limits.RETENTION_MIN <= retention <= limits.RETENTION_MAX:
+        raise InvalidField(f"{path}.retention", "must be between 1 second and 36,500 days")
+    return replace(
+        fields,
+        labels=check_labels(f"{path}.labels", fields.labels),
+        metadata=check_metadata(f"{path}.metadata", fields.metadata),
+    )
+
+
+def fingerprint(*content: object) -> bytes:
+    """Return 16 bytes that differ when the content does; the order of an object's members does not count."""
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False)
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()

@@ -1,0 +1,265 @@
+"""Tasks: work to do, leased to one worker at a time, and their life cycle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import asdict, replace
+
+from holdfastdb_server.domain import limits
+from holdfastdb_server.domain.errors import InvalidField, LeaseNotHeld, LimitExceeded
+from holdfastdb_server.domain.events import Event, server_event
+from holdfastdb_server.domain.ids import check_id, check_optional_id
+from holdfastdb_server.domain.sessions import fingerprint
+from holdfastdb_server.domain.values import (
+    JsonObject,
+    JsonScalar,
+    Payload,
+    check_count,
+    check_labels,
+    check_metadata,
+    check_payload,
+    check_text,
+    payload_bytes,
+    payload_content,
+)
+
+
+class TaskStatus(StrEnum):
+    """Where a task stands in its life."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether no move leads out of it."""
+        return not TRANSITIONS[self]
+
+
+# What a caller may ask for. A lease that is given back or lapses leads from RUNNING to PENDING too.
+TRANSITIONS: Mapping[TaskStatus, frozenset[TaskStatus]] = {
+    TaskStatus.PENDING: frozenset({TaskStatus.RUNNING, TaskStatus.CANCELLED}),
+    TaskStatus.RUNNING: frozenset({TaskStatus.SUCCEEDED, TaskStatus.FAILED, TaskStatus.CANCELLED}),
+    TaskStatus.SUCCEEDED: frozenset(),
+    TaskStatus.FAILED: frozenset(),
+    TaskStatus.CANCELLED: frozenset(),
+}
+
+
+class TaskFields(Struct, frozen=True):
+    """What a caller says of a task and may change. `max_attempts` 0 stands for the default."""
+
+    phase: str = ""
+    from_role: str = ""
+    to_role: str = ""
+    payload: Payload | None = None
+    result: Payload | None = None
+    error: str = ""
+    priority: int = 0
+    run_after_time: datetime | None = None
+    max_attempts: int = 0
+    labels: Mapping[str, str] = field(default_factory=dict)
+    metadata: JsonObject = field(default_factory=dict)
+
+    def checked(self, path: str) -> TaskFields:
+        """Return the fields within all bounds, with the default. Raises InvalidField."""
+        check_text(f"{path}phase", self.phase, limits.PHASE_LENGTH)
+        check_optional_id(f"{path}from_role", self.from_role)
+        check_optional_id(f"{path}to_role", self.to_role)
+        check_text(f"{path}error", self.error, limits.ERROR_LENGTH)
+        for name, payload in (("payload", self.payload), ("result", self.result)):
+            if payload is not None:
+                check_payload(f"{path}{name}", payload)
+        if self.max_attempts < 0:
+            raise InvalidField(f"{path}max_attempts", f"is {self.max_attempts}; it must not be negative")
+        return replace(
+            self,
+            max_attempts=self.max_attempts or limits.TASK_ATTEMPTS,
+            labels=check_labels(f"{path}labels", self.labels),
+            metadata=check_metadata(f"{path}metadata", self.metadata),
+        )
+
+    def content(self) -> tuple[object, ...]:
+        """Return what equal fields have in common, as plain JSON."""
+        return (
+            self.phase,
+            self.from_role,
+            self.to_role,
+            payload_content(self.payload),
+            payload_content(self.result),
+            self.error,
+            self.priority,
+            str(self.run_after_time),
+            self.max_attempts,
+            dict(self.labels),
+            self.metadata,
+        )
+
+
+class HidesToken(Struct, frozen=True):
+    """Its text, which may get into a log, has no lease token: whoever knows that acts for the worker."""
+
+    def __repr__(self) -> str:
+        shown = (f"{name}={value!r}" for name, value in asdict(self).items() if not name.endswith("token"))
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+class Task(HidesToken, frozen=True):
+    """A task as it is stored. Times are aware, in UTC. Payloads are None where they were left out."""
+
+    task_id: str
+    kind: str
+    session_id: str
+    idempotency_key: str
+    dedupe_key: str
+    trace_id: str
+    fields: TaskFields
+    status: TaskStatus
+    version: int
+    attempts: int
+    worker_id: str
+    lease_token: str
+    lease_expire_time: datetime | None
+    create_time: datetime
+    update_time: datetime
+    start_time: datetime | None
+    end_time: datetime | None
+
+    @property
+    def is_leased(self) -> bool:
+        """Whether a worker has it, as of the time that it was read at."""
+        return self.lease_expire_time is not None
+
+    def at(self, now: datetime) -> Task:
+        """Return the task as it is at a time: without its lease, once that has lapsed.
+
+        Nobody needs to be there when a lease lapses: whoever reads or changes the task later sees that it
+        did, and when.
+        """
+        lapsed = self.lease_expire_time
+        if lapsed is None or lapsed > now:
+            return self
+        fails = self.attempts >= self.fields.max_attempts
+        return replace(
+            self,
+            fields=replace(self.fields, error=f"the lease lapsed in attempt {self.attempts}"),
+            status=TaskStatus.FAILED if fails else TaskStatus.PENDING,
+            version=self.version + 1,
+            lease_token="",
+            lease_expire_time=None,
+            update_time=lapsed,
+            end_time=lapsed if fails else None,
+        )
+
+    def check_lease(self, token: str) -> None:
+        """Raise LeaseNotHeld unless the token is that of the lease."""
+        if not token or token != self.lease_token:
+            raise LeaseNotHeld(self.task_id)
+
+    def event(self, before: Task | None, actor: str) -> Event:
+        """Return the event of the status that it has taken. `before` is None for its first one."""
+        details: dict[str, Any] = {"kind": self.kind}
+        if before is not None:
+            details["from"] = before.status.name
+        details |= {"to": self.status.name, "attempts": self.attempts}
+        was = "" if before is None else before.fields.error
+        error = self.fields.error
+        if error and (error != was or self.status in (TaskStatus.FAILED, TaskStatus.CANCELLED)):
+            details["error"] = error
+        return replace(
+            server_event(f"task.{self.status}", actor, **details),
+            task_id=self.task_id,
+            trace_id=self.trace_id,
+            event_time=self.update_time,
+        )
+
+    @property
+    def claim_time(self) -> datetime | None:
+        """Before this time it cannot be claimed; None: not as it is."""
+        if self.status is TaskStatus.PENDING:
+            return self.fields.run_after_time or self.create_time
+        return self.lease_expire_time
+
+
+class TaskDraft(Struct, frozen=True):
+    """A task to create. `task_id` is final: chosen by the caller or made by us."""
+
+    task_id: str
+    kind: str
+    session_id: str = ""
+    idempotency_key: str = ""
+    dedupe_key: str = ""
+    trace_id: str = ""
+    fields: TaskFields = TaskFields()
+
+    def checked(self) -> TaskDraft:
+        """Return the draft within all bounds. Raises InvalidField."""
+        check_id("task.task_id", self.task_id)
+        check_id("task.kind", self.kind)
+        for name in ("session_id", "idempotency_key", "trace_id"):
+            check_optional_id(f"task.{name}", getattr(self, name))
+        check_text("task.dedupe_key", self.dedupe_key, limits.DEDUPE_KEY_LENGTH)
+        fields = self.fields.checked("task.")
+        size = payload_bytes(fields.payload) + payload_bytes(fields.result)
+        if size > limits.PAYLOAD_BYTES:
+            problem = (
+                f"has {size} bytes together with the payload; at most {limits.PAYLOAD_BYTES} are allowed"
+            )
+            raise InvalidField("task.result", problem)
+        return replace(self, fields=fields)
+
+    def fingerprint(self) -> bytes:
+        """Return what two drafts with the same content have in common, whatever their ids."""
+        keys = (self.kind, self.session_id, self.idempotency_key, self.dedupe_key, self.trace_id)
+        return fingerprint(*keys, *self.fields.content())
+
+
+class TaskFilter(Struct, frozen=True):
+    """Which tasks: all that is given must hold. Times are aware; `until` is exclusive."""
+
+    statuses: Sequence[TaskStatus] = ()
+    kinds: Sequence[str] = ()
+    phase: str = ""
+    session_id: str = ""
+    from_role: str = ""
+    to_role: str = ""
+    worker_id: str = ""
+    dedupe_key: str = ""
+    trace_id: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, JsonScalar] = field(default_factory=dict)
+    created_from: datetime | None = None
+    created_until: datetime | None = None
+    omit_payload: bool = False
+
+    def checked(self) -> TaskFilter:
+        """Return the filter within all bounds. Raises InvalidField."""
+        check_count("statuses", self.statuses, limits.FILTER_VALUES)
+        check_kinds(self.kinds)
+        check_text("phase", self.phase, limits.PHASE_LENGTH)
+        for name in ("session_id", "from_role", "to_role", "worker_id", "trace_id"):
+            check_optional_id(name, getattr(self, name))
+        check_text("dedupe_key", self.dedupe_key, limits.DEDUPE_KEY_LENGTH)
+        return replace(self, labels=check_labels("labels", self.labels))
+
+
+def check_kinds(kinds: Sequence[str]) -> None:
+    """Raise InvalidField unless these are kinds, and not too many."""
+    check_count("kinds", kinds, limits.FILTER_VALUES)
+    for index, kind in enumerate(kinds):
+        check_id(f"kinds[{index}]", kind)
+
+
+def check_payloads(payload: Payload | None, result: Payload | None) -> None:
+    """Raise LimitExceeded when payload and result are too large together."""
+    size = payload_bytes(payload) + payload_bytes(result)
+    if size > limits.PAYLOAD_BYTES:
+        raise LimitExceeded("bytes of payload and result", size, limits.PAYLOAD_BYTES)

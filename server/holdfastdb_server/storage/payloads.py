@@ -1,0 +1,24 @@
+"""Payloads in columns of their own: see schema.base.payload_columns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from holdfastdb_server.domain.values import Payload
+
+
+def payload_names(*names: str) -> tuple[str, ...]:
+    """Return the columns of payloads: what a list leaves out."""
+    return tuple(f"{name}_{part}" for name in names for part in ("json", "data", "media_type"))
+
+
+def payload_values(name: str, payload: Payload | None) -> dict[str, Any]:
+    """Return the columns that keep a payload, or that there is none."""
+    values = (None, None, None) if payload is None else (payload.json, payload.data, payload.media_type)
+    return dict(zip(payload_names(name), values, strict=True))
+
+
+def payload_of(row: Any, name: str) -> Payload | None:
+    """Return the payload that the columns keep; None where there is none, or it was left out."""
+    json, data, media_type = (getattr(row, column) for column in payload_names(name))
+    return None if media_type is None else Payload(json, None if data is None else bytes(data), media_type)

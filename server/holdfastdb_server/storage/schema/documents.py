@@ -1,0 +1,77 @@
+"""The tables of documents."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from holdfastdb_server.storage.columns import JsonbText, Micros, Searchable, text_key
+from holdfastdb_server.storage.schema.base import SurrogateKey, metadata, payload_columns
+from holdfastdb_server.storage.schema.words import words_of
+
+documents = sa.Table(
+    "documents",
+    metadata,
+    sa.Column("key", SurrogateKey, sa.Identity(always=True), primary_key=True),
+    text_key("namespace", nullable=False),
+    text_key("collection", nullable=False),
+    text_key("id", nullable=False),
+    # No cascade: who deletes a parent says what becomes of its children.
+    sa.Column("parent_key", sa.BigInteger, sa.ForeignKey("documents.key")),
+    text_key("parent_collection"),
+    text_key("parent_id"),
+    *payload_columns("content"),
+    sa.Column("labels", Searchable, nullable=False),
+    sa.Column("metadata", Searchable, nullable=False),
+    # Microseconds; NULL: for ever.
+    sa.Column("ttl", sa.BigInteger),
+    # Of what the caller says: a put with the same changes nothing.
+    sa.Column("fingerprint", sa.LargeBinary, nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    # About how many bytes the document has on the wire: pages are cut by it.
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("create_time", Micros, nullable=False),
+    sa.Column("update_time", Micros, nullable=False),
+    # These two are in no index, for reads may refresh them. The latter is the latest of the document's own
+    # time and those of all below it, NULL if one of them is: until then it exists.
+    sa.Column("expire_time", Micros),
+    sa.Column("gone_time", Micros),
+    # Not before this time can the document have lapsed; NULL: never. Only looking moves it on.
+    sa.Column("expiry_check_time", Micros),
+    sa.UniqueConstraint("namespace", "collection", "id"),
+    sa.Index(None, "namespace", "update_time", "key"),
+    sqlite_autoincrement=True,
+    postgresql_with={"fillfactor": 70},
+)
+for _name, _columns in (
+    ("parent_key", ("parent_key", "collection", "id")),
+    ("expiry_check_time", ("expiry_check_time",)),
+):
+    _filled = documents.c[_name].is_not(None)
+    sa.Index(
+        f"documents_{_name}_idx",
+        *(documents.c[_column] for _column in _columns),
+        postgresql_where=_filled,
+        sqlite_where=_filled,
+    )
+for _column in ("labels", "metadata"):
+    sa.Index(
+        f"documents_{_column}_idx",
+        documents.c[_column],
+        postgresql_using="gin",
+        postgresql_ops={_column: "jsonb_path_ops"},
+    ).ddl_if(dialect="postgresql")
+
+# What filters look into: domain/content.py. Apart, so that nothing else reads it.
+document_members = sa.Table(
+    "document_members",
+    metadata,
+    sa.Column(
+        "row_key",
+        sa.BigInteger,
+        sa.ForeignKey("documents.key", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    sa.Column("members", sa.Text().with_variant(JsonbText(), "postgresql"), nullable=False),
+)
+document_words = words_of(documents)

@@ -1,0 +1,214 @@
+"""The store: all nouns of one database, wired."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from holdfastdb_server.domain.errors import DatabaseUnavailable
+from holdfastdb_server.domain.limits import Policy
+from holdfastdb_server.storage import migrations
+from holdfastdb_server.storage.approval_waits import ApprovalWaits
+from holdfastdb_server.storage.approvals import SqlApprovals
+from holdfastdb_server.storage.claims import Claims
+from holdfastdb_server.storage.dialect import PostgresDialect
+from holdfastdb_server.storage.documents import SqlDocuments
+from holdfastdb_server.storage.engines import listen_url, open_database, parse_url
+from holdfastdb_server.storage.event_pages import EventPages
+from holdfastdb_server.storage.events import SqlEvents
+from holdfastdb_server.storage.filelock import FileLock
+from holdfastdb_server.storage.janitor import SqlJanitor, chores_of
+from holdfastdb_server.storage.journal import Journal
+from holdfastdb_server.storage.leftovers import Leftovers
+from holdfastdb_server.storage.memories import SqlMemories
+from holdfastdb_server.storage.notifications import Announcer, Listener
+from holdfastdb_server.storage.observer import NoObserver, StorageObserver
+from holdfastdb_server.storage.options import StartupRefused, StorageOptions
+from holdfastdb_server.storage.plans import SqlPlans
+from holdfastdb_server.storage.quick import QuickWrites
+from holdfastdb_server.storage.quick_appends import QuickAppends
+from holdfastdb_server.storage.quick_saves import QuickSaves
+from holdfastdb_server.storage.reads import PointReads
+from holdfastdb_server.storage.requests import Requests
+from holdfastdb_server.storage.runs import SqlRuns
+from holdfastdb_server.storage.session_chores import SessionChores
+from holdfastdb_server.storage.sessions import SqlSessions
+from holdfastdb_server.storage.signals import Signals
+from holdfastdb_server.storage.statements import Statements
+from holdfastdb_server.storage.states import SqlStates
+from holdfastdb_server.storage.statistics import TableStatistics
+from holdfastdb_server.storage.tails import Tails
+from holdfastdb_server.storage.tasks import SqlTasks
+from holdfastdb_server.storage.writer import Writer
+
+logger = logging.getLogger("holdfast.storage")
+
+
+class SqlStore:
+    """See Store. The constructor connects nothing; `start` does."""
+
+    def __init__(
+        self, options: StorageOptions, policy: Policy, observer: StorageObserver | None = None
+    ) -> None:
+        observer = observer or NoObserver()
+        self._options = options
+        self._database = open_database(options)
+        dialect = self._database.dialect
+        statements = Statements(dialect)
+        self._lock: FileLock | None = None
+        self._signals = Signals()
+        # SQLite's file is this process's alone, and without statistics it takes the index that fits best.
+        self._announcer: Announcer | None = None
+        self._statistics: TableStatistics | None = None
+        quick: list[QuickWrites[Any, Any]] = []
+        if isinstance(dialect, PostgresDialect):
+            self._announcer = Announcer(self._database)
+            self._statistics = TableStatistics(self._database)
+            quick.append(QuickAppends(self._database, dialect, self._published))
+            quick.append(QuickSaves(self._database, dialect, policy.state_versions_kept))
+        self._reads = PointReads(self._database, statements, observer, options.max_waiting)
+        writer = Writer(self._database, statements, policy.state_versions_kept, self._published)
+        self._journal = Journal(writer, quick, observer, options.max_waiting)
+        pages = EventPages(dialect)
+        self._tails = Tails(self._database, statements, pages, self._reads, self._signals, observer, options)
+        self.sessions = SqlSessions(self._database, writer, self._reads, policy)
+        self.states = SqlStates(self._database, writer, self._journal, self._reads)
+        self.events = SqlEvents(self._database, writer, self._journal, pages, self._tails)
+        requests = Requests(dialect)
+        self.runs = SqlRuns(self._database, writer, requests)
+        self._waits = ApprovalWaits(self._database, self._signals, options.max_tails)
+        self.approvals = SqlApprovals(self._database, writer, requests, self._waits, self._signals)
+        claims = Claims(self._database, writer, requests, self._signals, options)
+        self.tasks = SqlTasks(self._database, writer, requests, claims, policy)
+        self.plans = SqlPlans(self._database, writer, requests)
+        self.memories = SqlMemories(self._database, requests)
+        self.documents = SqlDocuments(self._database, requests)
+        chores = chores_of(
+            SessionChores(self._database, writer, policy),
+            self.approvals,
+            self.tasks,
+            self.documents,
+            Leftovers(self._database, policy),
+        )
+        self.janitor = SqlJanitor(self._database, chores, observer)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._listeners: list[Callable[[bool], None]] = []
+        self.is_available = False
+
+    async def start(self) -> None:
+        """Look at the database and begin to watch it. Raises StartupRefused if it must not be served.
+
+        A database that is away is no reason not to start: it is tried until it is there. SQLite's file is
+        locked for this server, and migrated.
+        """
+        url = parse_url(self._options.url)
+        if url.get_backend_name() == "sqlite":
+            self._lock = FileLock(str(url.database))
+            self._lock.acquire()
+        try:
+            with contextlib.suppress(DatabaseUnavailable):
+                await self._check_schema(refuse=True)
+        except BaseException:
+            await self.close()
+            raise
+        self._watch_over("monitor", self._monitor())
+        if self._announcer is not None:
+            self._watch_over("announcer", self._announcer.run())
+            listener = Listener(
+                listen_url(self._options),
+                self._signals,
+                self._options.connect_timeout,
+                self._options.poll_interval,
+            )
+            self._watch_over("listener", listener.run())
+            self._watch_over("opening", self._open_connections())
+        if self._options.janitor_interval:
+            sweeping = self.janitor.run(self._options.janitor_interval, lambda: self.is_available)
+            self._watch_over("janitor", sweeping)
+            if self._statistics is not None:
+                self._watch_over("statistics", self._statistics.run(lambda: self.is_available))
+
+    async def _open_connections(self) -> None:
+        with contextlib.suppress(DatabaseUnavailable):
+            await self._database.open_connections(self._options.pool_min)
+
+    def _watch_over(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks.append(asyncio.create_task(work, name=f"holdfast-{name}"))
+
+    async def _check_schema(self, *, refuse: bool) -> None:
+        """Find out whether the database can be served. Raises DatabaseUnavailable, StartupRefused."""
+        state = await migrations.read_state(self._database)
+        if self._lock is not None and not state.is_current and not state.is_newer:
+            await migrations.upgrade_open(self._database)
+            state = await migrations.read_state(self._database)
+        if not state.is_current:
+            if refuse:
+                raise StartupRefused(state.problem())
+            logger.error("not serving", extra={"problem": state.problem()})
+        self._set_available(state.is_current)
+
+    async def _monitor(self) -> None:
+        """Notice when the database goes and comes back, and wake who missed something."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._database.lost.wait(), self._options.poll_interval)
+            try:
+                if self._database.lost.is_set() or not self.is_available:
+                    self._database.lost.clear()
+                    await self._check_schema(refuse=False)
+                else:
+                    await self._database.ping()
+                    await self._tails.poll()
+                    await self._waits.poll()
+            except DatabaseUnavailable:
+                self._set_available(False)
+                await asyncio.sleep(self._options.poll_interval)
+            except Exception:
+                logger.exception("the database cannot be watched")
+                await asyncio.sleep(self._options.poll_interval)
+
+    def _published(self, topics: set[str]) -> None:
+        if topics:
+            self._signals.wake(topics)
+            if self._announcer is not None:
+                self._announcer.announce(topics)
+
+    def on_availability(self, callback: Callable[[bool], None]) -> None:
+        """Call back now and whenever the database goes or comes back."""
+        self._listeners.append(callback)
+        callback(self.is_available)
+
+    def _set_available(self, available: bool) -> None:
+        if available == self.is_available:
+            return
+        self.is_available = available
+        if available:
+            logger.info("the database is there")
+            self._signals.wake_all()
+        else:
+            logger.warning("the database is away")
+        for callback in self._listeners:
+            callback(available)
+
+    def pool_status(self) -> dict[str, int]:
+        """Return how many connections are open and in use."""
+        return self._database.pool_status()
+
+    async def drain_tails(self) -> None:
+        """See Store."""
+        self._signals.drain()
+
+    async def close(self) -> None:
+        """Finish what is under way, and close."""
+        self._signals.drain()
+        await self._journal.close()
+        await self._reads.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._database.close()
+        if self._lock is not None:
+            self._lock.release()
