@@ -34,25 +34,25 @@ from holdfastdb.v1.plan_service_pb2_grpc import add_PlanServiceServicer_to_serve
 from holdfastdb.v1.run_service_pb2_grpc import add_RunServiceServicer_to_server
 from holdfastdb.v1.session_service_pb2_grpc import add_SessionServiceServicer_to_server
 from holdfastdb.v1.task_service_pb2_grpc import add_TaskServiceServicer_to_server
-from holdfastdb_server.addresses import check_address_is_free, join_address
-from holdfastdb_server.config import Settings
-from holdfastdb_server.logs import configure_logs
-from holdfastdb_server.rpc.access import Access
-from holdfastdb_server.rpc.approval_service import ApprovalService
-from holdfastdb_server.rpc.document_service import DocumentService
+from holdfastdb_server.config.addresses import check_address_is_free, join_address
+from holdfastdb_server.config.settings import Settings
+from holdfastdb_server.observability.logs import configure_logs
+from holdfastdb_server.rpc.auth import Access
 from holdfastdb_server.rpc.health import Health
-from holdfastdb_server.rpc.history_service import HistoryService
 from holdfastdb_server.rpc.interceptor import CallInterceptor
-from holdfastdb_server.rpc.memory_service import MemoryService
-from holdfastdb_server.rpc.plan_service import PlanService
-from holdfastdb_server.rpc.run_service import RunService
-from holdfastdb_server.rpc.session_service import SessionService
-from holdfastdb_server.rpc.task_service import TaskService
+from holdfastdb_server.rpc.services.approvals import ApprovalService
+from holdfastdb_server.rpc.services.documents import DocumentService
+from holdfastdb_server.rpc.services.history import HistoryService
+from holdfastdb_server.rpc.services.memories import MemoryService
+from holdfastdb_server.rpc.services.plans import PlanService
+from holdfastdb_server.rpc.services.runs import RunService
+from holdfastdb_server.rpc.services.sessions import SessionService
+from holdfastdb_server.rpc.services.tasks import TaskService
 from holdfastdb_server.storage.options import StartupRefused
 from holdfastdb_server.storage.store import SqlStore
 
 if TYPE_CHECKING:
-    from holdfastdb_server.metrics import Metrics, MetricsServer
+    from holdfastdb_server.observability.metrics import Metrics, MetricsServer
 
 SERVICES = (
     session_service_pb2.DESCRIPTOR.services_by_name["SessionService"].full_name,
@@ -236,7 +236,7 @@ async def serve(
 
 def _make_metrics() -> Metrics:
     # Not needed by most: loaded only where it was asked for.
-    from holdfastdb_server.metrics import Metrics
+    from holdfastdb_server.observability.metrics import Metrics
 
     return Metrics()
 

@@ -19,9 +19,9 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import TYPE_CHECKING
 
-from holdfastdb_server.addresses import check_address_is_free, shared_port
-from holdfastdb_server.config import Settings
-from holdfastdb_server.logs import configure_logs
+from holdfastdb_server.config.addresses import check_address_is_free, shared_port
+from holdfastdb_server.config.settings import Settings
+from holdfastdb_server.observability.logs import configure_logs
 from holdfastdb_server.storage.options import StartupRefused
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from holdfastdb_server.app import SERVICES
-from holdfastdb_server.config import Settings
+from holdfastdb_server.config.settings import Settings
 from tests.support.servers import ServerProcess
 
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ import pytest
 from holdfastdb_server.domain.approvals import Approval, ApprovalFilter, ApprovalStatus
 from holdfastdb_server.domain.limits import MEBIBYTE
 from holdfastdb_server.domain.paging import Page, PageRequest
-from holdfastdb_server.domain.store import Store
+from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.values import Payload
 from tests.support.approvals import Clock, ask, bring, decide
 from tests.support.content import NAMESPACE, Fetch, create, pages, read_all

@@ -9,7 +9,7 @@ import pytest
 
 from holdfastdb_server.domain.approvals import Approval, ApprovalStatus
 from holdfastdb_server.domain.errors import ApprovalNotFound, Overloaded, ServerDraining
-from holdfastdb_server.domain.store import Store
+from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.storage.store import SqlStore
 from tests.support.approvals import Clock, ask, decide
 from tests.support.content import NAMESPACE, create

@@ -20,7 +20,7 @@ from holdfastdb_server.domain.errors import (
 )
 from holdfastdb_server.domain.limits import MEBIBYTE
 from holdfastdb_server.domain.paging import PageRequest
-from holdfastdb_server.domain.store import Store
+from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.values import Payload
 from holdfastdb_server.storage.store import SqlStore
 from tests.support.approvals import Clock, ask, bring, decide

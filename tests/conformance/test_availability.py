@@ -15,6 +15,7 @@ import pytest
 from holdfastdb_server.domain.errors import DatabaseUnavailable, SchemaMismatch
 from holdfastdb_server.domain.events import EventFilter, Grouping, Replacement
 from holdfastdb_server.domain.paging import PageRequest
+from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.sessions import (
     ForkDraft,
     SessionChange,
@@ -24,7 +25,6 @@ from holdfastdb_server.domain.sessions import (
     Transition,
 )
 from holdfastdb_server.domain.states import StateFilter, StatePatch, StateSelection
-from holdfastdb_server.domain.store import Store
 from holdfastdb_server.storage import migrations
 from holdfastdb_server.storage.options import StartupRefused
 from holdfastdb_server.storage.store import SqlStore

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from holdfastdb_server.domain.document_lists import ContentFilter, ContentOperator, content_filter
-from holdfastdb_server.domain.store import Store
+from holdfastdb_server.domain.documents.filters import ContentFilter, ContentOperator, content_filter
+from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.values import Payload
 from tests.support.documents import draft, key, names, put, search, sync
 

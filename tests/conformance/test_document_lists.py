@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from holdfastdb_server.domain.document_lists import CollectionFilter, DocumentFilter
-from holdfastdb_server.domain.documents import Document
+from holdfastdb_server.domain.documents.document import Document
+from holdfastdb_server.domain.documents.filters import CollectionFilter, DocumentFilter
 from holdfastdb_server.domain.limits import PAGE_BYTES
 from holdfastdb_server.domain.paging import Page, PageRequest
+from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.search import check_query
-from holdfastdb_server.domain.store import Store
 from holdfastdb_server.domain.values import Payload
 from tests.support.content import NAMESPACE, Fetch, pages, read_all
 from tests.support.documents import draft, get, key, listed, names, put, sync

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from holdfastdb_server.domain.document_lists import CollectionFilter, DocumentFilter
+from holdfastdb_server.domain.documents.filters import CollectionFilter, DocumentFilter
 from holdfastdb_server.domain.errors import DocumentNotFound, ParentNotFound, VersionMismatch
 from holdfastdb_server.domain.paging import PageRequest
 from holdfastdb_server.storage.store import SqlStore

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from holdfastdb_server.domain.document_lists import (
+from holdfastdb_server.domain.documents.document import Document
+from holdfastdb_server.domain.documents.filters import (
     CollectionFilter,
     ContentOperator,
     DocumentFilter,
     content_filter,
 )
-from holdfastdb_server.domain.documents import Document
 from holdfastdb_server.domain.paging import PageRequest
 from holdfastdb_server.storage.store import SqlStore
 from tests.support.content import NAMESPACE

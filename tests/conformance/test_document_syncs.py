@@ -6,14 +6,14 @@ import asyncio
 
 import pytest
 
-from holdfastdb_server.domain.documents import Synced
+from holdfastdb_server.domain.documents.document import Synced
 from holdfastdb_server.domain.errors import (
     DependencyCycle,
     DocumentHasChildren,
     ParentNotFound,
     RequestIdTaken,
 )
-from holdfastdb_server.domain.store import Store
+from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.values import Payload
 from holdfastdb_server.storage.store import SqlStore
 from tests.support.content import NAMESPACE

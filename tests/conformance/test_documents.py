@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from holdfastdb_server.domain.documents import DocumentFields, DocumentKey
+from holdfastdb_server.domain.documents.document import DocumentFields, DocumentKey
 from holdfastdb_server.domain.errors import (
     DependencyCycle,
     DocumentHasChildren,
@@ -17,7 +17,7 @@ from holdfastdb_server.domain.errors import (
     RequestIdTaken,
     VersionMismatch,
 )
-from holdfastdb_server.domain.store import Store
+from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.values import Payload
 from holdfastdb_server.storage.store import SqlStore
 from tests.support.content import NAMESPACE

@@ -13,9 +13,9 @@ from msgspec.structs import replace
 from holdfastdb_server.domain.errors import IdTaken, InvalidField, SessionNotFound, StateNotFound
 from holdfastdb_server.domain.events import Event, Replacement
 from holdfastdb_server.domain.paging import PageRequest
+from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.sessions import ForkDraft, Session, SessionStatus
 from holdfastdb_server.domain.states import StateFilter
-from holdfastdb_server.domain.store import Store
 from holdfastdb_server.domain.values import Payload
 from tests.support.content import (
     NAMESPACE,

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from holdfastdb_server.domain.errors import EventIdTaken, HoldfastError, SequenceMismatch, SessionNotFound
 from holdfastdb_server.domain.events import Appended, Event, EventKind, Replacement
 from holdfastdb_server.domain.messages import Message, Step, Text
+from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.sessions import (
     ForkDraft,
     SessionChange,
@@ -22,7 +23,6 @@ from holdfastdb_server.domain.sessions import (
     Transition,
 )
 from holdfastdb_server.domain.states import StatePatch, StateSelection, StateWrite
-from holdfastdb_server.domain.store import Store
 from holdfastdb_server.domain.values import Payload
 from holdfastdb_server.storage.store import SqlStore
 from tests.support.content import NAMESPACE, append, create, history, message, move, note, notes

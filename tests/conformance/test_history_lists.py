@@ -12,8 +12,8 @@ from holdfastdb_server.domain.events import Event, EventFilter, EventKind, Repla
 from holdfastdb_server.domain.limits import MEBIBYTE, PAGE_BYTES
 from holdfastdb_server.domain.messages import Message, Step, Text
 from holdfastdb_server.domain.paging import Page, PageRequest
+from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.sessions import SessionStatus
-from holdfastdb_server.domain.store import Store
 from holdfastdb_server.domain.values import Payload
 from tests.support.content import (
     EVERYTHING,

@@ -10,13 +10,18 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfastdb_server.domain.approvals import ApprovalStatus, Question
-from holdfastdb_server.domain.documents import DocumentDraft, DocumentFields, DocumentKey, DocumentPut
+from holdfastdb_server.domain.documents.document import (
+    DocumentDraft,
+    DocumentFields,
+    DocumentKey,
+    DocumentPut,
+)
 from holdfastdb_server.domain.errors import RequestIdTaken, SessionNotFound, StateNotFound
 from holdfastdb_server.domain.limits import Policy
+from holdfastdb_server.domain.ports import Swept
 from holdfastdb_server.domain.sessions import SessionStatus, Transition
-from holdfastdb_server.domain.store import Swept
-from holdfastdb_server.domain.task_moves import Claim
-from holdfastdb_server.domain.tasks import TaskDraft, TaskStatus
+from holdfastdb_server.domain.tasks.moves import Claim
+from holdfastdb_server.domain.tasks.task import TaskDraft, TaskStatus
 from holdfastdb_server.domain.values import Payload
 from holdfastdb_server.storage.sessions import require
 from holdfastdb_server.storage.store import SqlStore

@@ -10,8 +10,8 @@ from itertools import product
 import pytest
 
 from holdfastdb_server.domain.errors import SessionNotFound, TransitionNotAllowed, VersionMismatch
+from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.sessions import Session, SessionStatus, Transition
-from holdfastdb_server.domain.store import Store
 from holdfastdb_server.domain.values import Payload
 from tests.support.content import NAMESPACE, append, create, history, move, notes
 

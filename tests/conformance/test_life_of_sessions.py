@@ -24,6 +24,7 @@ from holdfastdb_server.domain.errors import (
 )
 from holdfastdb_server.domain.events import EventFilter
 from holdfastdb_server.domain.paging import PageRequest
+from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.sessions import (
     ForkDraft,
     SessionChange,
@@ -32,7 +33,6 @@ from holdfastdb_server.domain.sessions import (
     Transition,
 )
 from holdfastdb_server.domain.states import StateFilter
-from holdfastdb_server.domain.store import Store
 from tests.support.content import create, note, write
 from tests.support.examples import few
 from tests.support.stores import StoreOpener

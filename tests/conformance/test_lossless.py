@@ -21,8 +21,8 @@ from holdfastdb_server.domain.messages import (
     ToolCallResponse,
 )
 from holdfastdb_server.domain.paging import PageRequest
+from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.sessions import SessionStatus, Transition
-from holdfastdb_server.domain.store import Store
 from holdfastdb_server.domain.values import Payload, check_payload
 from tests.support.content import EVERYTHING, NAMESPACE, append, create, history, note, write
 

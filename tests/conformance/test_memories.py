@@ -19,7 +19,7 @@ from holdfastdb_server.domain.errors import (
 from holdfastdb_server.domain.limits import PAGE_BYTES
 from holdfastdb_server.domain.memories import Memory, MemoryFields, MemoryFilter
 from holdfastdb_server.domain.paging import Page, PageRequest
-from holdfastdb_server.domain.store import Store
+from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.storage.store import SqlStore
 from tests.support.content import NAMESPACE, Fetch, create, pages, read_all
 from tests.support.memories import change, found, keep

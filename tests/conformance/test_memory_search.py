@@ -11,8 +11,8 @@ from holdfastdb_server.domain.errors import InvalidField, InvalidPageToken, Requ
 from holdfastdb_server.domain.limits import PAGE_BYTES, WORD_LENGTH
 from holdfastdb_server.domain.memories import MemoryMatch
 from holdfastdb_server.domain.paging import Page, PageRequest
+from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.search import check_query
-from holdfastdb_server.domain.store import Store
 from holdfastdb_server.storage.store import SqlStore
 from tests.support.content import NAMESPACE, pages
 from tests.support.memories import change, found, keep, look

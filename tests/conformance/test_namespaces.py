@@ -10,6 +10,7 @@ import pytest
 from holdfastdb_server.domain.errors import SessionNotFound
 from holdfastdb_server.domain.events import EventFilter, Replacement
 from holdfastdb_server.domain.paging import Page, PageRequest
+from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.sessions import (
     ForkDraft,
     SessionChange,
@@ -19,7 +20,6 @@ from holdfastdb_server.domain.sessions import (
     Transition,
 )
 from holdfastdb_server.domain.states import StateFilter, StatePatch, StateSelection
-from holdfastdb_server.domain.store import Store
 from tests.support.content import EVERYTHING, append, create, draft, history, note, notes, save, write
 from tests.support.tailing import following
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from holdfastdb_server.domain.errors import DependencyCycle, PlanItemNotFound
-from holdfastdb_server.domain.plan_changes import MoveItem, PlanEdit, PutItem, RemoveItem
-from holdfastdb_server.domain.plan_items import ItemStatus
-from holdfastdb_server.domain.store import Store
+from holdfastdb_server.domain.plans.changes import MoveItem, PlanEdit, PutItem, RemoveItem
+from holdfastdb_server.domain.plans.items import ItemStatus
+from holdfastdb_server.domain.ports import Store
 from tests.support.content import NAMESPACE
 from tests.support.todo import create_plan, ids, item, update_plan, versions
 

@@ -9,9 +9,9 @@ import pytest
 
 from holdfastdb_server.domain.limits import PAGE_BYTES
 from holdfastdb_server.domain.paging import Page, PageRequest
-from holdfastdb_server.domain.plan_items import ItemStatus
-from holdfastdb_server.domain.plans import Plan, PlanFilter, PlanStatus
-from holdfastdb_server.domain.store import Store
+from holdfastdb_server.domain.plans.items import ItemStatus
+from holdfastdb_server.domain.plans.plan import Plan, PlanFilter, PlanStatus
+from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.values import Payload
 from tests.support.content import NAMESPACE, Fetch, create, pages, read_all
 from tests.support.todo import create_plan, item, update_item, update_plan

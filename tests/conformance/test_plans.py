@@ -21,9 +21,9 @@ from holdfastdb_server.domain.errors import (
     VersionMismatch,
 )
 from holdfastdb_server.domain.limits import PLAN_ITEMS
-from holdfastdb_server.domain.plan_items import ItemStatus, Progress
-from holdfastdb_server.domain.plans import Plan, PlanStatus
-from holdfastdb_server.domain.store import Store
+from holdfastdb_server.domain.plans.items import ItemStatus, Progress
+from holdfastdb_server.domain.plans.plan import Plan, PlanStatus
+from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.values import Payload
 from holdfastdb_server.storage.store import SqlStore
 from tests.support.content import NAMESPACE, create, history

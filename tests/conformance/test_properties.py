@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from holdfastdb_server.domain.events import EventFilter, Replacement
 from holdfastdb_server.domain.paging import Cursor, Page, PageRequest
+from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.sessions import (
     SessionChange,
     SessionFields,
@@ -24,7 +25,6 @@ from holdfastdb_server.domain.sessions import (
     Transition,
 )
 from holdfastdb_server.domain.states import StateFilter, StatePatch
-from holdfastdb_server.domain.store import Store
 from tests.support.content import create, draft, note, write
 from tests.support.examples import few
 from tests.support.stores import StoreOpener

@@ -11,8 +11,8 @@ import pytest
 from holdfastdb_server.domain.errors import EventIdTaken, SequenceMismatch, SessionNotFound
 from holdfastdb_server.domain.events import Event, EventKind, Replaced, Replacement
 from holdfastdb_server.domain.messages import Step
+from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.sessions import SessionStatus
-from holdfastdb_server.domain.store import Store
 from holdfastdb_server.domain.values import Payload
 from tests.support.content import NAMESPACE, append, create, history, message, move, note, notes
 

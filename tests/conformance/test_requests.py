@@ -18,6 +18,7 @@ from holdfastdb_server.domain.errors import (
 )
 from holdfastdb_server.domain.events import Replacement
 from holdfastdb_server.domain.paging import PageRequest
+from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.sessions import (
     Session,
     SessionChange,
@@ -26,7 +27,6 @@ from holdfastdb_server.domain.sessions import (
     Transition,
 )
 from holdfastdb_server.domain.states import StateFilter, StatePatch
-from holdfastdb_server.domain.store import Store
 from holdfastdb_server.domain.values import Payload
 from tests.support.content import NAMESPACE, append, create, history, move, note, notes, write
 

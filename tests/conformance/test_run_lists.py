@@ -10,9 +10,9 @@ from msgspec.structs import replace
 
 from holdfastdb_server.domain.limits import MEBIBYTE, PAGE_BYTES
 from holdfastdb_server.domain.paging import Page, PageRequest
-from holdfastdb_server.domain.run_reports import RunFilter
-from holdfastdb_server.domain.runs import Run, RunChange, RunResults, RunStatus
-from holdfastdb_server.domain.store import Store
+from holdfastdb_server.domain.ports import Store
+from holdfastdb_server.domain.runs.reports import RunFilter
+from holdfastdb_server.domain.runs.run import Run, RunChange, RunResults, RunStatus
 from holdfastdb_server.domain.values import Payload, dump_json
 from tests.support.content import NAMESPACE, Fetch, create, pages, read_all
 from tests.support.runs import NOON, bring, start, text

@@ -11,9 +11,9 @@ import pytest
 
 from holdfastdb_server.domain.errors import LimitExceeded
 from holdfastdb_server.domain.limits import RUN_TOKENS
-from holdfastdb_server.domain.run_reports import RunFilter, RunGrouping, RunSummary
-from holdfastdb_server.domain.runs import Run, RunStatus, TokenUsage
-from holdfastdb_server.domain.store import Store
+from holdfastdb_server.domain.ports import Store
+from holdfastdb_server.domain.runs.reports import RunFilter, RunGrouping, RunSummary
+from holdfastdb_server.domain.runs.run import Run, RunStatus, TokenUsage
 from tests.support.content import NAMESPACE, create
 from tests.support.runs import NOON, start, take
 

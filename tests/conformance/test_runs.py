@@ -22,8 +22,8 @@ from holdfastdb_server.domain.errors import (
     VersionMismatch,
 )
 from holdfastdb_server.domain.limits import MEBIBYTE
-from holdfastdb_server.domain.runs import Run, RunResults, RunStatus, TokenUsage
-from holdfastdb_server.domain.store import Store
+from holdfastdb_server.domain.ports import Store
+from holdfastdb_server.domain.runs.run import Run, RunResults, RunStatus, TokenUsage
 from holdfastdb_server.domain.values import Payload
 from holdfastdb_server.storage.store import SqlStore
 from tests.support.content import NAMESPACE, create, history

@@ -10,6 +10,7 @@ import pytest
 
 from holdfastdb_server.domain.limits import PAGE_BYTES
 from holdfastdb_server.domain.paging import Page, PageRequest
+from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.sessions import (
     Session,
     SessionChange,
@@ -18,7 +19,6 @@ from holdfastdb_server.domain.sessions import (
     SessionStatus,
     Transition,
 )
-from holdfastdb_server.domain.store import Store
 from holdfastdb_server.domain.values import dump_json
 from tests.support.content import NAMESPACE, Fetch, create, move, pages, read_all
 

@@ -16,8 +16,8 @@ from holdfastdb_server.domain.errors import (
     StateNotFound,
     VersionMismatch,
 )
+from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.sessions import Session, SessionChange, SessionFields, SessionStatus
-from holdfastdb_server.domain.store import Store
 from tests.support.content import (
     NAMESPACE,
     append,

@@ -9,8 +9,8 @@ import pytest
 from holdfastdb_server.domain.errors import SessionNotFound
 from holdfastdb_server.domain.limits import MEBIBYTE, PAGE_BYTES
 from holdfastdb_server.domain.paging import Page, PageRequest
+from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.states import State, StateFilter, StateSelection
-from holdfastdb_server.domain.store import Store
 from holdfastdb_server.domain.values import Payload, dump_json
 from tests.support.content import NAMESPACE, Fetch, create, pages, read_all, save, write
 

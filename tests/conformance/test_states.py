@@ -20,9 +20,9 @@ from holdfastdb_server.domain.errors import (
 )
 from holdfastdb_server.domain.limits import PAYLOAD_BYTES, Policy
 from holdfastdb_server.domain.paging import PageRequest
+from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.sessions import SessionStatus
 from holdfastdb_server.domain.states import State, StateFilter, StatePatch, StateSelection, StateWrite
-from holdfastdb_server.domain.store import Store
 from holdfastdb_server.domain.values import Payload
 from tests.support.content import NAMESPACE, append, create, load_json, move, notes, save, write
 from tests.support.stores import OpenStore

@@ -12,7 +12,7 @@ import pytest
 from holdfastdb_server.domain.errors import LimitExceeded, SessionNotFound
 from holdfastdb_server.domain.events import Event, EventFilter, EventKind, EventSummary, Grouping
 from holdfastdb_server.domain.limits import SUMMARY_GROUPS
-from holdfastdb_server.domain.store import Store
+from holdfastdb_server.domain.ports import Store
 from tests.support.content import EVERYTHING, NAMESPACE, append, create, message, note, notes
 
 TYPE, ACTOR, TIME = Grouping

@@ -10,8 +10,8 @@ import pytest
 from holdfastdb_server.domain.errors import Overloaded, ServerDraining, SessionNotFound
 from holdfastdb_server.domain.events import CaughtUp, Event, EventFilter, Replacement
 from holdfastdb_server.domain.limits import MEBIBYTE, PAGE_BYTES
+from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.sessions import SessionStatus, Transition
-from holdfastdb_server.domain.store import Store
 from holdfastdb_server.domain.values import Payload
 from holdfastdb_server.storage.store import SqlStore
 from tests.support.content import EVERYTHING, NAMESPACE, append, create, history, move, note, notes

@@ -15,8 +15,8 @@ from holdfastdb_server.domain.errors import (
     ServerDraining,
     TaskNotFound,
 )
-from holdfastdb_server.domain.store import Store
-from holdfastdb_server.domain.tasks import TaskStatus
+from holdfastdb_server.domain.ports import Store
+from holdfastdb_server.domain.tasks.task import TaskStatus
 from holdfastdb_server.storage.store import SqlStore
 from tests.support.content import NAMESPACE, create, history
 from tests.support.stores import OpenStore

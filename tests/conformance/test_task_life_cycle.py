@@ -16,8 +16,8 @@ from holdfastdb_server.domain.errors import (
     VersionMismatch,
 )
 from holdfastdb_server.domain.events import Event
-from holdfastdb_server.domain.store import Store
-from holdfastdb_server.domain.tasks import Task, TaskStatus
+from holdfastdb_server.domain.ports import Store
+from holdfastdb_server.domain.tasks.task import Task, TaskStatus
 from holdfastdb_server.domain.values import Payload
 from tests.support.content import NAMESPACE, create, history
 from tests.support.tasks import add, bring, claim, lapsed, lease, release, transition

@@ -6,8 +6,8 @@ from typing import Any
 
 from holdfastdb_server.domain.limits import PAGE_BYTES
 from holdfastdb_server.domain.paging import Page, PageRequest
-from holdfastdb_server.domain.store import Store
-from holdfastdb_server.domain.tasks import Task, TaskFilter, TaskStatus
+from holdfastdb_server.domain.ports import Store
+from holdfastdb_server.domain.tasks.task import Task, TaskFilter, TaskStatus
 from holdfastdb_server.domain.values import Payload
 from tests.support.content import NAMESPACE, Fetch, create, pages, read_all
 from tests.support.tasks import add, bring, lapsed, lease

@@ -22,8 +22,8 @@ from holdfastdb_server.domain.errors import (
     VersionMismatch,
 )
 from holdfastdb_server.domain.limits import PAYLOAD_BYTES, Policy
-from holdfastdb_server.domain.store import Store
-from holdfastdb_server.domain.tasks import Task, TaskFields, TaskStatus
+from holdfastdb_server.domain.ports import Store
+from holdfastdb_server.domain.tasks.task import Task, TaskFields, TaskStatus
 from holdfastdb_server.domain.values import Payload
 from holdfastdb_server.storage.store import SqlStore
 from tests.support.content import NAMESPACE, create, history

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfastdb_server.domain.memories import MemoryFields, MemoryFilter
 from holdfastdb_server.domain.paging import PageRequest
-from holdfastdb_server.domain.plans import PlanFilter, PlanStatus
+from holdfastdb_server.domain.plans.plan import PlanFilter, PlanStatus
 from holdfastdb_server.storage import schema
 from holdfastdb_server.storage.memory_rows import field_values, weighted_words
 from holdfastdb_server.storage.store import SqlStore

@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfastdb_server.domain.approvals import Question
 from holdfastdb_server.domain.sessions import SessionStatus
-from holdfastdb_server.domain.task_moves import Claim, TaskTransition
-from holdfastdb_server.domain.tasks import TaskDraft, TaskStatus
+from holdfastdb_server.domain.tasks.moves import Claim, TaskTransition
+from holdfastdb_server.domain.tasks.task import TaskDraft, TaskStatus
 from holdfastdb_server.storage.store import SqlStore
 from tests.support.ages import age
 from tests.support.content import NAMESPACE, append, create, move, notes

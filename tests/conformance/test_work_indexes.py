@@ -10,9 +10,9 @@ import pytest
 
 from holdfastdb_server.domain.approvals import ApprovalFilter, ApprovalStatus
 from holdfastdb_server.domain.paging import PageRequest
-from holdfastdb_server.domain.run_reports import RunFilter, RunGrouping
-from holdfastdb_server.domain.runs import RunStatus
-from holdfastdb_server.domain.tasks import TaskFilter, TaskStatus
+from holdfastdb_server.domain.runs.reports import RunFilter, RunGrouping
+from holdfastdb_server.domain.runs.run import RunStatus
+from holdfastdb_server.domain.tasks.task import TaskFilter, TaskStatus
 from holdfastdb_server.storage import schema
 from holdfastdb_server.storage.store import SqlStore
 from tests.support.approvals import ask

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from holdfastdb_server.domain.approvals import Answer, Approval, ApprovalStatus, Question
-from holdfastdb_server.domain.store import Store
+from holdfastdb_server.domain.ports import Store
 from tests.support.content import NAMESPACE
 
 

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 from holdfastdb_server.domain.events import Event, EventFilter
 from holdfastdb_server.domain.messages import Message, Text
 from holdfastdb_server.domain.paging import Cursor, Page, PageRequest
+from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.sessions import Session, SessionDraft, SessionFields, SessionStatus, Transition
 from holdfastdb_server.domain.states import StateWrite
-from holdfastdb_server.domain.store import Store
 from holdfastdb_server.domain.values import Payload
 
 T = TypeVar("T")

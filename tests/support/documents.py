@@ -8,8 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from holdfastdb_server.domain.document_lists import DocumentFilter, Found
-from holdfastdb_server.domain.documents import (
+from holdfastdb_server.domain.documents.document import (
     Document,
     DocumentDraft,
     DocumentFields,
@@ -19,8 +18,9 @@ from holdfastdb_server.domain.documents import (
     Sync,
     Synced,
 )
+from holdfastdb_server.domain.documents.filters import DocumentFilter, Found
+from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.search import check_query
-from holdfastdb_server.domain.store import Store
 from holdfastdb_server.domain.values import Payload
 from holdfastdb_server.storage.schema import documents
 from holdfastdb_server.storage.store import SqlStore

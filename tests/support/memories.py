@@ -14,8 +14,8 @@ from holdfastdb_server.domain.memories import (
     MemorySearch,
 )
 from holdfastdb_server.domain.paging import Page, PageRequest
+from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.search import check_query
-from holdfastdb_server.domain.store import Store
 from tests.support.content import NAMESPACE
 
 

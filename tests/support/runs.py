@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from holdfastdb_server.domain.runs import Run, RunChange, RunDraft, RunEnd, RunResults, RunStatus
-from holdfastdb_server.domain.store import Store
+from holdfastdb_server.domain.ports import Store
+from holdfastdb_server.domain.runs.run import Run, RunChange, RunDraft, RunEnd, RunResults, RunStatus
 from holdfastdb_server.domain.values import Payload
 from tests.support.content import NAMESPACE
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
 from holdfastdb_server.domain.events import CaughtUp, Event, EventFilter
-from holdfastdb_server.domain.store import Store
+from holdfastdb_server.domain.ports import Store
 from tests.support.content import EVERYTHING, NAMESPACE
 from tests.support.waiting import eventually
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from holdfastdb_server.domain.store import Store
-from holdfastdb_server.domain.task_moves import Claim, Lease, Release, TaskChange, TaskTransition
-from holdfastdb_server.domain.tasks import Task, TaskDraft, TaskFields, TaskStatus
+from holdfastdb_server.domain.ports import Store
+from holdfastdb_server.domain.tasks.moves import Claim, Lease, Release, TaskChange, TaskTransition
+from holdfastdb_server.domain.tasks.task import Task, TaskDraft, TaskFields, TaskStatus
 from tests.support.content import NAMESPACE
 
 _FIXED = ("kind", "session_id", "idempotency_key", "dedupe_key", "trace_id")

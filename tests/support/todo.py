@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from holdfastdb_server.domain.plan_changes import ItemChange, PlanChange, PlanEdit
-from holdfastdb_server.domain.plan_items import ItemDraft, ItemFields
-from holdfastdb_server.domain.plans import Plan, PlanDraft, PlanFields
-from holdfastdb_server.domain.store import Store
+from holdfastdb_server.domain.plans.changes import ItemChange, PlanChange, PlanEdit
+from holdfastdb_server.domain.plans.items import ItemDraft, ItemFields
+from holdfastdb_server.domain.plans.plan import Plan, PlanDraft, PlanFields
+from holdfastdb_server.domain.ports import Store
 from tests.support.content import NAMESPACE
 
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 CLIENT = {"holdfastdb.client", "holdfastdb.sync"}
-SERVER = {"holdfastdb_server.app", "holdfastdb_server.config", "sqlalchemy", "uvloop"}
+SERVER = {"holdfastdb_server.app", "holdfastdb_server.config.settings", "sqlalchemy", "uvloop"}
 # Each command ends in SystemExit.
 RUN = "import contextlib\nfrom holdfastdb_server import cli\nwith contextlib.suppress(SystemExit): cli.app"
 

@@ -37,9 +37,9 @@ _PANELS = {
         "reject": "approvals.reject",
     },
     "Bring in and take out": {
-        "import": "importing.import_",
-        "export": "exporting.export",
-        "sync": "syncing.sync",
+        "import": "import_.import_",
+        "export": "export.export",
+        "sync": "sync.sync",
     },
 }
 _MARKUP: Final = "markdown"
@@ -65,7 +65,7 @@ def _make(name: str) -> Any:
     module, _, function = path.partition(".")
     alone = typer.Typer(rich_markup_mode=_MARKUP, pretty_exceptions_enable=False, add_completion=False)
     alone.command(name, rich_help_panel=panel)(
-        getattr(import_module(f"holdfastdb_server.cli.{module}"), function)
+        getattr(import_module(f"holdfastdb_server.cli.commands.{module}"), function)
     )
     return get_command(alone)
 
@@ -84,7 +84,7 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from holdfastdb_server.cli.about import release
+        from holdfastdb_server.cli.version import release
 
         typer.echo(f"holdfast {release()}")
         raise typer.Exit

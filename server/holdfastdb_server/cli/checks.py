@@ -11,8 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
-from holdfastdb_server.cli.about import release
-from holdfastdb_server.config import Settings, is_loopback
+from holdfastdb_server.cli.version import release
+from holdfastdb_server.config.settings import Settings, is_loopback
 from holdfastdb_server.storage.diagnosis import Diagnosis, NotReached, diagnose, holder, sqlite_path
 from holdfastdb_server.storage.options import StartupRefused
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from holdfastdb_server.cli.running import emit
+from holdfastdb_server.cli.invocation import emit
 
 if TYPE_CHECKING:
     from holdfastdb import AsyncPager
@@ -30,7 +30,7 @@ async def read(
 
     With `to_json` each is written as a line of JSON as soon as it is there.
     """
-    from holdfastdb_server.cli import as_json
+    from holdfastdb_server.cli.views import as_json
 
     found: list[T] = []
     total = 0

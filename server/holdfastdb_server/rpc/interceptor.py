@@ -12,10 +12,10 @@ from typing import Any, NoReturn, Protocol, TypeAlias, cast
 import grpc
 
 from holdfastdb_server.domain.ids import check_id
-from holdfastdb_server.rpc.access import Access
-from holdfastdb_server.rpc.call import DEFAULT_NAMESPACE, Call, current_call
+from holdfastdb_server.rpc.auth import Access
+from holdfastdb_server.rpc.context import DEFAULT_NAMESPACE, Call, current_call
 from holdfastdb_server.rpc.draining import Draining
-from holdfastdb_server.rpc.status import DETAILS_HEADER, Failure, failure_from
+from holdfastdb_server.rpc.errors import DETAILS_HEADER, Failure, failure_from
 
 NAMESPACE_HEADER = "holdfast-namespace"
 REQUEST_ID_HEADER = "x-request-id"

@@ -16,8 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfastdb_server.domain.errors import Overloaded
 from holdfastdb_server.domain.sessions import fingerprint
-from holdfastdb_server.domain.task_moves import Claim, Lease
-from holdfastdb_server.domain.tasks import TaskStatus
+from holdfastdb_server.domain.tasks.moves import Claim, Lease
+from holdfastdb_server.domain.tasks.task import TaskStatus
 from holdfastdb_server.domain.values import dump_json
 from holdfastdb_server.storage.batch import Batch
 from holdfastdb_server.storage.database import Database

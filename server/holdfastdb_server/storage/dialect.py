@@ -94,7 +94,7 @@ class Dialect(Hashable, Protocol):
     def member(self, column: sa.ColumnElement[Any], path: Sequence[str]) -> sa.ColumnElement[str]:
         """Return the member of an object of texts and objects at a path, as text that compares by bytes.
 
-        The names must need no escaping (domain/content.py); NULL if there is none.
+        The names must need no escaping (domain/documents/content.py); NULL if there is none.
         """
         ...
 

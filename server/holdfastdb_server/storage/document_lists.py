@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from holdfastdb_server.domain.document_lists import (
+from holdfastdb_server.domain.documents.filters import (
     CollectionFilter,
     ContentFilter,
     ContentOperator,

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from holdfastdb_server.domain.documents import Document, DocumentDraft, DocumentFields, DocumentKey
+from holdfastdb_server.domain.documents.document import Document, DocumentDraft, DocumentFields, DocumentKey
 from holdfastdb_server.domain.values import payload_bytes, utf8_size
 from holdfastdb_server.storage.columns import Micros
 from holdfastdb_server.storage.payloads import payload_names, payload_of, payload_values

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from holdfastdb_server.domain.documents import DocumentKey
+from holdfastdb_server.domain.documents.document import DocumentKey
 from holdfastdb_server.domain.errors import DependencyCycle, DocumentHasChildren
 from holdfastdb_server.storage.columns import Micros
 from holdfastdb_server.storage.dialect import Dialect, InlineRows

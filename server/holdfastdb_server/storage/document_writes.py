@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from holdfastdb_server.domain.documents import ContentIndex, Document, DocumentDraft, DocumentKey
+from holdfastdb_server.domain.documents.document import ContentIndex, Document, DocumentDraft, DocumentKey
 from holdfastdb_server.domain.errors import ParentNotFound
 from holdfastdb_server.storage.batch import Conflict
 from holdfastdb_server.storage.document_rows import fields_values, key_of

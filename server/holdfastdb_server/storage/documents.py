@@ -11,8 +11,7 @@ import sqlalchemy as sa
 from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from holdfastdb_server.domain.document_lists import CollectionFilter, DocumentFilter, Found
-from holdfastdb_server.domain.documents import (
+from holdfastdb_server.domain.documents.document import (
     ContentIndex,
     Document,
     DocumentDraft,
@@ -23,6 +22,7 @@ from holdfastdb_server.domain.documents import (
     Synced,
     index_content,
 )
+from holdfastdb_server.domain.documents.filters import CollectionFilter, DocumentFilter, Found
 from holdfastdb_server.domain.errors import DocumentNotFound, VersionMismatch
 from holdfastdb_server.domain.paging import Page, PageRequest
 from holdfastdb_server.domain.values import payload_bytes

@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from msgspec.structs import asdict
 
 from holdfastdb_server.domain.errors import DatabaseUnavailable
-from holdfastdb_server.domain.store.approvals import ApprovalStore
-from holdfastdb_server.domain.store.documents import DocumentStore
-from holdfastdb_server.domain.store.janitor import Swept
-from holdfastdb_server.domain.store.tasks import TaskStore
+from holdfastdb_server.domain.ports.approvals import ApprovalStore
+from holdfastdb_server.domain.ports.documents import DocumentStore
+from holdfastdb_server.domain.ports.janitor import Swept
+from holdfastdb_server.domain.ports.tasks import TaskStore
 from holdfastdb_server.storage.chores import Chore, counted
 from holdfastdb_server.storage.database import Database
 from holdfastdb_server.storage.leftovers import Leftovers

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfastdb_server.domain.errors import PlanNotFound
-from holdfastdb_server.domain.plans import Plan, PlanFilter
+from holdfastdb_server.domain.plans.plan import Plan, PlanFilter
 from holdfastdb_server.storage.dialect import Dialect
 from holdfastdb_server.storage.filters import owned_by
 from holdfastdb_server.storage.pages import PageQuery, fitting

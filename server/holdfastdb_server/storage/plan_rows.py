@@ -8,8 +8,8 @@ from typing import Any
 
 from msgspec.structs import asdict, fields
 
-from holdfastdb_server.domain.plan_items import ItemFields, ItemStatus, PlanItem, Progress
-from holdfastdb_server.domain.plans import Plan, PlanFields, PlanStatus
+from holdfastdb_server.domain.plans.items import ItemFields, ItemStatus, PlanItem, Progress
+from holdfastdb_server.domain.plans.plan import Plan, PlanFields, PlanStatus
 from holdfastdb_server.domain.values import dump_json, payload_bytes, utf8_size
 from holdfastdb_server.storage.payloads import payload_of, payload_values
 from holdfastdb_server.storage.rows import OVERHEAD, searchable_size

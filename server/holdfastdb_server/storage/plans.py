@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfastdb_server.domain.errors import IdTaken, PlanNotFound, VersionMismatch
 from holdfastdb_server.domain.paging import Page, PageRequest
-from holdfastdb_server.domain.plan_changes import ItemChange, PlanChange
-from holdfastdb_server.domain.plans import Plan, PlanDraft, PlanFilter, check_plan_size
+from holdfastdb_server.domain.plans.changes import ItemChange, PlanChange
+from holdfastdb_server.domain.plans.plan import Plan, PlanDraft, PlanFilter, check_plan_size
 from holdfastdb_server.domain.sessions import fingerprint
 from holdfastdb_server.storage import results
 from holdfastdb_server.storage.batch import Batch

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from msgspec.structs import astuple
 
-from holdfastdb_server.domain.documents import DocumentKey, Synced
+from holdfastdb_server.domain.documents.document import DocumentKey, Synced
 from holdfastdb_server.domain.events import EventReceipt, Replaced
 from holdfastdb_server.domain.values import dump_json
 from holdfastdb_server.storage.columns import from_micros, to_micros

@@ -8,8 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 from msgspec.structs import asdict, fields
 
-from holdfastdb_server.domain.run_reports import RunFilter
-from holdfastdb_server.domain.runs import Run, RunResults, RunStatus, TokenUsage
+from holdfastdb_server.domain.runs.reports import RunFilter
+from holdfastdb_server.domain.runs.run import Run, RunResults, RunStatus, TokenUsage
 from holdfastdb_server.domain.values import payload_bytes, utf8_size
 from holdfastdb_server.storage.dialect import Dialect
 from holdfastdb_server.storage.filters import owned_by

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from holdfastdb_server.domain import limits
 from holdfastdb_server.domain.errors import LimitExceeded
-from holdfastdb_server.domain.run_reports import RunGrouping, RunSummary
-from holdfastdb_server.domain.runs import RunStatus
+from holdfastdb_server.domain.runs.reports import RunGrouping, RunSummary
+from holdfastdb_server.domain.runs.run import RunStatus
 from holdfastdb_server.storage.dialect import Dialect
 from holdfastdb_server.storage.run_rows import TOKENS, usage_of
 from holdfastdb_server.storage.schema import runs

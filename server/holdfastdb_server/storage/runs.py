@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfastdb_server.domain.errors import IdTaken, RunNotFound, VersionMismatch
 from holdfastdb_server.domain.paging import Page, PageRequest
-from holdfastdb_server.domain.run_reports import RunFilter, RunGrouping, RunSummary
-from holdfastdb_server.domain.runs import Run, RunChange, RunDraft, RunEnd, RunStatus
+from holdfastdb_server.domain.runs.reports import RunFilter, RunGrouping, RunSummary
+from holdfastdb_server.domain.runs.run import Run, RunChange, RunDraft, RunEnd, RunStatus
 from holdfastdb_server.storage import results, run_summaries
 from holdfastdb_server.storage.batch import Batch
 from holdfastdb_server.storage.columns import to_micros

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfastdb_server.domain.errors import TaskNotFound
-from holdfastdb_server.domain.tasks import Task, TaskStatus
+from holdfastdb_server.domain.tasks.task import Task, TaskStatus
 from holdfastdb_server.storage.batch import Batch
 from holdfastdb_server.storage.dialect import Dialect
 from holdfastdb_server.storage.schema import tasks

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from holdfastdb_server.domain.tasks import Task, TaskDraft, TaskFields, TaskFilter, TaskStatus
+from holdfastdb_server.domain.tasks.task import Task, TaskDraft, TaskFields, TaskFilter, TaskStatus
 from holdfastdb_server.domain.values import payload_bytes, utf8_size
 from holdfastdb_server.storage.columns import Micros
 from holdfastdb_server.storage.dialect import Dialect

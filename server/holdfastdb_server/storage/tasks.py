@@ -16,7 +16,7 @@ from holdfastdb_server.domain.errors import (
 from holdfastdb_server.domain.limits import Policy
 from holdfastdb_server.domain.paging import Page, PageRequest
 from holdfastdb_server.domain.sessions import fingerprint
-from holdfastdb_server.domain.task_moves import (
+from holdfastdb_server.domain.tasks.moves import (
     Claim,
     Lease,
     Release,
@@ -26,7 +26,7 @@ from holdfastdb_server.domain.task_moves import (
     check_version,
     make,
 )
-from holdfastdb_server.domain.tasks import Task, TaskDraft, TaskFilter
+from holdfastdb_server.domain.tasks.task import Task, TaskDraft, TaskFilter
 from holdfastdb_server.storage import results
 from holdfastdb_server.storage.batch import Batch
 from holdfastdb_server.storage.claims import Claims

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from holdfastdb_server.cli import about, checks
-from holdfastdb_server.config import Settings
+from holdfastdb_server.cli import checks, version
+from holdfastdb_server.config.settings import Settings
 from tests.support.databases import SqliteDatabases, sqlite_url
 
 OUTSIDE: dict[str, Any] = {"host": "0.0.0.0", "insecure": True}
@@ -21,8 +21,8 @@ def test_what_runs_from_source_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> str:
         raise PackageNotFoundError(name)
 
-    monkeypatch.setattr(about, "version", missing)
-    assert about.release() == "(from source)"
+    monkeypatch.setattr(version, "version", missing)
+    assert version.release() == "(from source)"
 
 
 @pytest.mark.parametrize(

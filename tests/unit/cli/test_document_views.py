@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from holdfastdb import Data, Document, DocumentKey, Json
-from holdfastdb_server.cli.document_views import print_collections, print_document, print_documents
+from holdfastdb_server.cli.views.documents import print_collections, print_document, print_documents
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holdfastdb import Event, Json, Message, Session, SessionStatus
-from holdfastdb_server.cli.exact_json import BadTranscript
-from holdfastdb_server.cli.transcript_lines import chunks, read_line, write_line
+from holdfastdb_server.cli.transcripts.exact_json import BadTranscript
+from holdfastdb_server.cli.transcripts.lines import chunks, read_line, write_line
 
 HELLO = {"role": "user", "content": "Hello"}
 

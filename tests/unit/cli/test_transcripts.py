@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holdfastdb import Blob, Message, OtherPart, Text, ToolCall, ToolCallResponse
-from holdfastdb_server.cli.exact_json import BadTranscript
-from holdfastdb_server.cli.transcripts import to_message, to_openai
+from holdfastdb_server.cli.transcripts.exact_json import BadTranscript
+from holdfastdb_server.cli.transcripts.messages import to_message, to_openai
 
 CALL = {"id": "c1", "type": "function", "function": {"name": "find", "arguments": '{"q": 1.0}'}}
 

@@ -25,9 +25,9 @@ from holdfastdb import (
     ToolCall,
     ToolCallResponse,
 )
-from holdfastdb_server.cli import as_json, look
-from holdfastdb_server.cli.event_views import EventPrinter
-from holdfastdb_server.cli.session_views import print_session, print_table
+from holdfastdb_server.cli.views import as_json, formatting
+from holdfastdb_server.cli.views.events import EventPrinter
+from holdfastdb_server.cli.views.sessions import print_session, print_table
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -73,7 +73,7 @@ def session(session_id: str = "s", **fields: Any) -> Session:
     ],
 )
 def test_times_are_relative(seconds: float, text: str) -> None:
-    assert look.ago(NOW - timedelta(seconds=seconds), NOW) == text
+    assert formatting.ago(NOW - timedelta(seconds=seconds), NOW) == text
 
 
 @pytest.mark.parametrize(
@@ -81,20 +81,22 @@ def test_times_are_relative(seconds: float, text: str) -> None:
     [(0.35, "350 ms"), (4.2, "4.2 s"), (200, "3 min 20 s"), (7_500, "2 h 5 min"), (3.6e6, "1,000 h 0 min")],
 )
 def test_spans_are_in_fitting_units(seconds: float, text: str) -> None:
-    assert look.span(timedelta(seconds=seconds)) == text
+    assert formatting.span(timedelta(seconds=seconds)) == text
 
 
 def test_a_payload_is_shown_in_one_line() -> None:
-    assert look.payload(None) == ""
-    assert look.payload(Json('{"a":1}')) == '{"a":1}'
-    assert look.payload(Json(json.dumps("x" * 700))).endswith("x … 102 more characters; --json shows them")
-    assert look.payload(Data(b"\0" * 1_200, "image/png")) == "1,200 bytes of image/png"
-    assert look.payload(Data(b"")) == "0 bytes of application/octet-stream"
+    assert formatting.payload(None) == ""
+    assert formatting.payload(Json('{"a":1}')) == '{"a":1}'
+    assert formatting.payload(Json(json.dumps("x" * 700))).endswith(
+        "x … 102 more characters; --json shows them"
+    )
+    assert formatting.payload(Data(b"\0" * 1_200, "image/png")) == "1,200 bytes of image/png"
+    assert formatting.payload(Data(b"")) == "0 bytes of application/octet-stream"
 
 
 def test_control_characters_never_reach_the_terminal() -> None:
-    assert look.plain("a\x1b[2J\0\x7f\x9b\u202eb\n\tc") == "a␛[2J␀␡\ufffd\ufffdb\n\tc"
-    assert look.one_line(" a\r\n b ") == "a b"
+    assert formatting.plain("a\x1b[2J\0\x7f\x9b\u202eb\n\tc") == "a␛[2J␀␡\ufffd\ufffdb\n\tc"
+    assert formatting.one_line(" a\r\n b ") == "a b"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from holdfastdb_server.domain.content import compared, read_pointer, searchable, strings
+from holdfastdb_server.domain.documents.content import compared, read_pointer, searchable, strings
 from holdfastdb_server.domain.errors import InvalidField
 
 LITERALS = some.builds(

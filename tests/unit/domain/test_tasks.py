@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from holdfastdb_server.domain.errors import InvalidField, LeaseNotHeld, VersionMismatch
 from holdfastdb_server.domain.limits import LEASE_MAX, LEASE_MIN, PAYLOAD_BYTES, WAIT_MAX
-from holdfastdb_server.domain.task_moves import (
+from holdfastdb_server.domain.tasks.moves import (
     Claim,
     Lease,
     Release,
@@ -20,7 +20,7 @@ from holdfastdb_server.domain.task_moves import (
     check_lease_duration,
     make,
 )
-from holdfastdb_server.domain.tasks import TRANSITIONS, Task, TaskDraft, TaskFields, TaskStatus
+from holdfastdb_server.domain.tasks.task import TRANSITIONS, Task, TaskDraft, TaskFields, TaskStatus
 from holdfastdb_server.domain.values import Payload, check_wait
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from holdfastdb_server.domain.errors import NamespaceNotAllowed, TokenInvalid
-from holdfastdb_server.rpc.access import Access
+from holdfastdb_server.rpc.auth import Access
 
 ACCESS = Access([("for-all", ["*"]), ("for-two", ["a", "b"]), ("shared", ["c"]), ("shared", ["d"])])
 

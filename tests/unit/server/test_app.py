@@ -25,7 +25,7 @@ from holdfastdb.v1 import session_service_pb2 as pb
 from holdfastdb.v1.history_service_pb2_grpc import HistoryServiceStub
 from holdfastdb.v1.session_service_pb2_grpc import SessionServiceStub
 from holdfastdb_server.app import SERVICES, Server, Started, run
-from holdfastdb_server.config import Settings
+from holdfastdb_server.config.settings import Settings
 from holdfastdb_server.storage.options import StartupRefused
 
 SERVING = HealthCheckResponse.SERVING

@@ -12,9 +12,8 @@ from typing import Any
 
 import pytest
 
-from holdfastdb_server import config
-from holdfastdb_server.config import Settings, SettingsRefused, is_loopback, load
-from holdfastdb_server.database_url import mask_password
+from holdfastdb_server.config.database_url import mask_password
+from holdfastdb_server.config.settings import Settings, SettingsRefused, is_loopback, load
 
 
 @pytest.fixture(autouse=True)
@@ -238,9 +237,7 @@ def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:
 
 
 def test_each_setting_says_what_it_is_and_its_default() -> None:
-    [settings] = [
-        node for node in ast.parse(inspect.getsource(config)).body if getattr(node, "name", "") == "Settings"
-    ]
+    [settings] = ast.parse(inspect.getsource(Settings)).body
     assert isinstance(settings, ast.ClassDef)
     documented = {
         field.target.id

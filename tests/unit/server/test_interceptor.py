@@ -17,8 +17,8 @@ from holdfastdb.v1 import session_service_pb2 as pb
 from holdfastdb.v1.history_service_pb2_grpc import HistoryServiceStub
 from holdfastdb.v1.session_service_pb2_grpc import SessionServiceStub
 from holdfastdb_server.domain.errors import ServerDraining, SessionNotFound
-from holdfastdb_server.rpc.access import Access
-from holdfastdb_server.rpc.call import current_call, namespace
+from holdfastdb_server.rpc.auth import Access
+from holdfastdb_server.rpc.context import current_call, namespace
 from holdfastdb_server.rpc.interceptor import CallInterceptor
 from tests.support.waiting import eventually
 

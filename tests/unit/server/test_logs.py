@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from holdfastdb_server.logs import configure_logs
-from holdfastdb_server.rpc.call import Call, current_call
+from holdfastdb_server.observability.logs import configure_logs
+from holdfastdb_server.rpc.context import Call, current_call
 
 pytestmark = pytest.mark.usefixtures("logs_as_before")
 

@@ -7,7 +7,7 @@ from urllib.request import urlopen
 
 from prometheus_client import CollectorRegistry
 
-from holdfastdb_server.metrics import Metrics
+from holdfastdb_server.observability.metrics import Metrics
 
 LABELS = {"grpc_type": "unary", "grpc_service": "holdfastdb.v1.SessionService", "grpc_method": "GetSession"}
 

@@ -14,7 +14,7 @@ from holdfastdb.v1 import payload_pb2
 from holdfastdb_server.domain.approvals import Answer, Approval, ApprovalStatus, Question
 from holdfastdb_server.domain.errors import InvalidField
 from holdfastdb_server.domain.values import Payload
-from holdfastdb_server.rpc import approvals
+from holdfastdb_server.rpc.convert import approvals
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

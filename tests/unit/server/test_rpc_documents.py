@@ -10,8 +10,7 @@ from google.protobuf.json_format import ParseDict
 
 from holdfastdb.v1 import document_service_pb2 as pb
 from holdfastdb.v1 import payload_pb2
-from holdfastdb_server.domain.document_lists import CollectionFilter, ContentOperator, Found
-from holdfastdb_server.domain.documents import (
+from holdfastdb_server.domain.documents.document import (
     Document,
     DocumentFields,
     DocumentKey,
@@ -19,10 +18,11 @@ from holdfastdb_server.domain.documents import (
     Synced,
     check_collection,
 )
+from holdfastdb_server.domain.documents.filters import CollectionFilter, ContentOperator, Found
 from holdfastdb_server.domain.errors import InvalidField
 from holdfastdb_server.domain.limits import PAYLOAD_BYTES
 from holdfastdb_server.domain.values import Payload
-from holdfastdb_server.rpc import documents
+from holdfastdb_server.rpc.convert import documents
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 EMPTY = payload_pb2.Payload(json="{}")

@@ -24,8 +24,8 @@ from holdfastdb_server.domain.events import (
     Grouping,
     Replaced,
 )
-from holdfastdb_server.rpc import events
-from holdfastdb_server.rpc.call import Call
+from holdfastdb_server.rpc.context import Call
+from holdfastdb_server.rpc.convert import events
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 STAMP = Timestamp(seconds=int(NOON.timestamp()))

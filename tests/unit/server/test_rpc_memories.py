@@ -15,8 +15,8 @@ from holdfastdb.v1 import memory_service_pb2 as pb
 from holdfastdb_server.domain.errors import InvalidField, InvalidPageToken
 from holdfastdb_server.domain.memories import Memory, MemoryFields, MemoryMatch
 from holdfastdb_server.domain.paging import Page
-from holdfastdb_server.rpc import memories, paging
-from holdfastdb_server.rpc.call import Call, current_call
+from holdfastdb_server.rpc.context import Call, current_call
+from holdfastdb_server.rpc.convert import memories, paging
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 FIELDS = MemoryFields("when", "what", "tool", "agent", "ann", "s", 0.0, {"k": "v"}, {"n": 3})

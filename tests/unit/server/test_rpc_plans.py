@@ -15,11 +15,11 @@ from msgspec.structs import replace
 from holdfastdb.v1 import payload_pb2
 from holdfastdb.v1 import plan_service_pb2 as pb
 from holdfastdb_server.domain.errors import InvalidField
-from holdfastdb_server.domain.plan_changes import MoveItem, PutItem, RemoveItem
-from holdfastdb_server.domain.plan_items import ItemDraft, ItemFields, ItemStatus
-from holdfastdb_server.domain.plans import Plan, PlanDraft, PlanFields, PlanStatus
+from holdfastdb_server.domain.plans.changes import MoveItem, PutItem, RemoveItem
+from holdfastdb_server.domain.plans.items import ItemDraft, ItemFields, ItemStatus
+from holdfastdb_server.domain.plans.plan import Plan, PlanDraft, PlanFields, PlanStatus
 from holdfastdb_server.domain.values import Payload
-from holdfastdb_server.rpc import plans
+from holdfastdb_server.rpc.convert import plans
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 ITEM = pb.PlanItem(description="do it")

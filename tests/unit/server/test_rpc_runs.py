@@ -17,10 +17,10 @@ from holdfastdb.v1 import payload_pb2
 from holdfastdb.v1 import run_service_pb2 as pb
 from holdfastdb_server.domain.errors import InvalidField
 from holdfastdb_server.domain.limits import PAYLOAD_BYTES, RUN_TOKENS
-from holdfastdb_server.domain.run_reports import RunGrouping, RunSummary
-from holdfastdb_server.domain.runs import Run, RunResults, RunStatus, TokenUsage
+from holdfastdb_server.domain.runs.reports import RunGrouping, RunSummary
+from holdfastdb_server.domain.runs.run import Run, RunResults, RunStatus, TokenUsage
 from holdfastdb_server.domain.values import Payload
-from holdfastdb_server.rpc import runs
+from holdfastdb_server.rpc.convert import runs
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 USAGE = pb.TokenUsage(

@@ -16,7 +16,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from holdfastdb.v1 import session_service_pb2 as pb
 from holdfastdb_server.domain.errors import InvalidField
 from holdfastdb_server.domain.sessions import Retention, Session, SessionFields, SessionStatus
-from holdfastdb_server.rpc import sessions
+from holdfastdb_server.rpc.convert import sessions
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 WEEK = timedelta(days=7)

@@ -13,7 +13,7 @@ from holdfastdb.v1 import session_service_pb2 as pb
 from holdfastdb_server.domain.errors import InvalidField
 from holdfastdb_server.domain.states import State, StateSelection, StateWrite
 from holdfastdb_server.domain.values import Payload
-from holdfastdb_server.rpc import states
+from holdfastdb_server.rpc.convert import states
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 NUMBER = ParseDict({"n": 3}, Struct())

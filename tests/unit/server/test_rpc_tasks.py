@@ -16,10 +16,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from holdfastdb.v1 import payload_pb2
 from holdfastdb.v1 import task_service_pb2 as pb
 from holdfastdb_server.domain.errors import InvalidField
-from holdfastdb_server.domain.task_moves import Claim, Lease
-from holdfastdb_server.domain.tasks import Task, TaskDraft, TaskFields, TaskStatus
+from holdfastdb_server.domain.tasks.moves import Claim, Lease
+from holdfastdb_server.domain.tasks.task import Task, TaskDraft, TaskFields, TaskStatus
 from holdfastdb_server.domain.values import Payload
-from holdfastdb_server.rpc import tasks
+from holdfastdb_server.rpc.convert import tasks
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 FIELDS = TaskFields(

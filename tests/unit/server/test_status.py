@@ -12,7 +12,7 @@ from google.rpc.status_pb2 import Status
 
 from holdfastdb.v1.error_reason_pb2 import ErrorReason
 from holdfastdb_server.domain import errors
-from holdfastdb_server.rpc.status import Failure, failure_of, internal_failure
+from holdfastdb_server.rpc.errors import Failure, failure_of, internal_failure
 
 DetailT = TypeVar("DetailT", ErrorInfo, BadRequest, RetryInfo)
 

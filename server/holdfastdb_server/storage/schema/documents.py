@@ -61,7 +61,7 @@ for _column in ("labels", "metadata"):
         postgresql_ops={_column: "jsonb_path_ops"},
     ).ddl_if(dialect="postgresql")
 
-# What filters look into: domain/content.py. Apart, so that nothing else reads it.
+# What filters look into: domain/documents/content.py. Apart, so that nothing else reads it.
 document_members = sa.Table(
     "document_members",
     metadata,

@@ -1,0 +1,174 @@
+"""`holdfast approvals`, `approve` and `reject`: what waits for a decision, and the decision."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from holdfastdb_server.cli import lists, options
+from holdfastdb_server.cli.invocation import Server, call, emit
+
+if TYPE_CHECKING:
+    from holdfastdb import Approval, AsyncClient
+
+
+class ApprovalStatus(StrEnum):
+    """An approval's status. Repeated from the client, which is too slow to load for `--help`."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+ApprovalId = Annotated[str, typer.Argument(metavar="APPROVAL", help="The approval's id.")]
+Decider = Annotated[
+    str,
+    typer.Option("--by", metavar="NAME", help="Who decides. [default: the user of this computer]"),
+]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; the one who asked sees it.")]
+
+
+def approvals(
+    approval: Annotated[
+        str | None, typer.Argument(metavar="APPROVAL", help="Show this one, with all its fields.")
+    ] = None,
+    status: Annotated[
+        list[ApprovalStatus] | None,
+        typer.Option("--status", help="Only with this status. May be repeated.", case_sensitive=False),
+    ] = None,
+    approver: Annotated[
+        str, typer.Option("--approver", metavar="NAME", help="Only what this one is asked.")
+    ] = "",
+    session: Annotated[
+        str, typer.Option("--session", metavar="ID", help="Only approvals of this session.")
+    ] = "",
+    label: options.Label = None,
+    limit: lists.Limit = 20,
+    every: lists.Every = False,
+    as_json: options.AsJson = False,
+    target: options.Target = None,
+    namespace: options.Namespace = "default",
+    token: options.Token = None,
+    tls: options.Tls = False,
+) -> None:
+    """List approvals, the pending ones first, each the newest first, or show one.
+
+    Example: holdfast approvals --status pending --approver ada
+
+    Exits with 1 if the approval is not there or no server answers, with 2 for wrong usage.
+    """
+    server = Server(target, namespace, token, tls)
+    if approval is not None:
+        _print(call(server, lambda client: client.approvals.get(approval)), as_json)
+        return
+    filters = {"approver": approver, "session_id": session, "labels": options.pairs("--label", label)}
+    wanted = [one.value for one in status or ApprovalStatus]
+    is_filtered = bool(status) or any(filters.values())
+    call(
+        server, lambda client: _list(client, wanted, filters, is_filtered, None if every else limit, as_json)
+    )
+
+
+def approve(
+    approval: ApprovalId,
+    by: Decider = "",
+    reason: Reason = "",
+    as_json: options.AsJson = False,
+    target: options.Target = None,
+    namespace: options.Namespace = "default",
+    token: options.Token = None,
+    tls: options.Tls = False,
+) -> None:
+    """Say yes to what waits for a decision.
+
+    Example: holdfast approve 0197-refund --reason "the invoice is right"
+
+    Exits with 1 if it is not there, no longer pending or no server answers, with 2 for wrong usage.
+    """
+    server, decider = Server(target, namespace, token, tls), by or _user()
+    decided = call(server, lambda client: client.approvals.approve(approval, decider, reason=reason))
+    _print(decided, as_json)
+
+
+def reject(
+    approval: ApprovalId,
+    by: Decider = "",
+    reason: Reason = "",
+    as_json: options.AsJson = False,
+    target: options.Target = None,
+    namespace: options.Namespace = "default",
+    token: options.Token = None,
+    tls: options.Tls = False,
+) -> None:
+    """Say no to what waits for a decision.
+
+    Example: holdfast reject 0197-refund --reason "paid already"
+
+    Exits with 1 if it is not there, no longer pending or no server answers, with 2 for wrong usage.
+    """
+    server, decider = Server(target, namespace, token, tls), by or _user()
+    decided = call(server, lambda client: client.approvals.reject(approval, decider, reason=reason))
+    _print(decided, as_json)
+
+
+async def _list(
+    client: AsyncClient,
+    wanted: list[Any],
+    filters: dict[str, Any],
+    is_filtered: bool,
+    limit: int | None,
+    as_json: bool,
+) -> None:
+    from holdfastdb_server.cli.views import as_json as to_json
+
+    found: list[Approval] = []
+    total = 0
+    pending = ApprovalStatus.PENDING.value
+    for statuses in ([one for one in wanted if one == pending], [one for one in wanted if one != pending]):
+        left = None if limit is None else limit - len(found)
+        if not statuses:
+            continue
+        pager = client.approvals.list(
+            statuses=statuses,
+            **filters,
+            # A page of one tells the total at least.
+            page_size=lists.page_size(left if left is None else max(left, 1)),
+            include_total_size=not as_json,
+            omit_payload=not as_json,
+        )
+        if left == 0:
+            total += 0 if as_json else (await pager.page()).total_size or 0
+            continue
+        some, count = await lists.read(pager, left, to_json.approval if as_json else None)
+        found.extend(some)
+        total += count
+    if not as_json:
+        from holdfastdb_server.cli.views.approvals import print_table
+
+        print_table(found, total, is_filtered)
+
+
+def _print(approval: Approval, as_json: bool) -> None:
+    if as_json:
+        from holdfastdb_server.cli.views import as_json as to_json
+
+        emit(to_json.dump(to_json.approval(approval)))
+    else:
+        from holdfastdb_server.cli.views.approvals import print_approval
+
+        print_approval(approval)
+
+
+def _user() -> str:
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # KeyError before Python 3.13
+        raise typer.BadParameter(
+            "this computer has no name for you; say who decides", param_hint="--by"
+        ) from None

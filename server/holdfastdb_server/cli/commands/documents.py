@@ -1,0 +1,117 @@
+"""`holdfast documents`: which collections there are, what is in one, and one document."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from holdfastdb_server.cli import lists, options
+from holdfastdb_server.cli.invocation import Server, call, emit
+
+if TYPE_CHECKING:
+    from holdfastdb import AsyncClient, Document
+
+
+def documents(
+    collection: Annotated[
+        str | None, typer.Argument(metavar="COLLECTION", help="List the documents of this one.")
+    ] = None,
+    document: Annotated[
+        str | None, typer.Argument(metavar="DOCUMENT", help="Show this one, with its content.")
+    ] = None,
+    query: Annotated[
+        str, typer.Option("--query", metavar="WORDS", help="Only with one of these words; the best first.")
+    ] = "",
+    under: Annotated[
+        str, typer.Option("--under", metavar="PATH", help="Of collections: only those that begin so.")
+    ] = "",
+    depth: Annotated[
+        int, typer.Option("--depth", min=0, help="Of collections: cut their paths after so many segments.")
+    ] = 0,
+    label: options.Label = None,
+    metadata: options.Metadata = None,
+    limit: lists.Limit = 20,
+    every: lists.Every = False,
+    as_json: options.AsJson = False,
+    target: options.Target = None,
+    namespace: options.Namespace = "default",
+    token: options.Token = None,
+    tls: options.Tls = False,
+) -> None:
+    """List collections, list the documents of one, or show a document.
+
+    Example: holdfast documents github/repositories --label team=support
+
+    Exits with 1 if the document is not there or no server answers, with 2 for wrong usage.
+    """
+    server, at_most = Server(target, namespace, token, tls), None if every else limit
+    filters = {
+        "labels": options.pairs("--label", label),
+        "metadata": options.scalars("--metadata", metadata),
+    }
+    if collection is None:
+        if query or any(filters.values()):
+            raise typer.BadParameter("a collection is needed with --query, --label and --metadata")
+        call(server, lambda client: _list_collections(client, under, depth, at_most, as_json))
+    elif document is None:
+        if under or depth:
+            raise typer.BadParameter("--under and --depth are for collections: leave COLLECTION out")
+        call(server, lambda client: _list(client, collection, query, filters, at_most, as_json))
+    else:
+        _show(server, collection, document, as_json)
+
+
+async def _list_collections(
+    client: AsyncClient, under: str, depth: int, limit: int | None, as_json: bool
+) -> None:
+    pager = client.documents.collections(
+        under, max_depth=depth, page_size=lists.page_size(limit), include_total_size=not as_json
+    )
+    found, total = await lists.read(pager, limit, (lambda path: {"collection": path}) if as_json else None)
+    if not as_json:
+        from holdfastdb_server.cli.views.documents import print_collections
+
+        print_collections(found, total, is_filtered=bool(under))
+
+
+async def _list(
+    client: AsyncClient,
+    collection: str,
+    query: str,
+    filters: dict[str, Any],
+    limit: int | None,
+    as_json: bool,
+) -> None:
+    from holdfastdb_server.cli.views import as_json as to_json
+    from holdfastdb_server.cli.views.documents import print_documents
+
+    asked: dict[str, Any] = {
+        **filters,
+        "page_size": lists.page_size(limit),
+        "include_total_size": not as_json,
+        "omit_payload": not as_json,
+    }
+    rows: list[tuple[Document, float | None]]
+    if query:
+        matches = client.documents.search(query, collection, **asked)
+        found, total = await lists.read(matches, limit, to_json.document_match if as_json else None)
+        rows = [(match.document, match.score) for match in found]
+    else:
+        pager = client.documents.list(collection, **asked)
+        listed, total = await lists.read(pager, limit, to_json.document if as_json else None)
+        rows = [(document, None) for document in listed]
+    if not as_json:
+        print_documents(rows, total, is_filtered=bool(query) or any(filters.values()))
+
+
+def _show(server: Server, collection: str, document: str, as_json: bool) -> None:
+    found = call(server, lambda client: client.documents.get(collection, document))
+    if as_json:
+        from holdfastdb_server.cli.views import as_json as to_json
+
+        emit(to_json.dump(to_json.document(found)))
+    else:
+        from holdfastdb_server.cli.views.documents import print_document
+
+        print_document(found)

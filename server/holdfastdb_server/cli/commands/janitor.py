@@ -1,0 +1,81 @@
+"""`holdfast janitor`: clear up now."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from msgspec.structs import asdict
+
+from holdfastdb_server.cli import options
+from holdfastdb_server.cli.commands.migrate import load_settings
+from holdfastdb_server.cli.invocation import fail
+
+if TYPE_CHECKING:
+    from holdfastdb_server.config.settings import Settings
+    from holdfastdb_server.domain.ports import Swept
+
+
+def janitor(
+    database_url: options.DatabaseUrl = None,
+    config: options.Config = None,
+    profile: options.Profile = "",
+    as_json: Annotated[bool, typer.Option("--json", help="JSON for scripts.")] = False,
+) -> None:
+    """Clear up now what time has overtaken, and say how many of each. Servers do it by themselves.
+
+    It expires sessions, approvals, leases and documents, and deletes what HOLDFAST_IDEMPOTENCY_TTL_SECONDS,
+    HOLDFAST_STATE_VERSIONS_KEPT and HOLDFAST_SESSION_PURGE_DAYS let go. These settings, like
+    HOLDFAST_SESSION_RETENTION_DAYS, must be those of the servers.
+
+    Example: holdfast janitor --profile production
+
+    PostgreSQL may be in use by servers meanwhile; a SQLite file may not, and its server clears up anyway.
+    Exits with 1 if the database cannot be had, with 2 for a bad setting.
+    """
+    # It listens nowhere, so that the server's address needs no protection here.
+    settings = load_settings(config, profile, database_url=database_url, insecure=True)
+    swept = asdict(_sweep(settings))
+    if as_json:
+        typer.echo(json.dumps(swept))
+        return
+    for name, count in swept.items():
+        if count:
+            typer.echo(f"{count:>9,}  {name.replace('_', ' ')}")
+    if not any(swept.values()):
+        typer.echo("nothing to clear up")
+
+
+def _sweep(settings: Settings) -> Swept:
+    from holdfastdb_server.domain.errors import HoldfastError
+    from holdfastdb_server.observability.logs import configure_logs
+    from holdfastdb_server.storage.diagnosis import holder, sqlite_path
+    from holdfastdb_server.storage.options import StartupRefused
+
+    configure_logs("error", settings.log_format)
+    shown = settings.describe()["database_url"]
+    try:
+        file = sqlite_path(settings.storage_options().url)
+        if file is not None and not file.exists():
+            fail(f"there is no file {file.absolute()}")
+        if file is not None and holder(file):
+            fail(f"a server has {file}: it clears up by itself, every HOLDFAST_JANITOR_SECONDS")
+        return asyncio.run(_sweep_store(settings))
+    except StartupRefused as refused:
+        fail(str(refused))
+    except HoldfastError:
+        fail(f"{shown} cannot be reached; `holdfast doctor` says why")
+
+
+async def _sweep_store(settings: Settings) -> Swept:
+    from holdfastdb_server.storage.store import SqlStore
+
+    store = SqlStore(replace(settings.storage_options(), janitor_interval=0), settings.policy())
+    await store.start()
+    try:
+        return await store.janitor.sweep(patient=True)
+    finally:
+        await store.close()

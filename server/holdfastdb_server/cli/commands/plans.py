@@ -1,0 +1,73 @@
+"""`holdfast plans`: which plans there are, and how far one is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from holdfastdb_server.cli import lists, options
+from holdfastdb_server.cli.invocation import Server, call, emit
+
+if TYPE_CHECKING:
+    from holdfastdb import AsyncClient
+
+
+def plans(
+    plan: Annotated[str | None, typer.Argument(metavar="PLAN", help="Show this one, as a checklist.")] = None,
+    session: Annotated[str, typer.Option("--session", metavar="ID", help="Only plans of this session.")] = "",
+    status: Annotated[
+        list[options.PlanStatus] | None,
+        typer.Option("--status", help="Only with this status. May be repeated.", case_sensitive=False),
+    ] = None,
+    label: options.Label = None,
+    metadata: options.Metadata = None,
+    limit: lists.Limit = 20,
+    every: lists.Every = False,
+    as_json: options.AsJson = False,
+    target: options.Target = None,
+    namespace: options.Namespace = "default",
+    token: options.Token = None,
+    tls: options.Tls = False,
+) -> None:
+    """List plans, the newest first, or show one as a checklist.
+
+    Example: holdfast plans --session order-42 --status active
+
+    Exits with 1 if the plan is not there or no server answers, with 2 for wrong usage.
+    """
+    server = Server(target, namespace, token, tls)
+    if plan is not None:
+        found = call(server, lambda client: client.plans.get(plan))
+        if as_json:
+            from holdfastdb_server.cli.views import as_json as to_json
+
+            emit(to_json.dump(to_json.plan(found)))
+        else:
+            from holdfastdb_server.cli.views.plans import print_checklist
+
+            print_checklist(found)
+        return
+    filters = {
+        "session_id": session,
+        "statuses": [one.value for one in status or ()],
+        "labels": options.pairs("--label", label),
+        "metadata": options.scalars("--metadata", metadata),
+    }
+    call(server, lambda client: _list(client, filters, None if every else limit, as_json))
+
+
+async def _list(client: AsyncClient, filters: dict[str, Any], limit: int | None, as_json: bool) -> None:
+    from holdfastdb_server.cli.views import as_json as to_json
+
+    pager = client.plans.list(
+        **filters,
+        page_size=lists.page_size(limit),
+        include_total_size=not as_json,
+        omit_items=not as_json,
+    )
+    found, total = await lists.read(pager, limit, to_json.plan if as_json else None)
+    if not as_json:
+        from holdfastdb_server.cli.views.plans import print_table
+
+        print_table(found, total, any(filters.values()))

@@ -1,0 +1,132 @@
+"""`holdfast serve`: run the server."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from holdfastdb_server.cli import options
+from holdfastdb_server.cli.commands.migrate import load_settings, upgrade
+from holdfastdb_server.cli.invocation import complain
+from holdfastdb_server.cli.version import release
+
+if TYPE_CHECKING:
+    from holdfastdb_server.app import Started
+
+_LISTEN = "Listening"
+_DATA = "Data"
+
+
+class LogLevel(StrEnum):
+    """What is logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+def serve(
+    host: Annotated[
+        str | None,
+        typer.Option("--host", metavar="ADDRESS", help="[default: 127.0.0.1]", rich_help_panel=_LISTEN),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            "--port", metavar="PORT", help="0 takes a free one. [default: 7420]", rich_help_panel=_LISTEN
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            metavar="NUMBER",
+            help="Processes on the port, with PostgreSQL only. [default: 1]",
+            rich_help_panel=_LISTEN,
+        ),
+    ] = None,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(
+            "--metrics-port", metavar="PORT", help="Prometheus metrics there.", rich_help_panel=_LISTEN
+        ),
+    ] = None,
+    insecure: options.Insecure = False,
+    database_url: options.DatabaseUrl = None,
+    migrate: Annotated[
+        bool, typer.Option("--migrate", help="Upgrade PostgreSQL's schema first. SQLite's always is.")
+    ] = False,
+    config: options.Config = None,
+    profile: options.Profile = "",
+    log_level: Annotated[
+        LogLevel | None, typer.Option("--log-level", help="What is logged to stderr. [default: info]")
+    ] = None,
+) -> None:
+    """Run the server. Without options: a SQLite file holdfast.db here, on this machine's port 7420.
+
+    Every setting is a variable HOLDFAST_… too, or a line in the settings file; options override both.
+
+    Example: holdfast serve --port 8000 --database-url postgresql://holdfast@db.example.com/holdfast --migrate
+
+    Ctrl-C or SIGTERM stops it when the calls under way are done. Exits with 1 if it cannot start, with 2
+    for a bad setting.
+    """
+    settings = load_settings(
+        config,
+        profile,
+        host=host,
+        port=port,
+        workers=workers,
+        metrics_port=metrics_port,
+        insecure=insecure or None,
+        database_url=database_url,
+        log_level=log_level.value if log_level else None,
+    )
+    if migrate:
+        done = upgrade(settings)
+        if done.before != done.after:
+            complain(f"upgraded the database from {done.before or 'nothing'} to schema {done.after}")
+    if settings.workers > 1:
+        from holdfastdb_server import workers as several
+
+        raise typer.Exit(several.run(settings, _print_banner))
+    from holdfastdb_server import app
+
+    raise typer.Exit(app.run(settings, _print_banner))
+
+
+def _print_banner(started: Started) -> None:
+    """Say what runs, where the data is, and what to try next."""
+    guards = [name for name, there in (("TLS", started.has_tls), ("tokens", started.needs_token)) if there]
+    is_usual = started.address == "127.0.0.1:7420"
+    target = "" if is_usual else f" --target {started.address}"
+    lines = [
+        ("address", started.address + (f" ({' and '.join(guards)})" if guards else "")),
+        ("data", _place(started.database)),
+    ]
+    if started.workers > 1:
+        lines.append(("workers", str(started.workers)))
+    if not started.is_available:
+        warning = "is not there yet: calls are UNAVAILABLE until it is"
+        lines.append(("", typer.style(warning, fg=typer.colors.YELLOW)))
+    if started.metrics_url:
+        further = ", and a port further for each further worker" if started.workers > 1 else ""
+        lines.append(("metrics", started.metrics_url + further))
+    lines.append(("try", f"holdfast doctor{target}"))
+    lines.append(("", f"holdfast import transcripts.jsonl{target}"))
+    lines.append(("", f"holdfast sessions{target}"))
+    title = typer.style(f"Holdfast {release()}", bold=True)
+    # Not by Rich, as tables are: it takes 0.1 s to load, and the first call would wait for it.
+    typer.echo(f"{title} is serving; Ctrl-C stops it")
+    for name, text in lines:
+        typer.echo(f"  {typer.style(name.ljust(7), dim=True)}  {text}")
+
+
+def _place(url: str) -> str:
+    """The URL; a file by its whole path, which says more than one that depends on the working directory."""
+    file = url.removeprefix("sqlite:///")
+    return url if file == url else f"{Path(file).absolute()} (SQLite)"

@@ -1,0 +1,105 @@
+"""`holdfast tasks`: which tasks there are, and what is known of one."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from holdfastdb_server.cli import lists, options
+from holdfastdb_server.cli.invocation import Server, call, emit
+
+if TYPE_CHECKING:
+    from holdfastdb import AsyncClient
+
+
+class TaskStatus(StrEnum):
+    """A task's status. Repeated from the client, which is too slow to load for `--help`."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+def tasks(
+    task: Annotated[
+        str | None, typer.Argument(metavar="TASK", help="Show this one, with all its fields.")
+    ] = None,
+    status: Annotated[
+        list[TaskStatus] | None,
+        typer.Option("--status", help="Only with this status. May be repeated.", case_sensitive=False),
+    ] = None,
+    kind: Annotated[
+        list[str] | None, typer.Option("--kind", metavar="KIND", help="Only this kind. May be repeated.")
+    ] = None,
+    phase: Annotated[str, typer.Option("--phase", metavar="TEXT", help="Only in this phase.")] = "",
+    to_role: Annotated[str, typer.Option("--to", metavar="ROLE", help="Only for this role to do.")] = "",
+    from_role: Annotated[str, typer.Option("--from", metavar="ROLE", help="Only wanted by this role.")] = "",
+    worker: Annotated[
+        str, typer.Option("--worker", metavar="ID", help="Only those that this worker has, or had last.")
+    ] = "",
+    session: Annotated[str, typer.Option("--session", metavar="ID", help="Only tasks of this session.")] = "",
+    label: options.Label = None,
+    metadata: options.Metadata = None,
+    limit: lists.Limit = 20,
+    every: lists.Every = False,
+    as_json: options.AsJson = False,
+    target: options.Target = None,
+    namespace: options.Namespace = "default",
+    token: options.Token = None,
+    tls: options.Tls = False,
+) -> None:
+    """List tasks, the newest first, or show one.
+
+    Example: holdfast tasks --status pending --status running --to coder
+
+    Exits with 1 if the task is not there or no server answers, with 2 for wrong usage.
+    """
+    server = Server(target, namespace, token, tls)
+    if task is not None:
+        _show(server, task, as_json)
+        return
+    filters: dict[str, Any] = {
+        "statuses": [one.value for one in status or ()],
+        "kinds": kind,
+        "phase": phase,
+        "to_role": to_role,
+        "from_role": from_role,
+        "worker_id": worker,
+        "session_id": session,
+        "labels": options.pairs("--label", label),
+        "metadata": options.scalars("--metadata", metadata),
+    }
+    filters = {name: value for name, value in filters.items() if value}
+    call(server, lambda client: _list(client, filters, None if every else limit, as_json))
+
+
+def _show(server: Server, task: str, as_json: bool) -> None:
+    found = call(server, lambda client: client.tasks.get(task))
+    if as_json:
+        from holdfastdb_server.cli.views import as_json as to_json
+
+        emit(to_json.dump(to_json.task(found)))
+    else:
+        from holdfastdb_server.cli.views.tasks import print_task
+
+        print_task(found)
+
+
+async def _list(client: AsyncClient, filters: dict[str, Any], limit: int | None, as_json: bool) -> None:
+    from holdfastdb_server.cli.views import as_json as to_json
+
+    pager = client.tasks.list(
+        **filters,
+        page_size=lists.page_size(limit),
+        include_total_size=not as_json,
+        omit_payload=not as_json,
+    )
+    found, total = await lists.read(pager, limit, to_json.task if as_json else None)
+    if not as_json:
+        from holdfastdb_server.cli.views.tasks import print_table
+
+        print_table(found, total, bool(filters))

@@ -1,0 +1,1 @@
+"""Chat transcripts to and from sessions, without loss."""

@@ -1,0 +1,1 @@
+"""What is kept, as people and scripts read it."""

@@ -1,0 +1,1 @@
+"""Documents: named, versioned values in collections."""

@@ -1,0 +1,112 @@
+"""Which documents and collections to list."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from enum import Enum, auto
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from holdfastdb_server.domain import limits
+from holdfastdb_server.domain.documents.content import compared, is_ordered, read_pointer
+from holdfastdb_server.domain.documents.document import Document, DocumentKey, check_collection
+from holdfastdb_server.domain.errors import InvalidField
+from holdfastdb_server.domain.values import JsonScalar, check_count, check_json, check_labels, utf8_size
+
+
+class ContentOperator(Enum):
+    """How a member of a document's content compares with a value."""
+
+    EQUAL = auto()
+    NOT_EQUAL = auto()
+    GREATER = auto()
+    GREATER_OR_EQUAL = auto()
+    LESS = auto()
+    LESS_OR_EQUAL = auto()
+
+    @property
+    def is_of_size(self) -> bool:
+        """Whether it compares sizes."""
+        return self not in (ContentOperator.EQUAL, ContentOperator.NOT_EQUAL)
+
+
+class ContentFilter(Struct, frozen=True):
+    """A condition on a document's content, in the terms of domain/documents/content.py.
+
+    `path` leads to the member; `value` is what it compares with.
+    """
+
+    path: tuple[str, ...]
+    operator: ContentOperator
+    value: str
+
+
+def content_filter(path: str, pointer: str, operator: ContentOperator, value_json: str) -> ContentFilter:
+    """Return a filter; `path`, that of its field, ends with a dot. Raises InvalidField."""
+    if (size := utf8_size(pointer)) > limits.CONTENT_POINTER_BYTES:
+        allowed = f"at most {limits.CONTENT_POINTER_BYTES} are allowed"
+        raise InvalidField(f"{path}pointer", f"has {size} bytes; {allowed}")
+    if not value_json:
+        raise InvalidField(f"{path}value_json", "is required")
+    if (size := utf8_size(value_json)) > limits.CONTENT_VALUE_BYTES:
+        allowed = f"at most {limits.CONTENT_VALUE_BYTES} are allowed"
+        raise InvalidField(f"{path}value_json", f"has {size} bytes; {allowed}")
+    value = compared(check_json(f"{path}value_json", value_json))
+    if operator.is_of_size and not is_ordered(value):
+        raise InvalidField(f"{path}value_json", "must be a number or a string, which have a size")
+    return ContentFilter(read_pointer(f"{path}pointer", pointer), operator, value)
+
+
+class DocumentFilter(Struct, frozen=True):
+    """Which documents: all that is given must hold. Times are aware; `until` is exclusive.
+
+    `collection_prefix` means that path, and those that begin with its segments. `words` are those of a
+    query, of which one must be found.
+    """
+
+    collection: str = ""
+    collection_prefix: str = ""
+    words: Sequence[str] = ()
+    content: Sequence[ContentFilter] = ()
+    parent: DocumentKey | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, JsonScalar] = field(default_factory=dict)
+    updated_from: datetime | None = None
+    updated_until: datetime | None = None
+    omit_payload: bool = False
+
+    def checked(self) -> DocumentFilter:
+        """Return the filter within all bounds. Raises InvalidField."""
+        for name in ("collection", "collection_prefix"):
+            if path := getattr(self, name):
+                check_collection(name, path)
+        check_count("content_filters", self.content, limits.CONTENT_FILTERS)
+        if self.parent is not None:
+            self.parent.checked("parent.")
+        return replace(self, labels=check_labels("labels", self.labels))
+
+
+class Found(Struct, frozen=True):
+    """A document that a query found, and the share of the query's words that it holds."""
+
+    document: Document
+    score: float
+
+
+class CollectionFilter(Struct, frozen=True):
+    """Which collections: all that is given must hold. `max_depth` 0: paths are not cut."""
+
+    prefix: str = ""
+    suffix: str = ""
+    max_depth: int = 0
+
+    def checked(self) -> CollectionFilter:
+        """Return the filter within all bounds. Raises InvalidField."""
+        for name in ("prefix", "suffix"):
+            if path := getattr(self, name):
+                check_collection(name, path)
+        if self.max_depth < 0:
+            raise InvalidField("max_depth", f"is {self.max_depth}; it must not be negative")
+        return self

@@ -1,0 +1,1 @@
+"""Plans: to-do lists whose items depend on each other."""

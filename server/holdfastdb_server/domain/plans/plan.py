@@ -1,0 +1,159 @@
+"""Plans: to-do lists whose items depend on each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from holdfastdb_server.domain import limits
+from holdfastdb_server.domain.errors import LimitExceeded, PlanItemNotFound
+from holdfastdb_server.domain.events import Event, server_event
+from holdfastdb_server.domain.ids import check_id, check_optional_id
+from holdfastdb_server.domain.plans.items import ItemDraft, PlanItem, Progress, check_drafts, progress_of
+from holdfastdb_server.domain.sessions import fingerprint
+from holdfastdb_server.domain.values import (
+    JsonObject,
+    JsonScalar,
+    check_count,
+    check_labels,
+    check_metadata,
+    check_text,
+)
+
+
+class PlanStatus(StrEnum):
+    """How far a plan is. The caller moves it from any status to any other."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class PlanFields(Struct, frozen=True):
+    """What a caller says of a plan, apart from its items."""
+
+    title: str = ""
+    status: PlanStatus = PlanStatus.PENDING
+    labels: Mapping[str, str] = field(default_factory=dict)
+    metadata: JsonObject = field(default_factory=dict)
+
+    def checked(self) -> PlanFields:
+        """Return the fields within all bounds. Raises InvalidField."""
+        check_text("plan.title", self.title, limits.TITLE_LENGTH)
+        return replace(
+            self,
+            labels=check_labels("plan.labels", self.labels),
+            metadata=check_metadata("plan.metadata", self.metadata),
+        )
+
+    def content(self) -> tuple[object, ...]:
+        """Return what equal fields have in common, as plain JSON."""
+        return (self.title, self.status, dict(self.labels), self.metadata)
+
+
+class Plan(Struct, frozen=True):
+    """A plan as it is stored. Times are aware, in UTC. There are no items where they were left out."""
+
+    plan_id: str
+    session_id: str
+    fields: PlanFields
+    items: tuple[PlanItem, ...]
+    progress: Progress
+    version: int
+    create_time: datetime
+    update_time: datetime
+
+    def item(self, item_id: str) -> PlanItem:
+        """Return one item. Raises PlanItemNotFound."""
+        for item in self.items:
+            if item.item_id == item_id:
+                return item
+        raise PlanItemNotFound(self.plan_id, item_id)
+
+    def revised(self, fields: PlanFields, drafts: Sequence[ItemDraft], now: datetime) -> Plan:
+        """Return the plan with these fields and items, or itself if they are its own.
+
+        Raises PlanItemNotFound, DependencyCycle, LimitExceeded.
+        """
+        known = {item.item_id: item for item in self.items}
+        items = tuple(draft.made(known.get(draft.item_id), now) for draft in drafts)
+        if fields == self.fields and items == self.items:
+            return self
+        progress = progress_of(self.plan_id, items)
+        version = self.version + 1
+        return replace(self, fields=fields, items=items, progress=progress, version=version, update_time=now)
+
+    def events(self, before: Plan | None, actor: str = "") -> list[Event]:
+        """Return an event for each status that was taken since `before`; None: since there was no plan."""
+        events = []
+        if before is None or before.fields.status is not self.fields.status:
+            was = None if before is None else before.fields.status
+            labels = {"plan_id": self.plan_id}
+            events.append(_status_event("plan", was, self.fields.status, actor, labels))
+        known = {} if before is None else {item.item_id: item.fields.status for item in before.items}
+        for item in self.items:
+            status = known.get(item.item_id)
+            if status is not None and status is not item.fields.status:
+                labels = {"plan_id": self.plan_id, "item_id": item.item_id}
+                events.append(_status_event("plan_item", status, item.fields.status, actor, labels))
+        return events
+
+
+class PlanDraft(Struct, frozen=True):
+    """A plan to create. `plan_id` is final: chosen by the caller or made by us."""
+
+    plan_id: str
+    session_id: str = ""
+    fields: PlanFields = PlanFields()
+    items: Sequence[ItemDraft] = ()
+
+    def checked(self) -> PlanDraft:
+        """Return the draft within all bounds. Raises InvalidField."""
+        check_id("plan.plan_id", self.plan_id)
+        check_optional_id("plan.session_id", self.session_id)
+        return replace(self, fields=self.fields.checked(), items=check_drafts("plan.items", self.items))
+
+    def fingerprint(self) -> bytes:
+        """Return what two drafts with the same content have in common."""
+        items = [item.content() for item in self.items]
+        return fingerprint(self.session_id, *self.fields.content(), items)
+
+    def made(self, now: datetime) -> Plan:
+        """Return the plan. Raises PlanItemNotFound, DependencyCycle, LimitExceeded."""
+        items = tuple(item.made(None, now) for item in self.items)
+        progress = progress_of(self.plan_id, items)
+        return Plan(self.plan_id, self.session_id, self.fields, items, progress, 1, now, now)
+
+
+class PlanFilter(Struct, frozen=True):
+    """Which plans: all that is given must hold. Times are aware; `until` is exclusive."""
+
+    statuses: Sequence[PlanStatus] = ()
+    session_id: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, JsonScalar] = field(default_factory=dict)
+    created_from: datetime | None = None
+    created_until: datetime | None = None
+
+    def checked(self) -> PlanFilter:
+        """Return the filter within all bounds. Raises InvalidField."""
+        check_count("statuses", self.statuses, limits.FILTER_VALUES)
+        check_optional_id("session_id", self.session_id)
+        return replace(self, labels=check_labels("labels", self.labels))
+
+
+def check_plan_size(size: int) -> None:
+    """Raise LimitExceeded when a plan has more bytes than one may have."""
+    if size > limits.PLAN_BYTES:
+        raise LimitExceeded("the bytes of the plan", size, limits.PLAN_BYTES)
+
+
+def _status_event(noun: str, was: StrEnum | None, now: StrEnum, actor: str, labels: dict[str, str]) -> Event:
+    details = {"to": now.name} if was is None else {"from": was.name, "to": now.name}
+    return replace(server_event(f"{noun}.{now}", actor, **details), labels=labels)

@@ -1,0 +1,1 @@
+"""Runs: one agent's execution, and reports on many."""

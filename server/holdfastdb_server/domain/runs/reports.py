@@ -1,0 +1,72 @@
+"""Which runs, and how well they did."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from holdfastdb_server.domain import limits
+from holdfastdb_server.domain.ids import check_id, check_optional_id
+from holdfastdb_server.domain.runs.run import RunStatus, TokenUsage
+from holdfastdb_server.domain.values import JsonScalar, check_count, check_labels
+
+
+class RunFilter(Struct, frozen=True):
+    """Which runs: all that is given must hold. Times are aware; `until` is exclusive."""
+
+    statuses: Sequence[RunStatus] = ()
+    kinds: Sequence[str] = ()
+    agent_id: str = ""
+    session_id: str = ""
+    task_id: str = ""
+    parent_run_id: str = ""
+    trace_id: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, JsonScalar] = field(default_factory=dict)
+    started_from: datetime | None = None
+    started_until: datetime | None = None
+
+    def checked(self, path: str) -> RunFilter:
+        """Return the filter within all bounds. Raises InvalidField."""
+        check_count(f"{path}.statuses", self.statuses, limits.FILTER_VALUES)
+        check_count(f"{path}.kinds", self.kinds, limits.FILTER_VALUES)
+        for index, kind in enumerate(self.kinds):
+            check_id(f"{path}.kinds[{index}]", kind)
+        for name in ("agent_id", "session_id", "task_id", "parent_run_id", "trace_id"):
+            check_optional_id(f"{path}.{name}", getattr(self, name))
+        return replace(self, labels=check_labels(f"{path}.labels", self.labels))
+
+
+class RunGrouping(StrEnum):
+    """What to group by."""
+
+    AGENT = "agent"
+    KIND = "kind"
+    STATUS = "status"
+    TIME = "time"
+
+
+class RunSummary(Struct, frozen=True):
+    """A group of runs and its figures; what it was not grouped by is empty."""
+
+    run_count: int
+    completed_count: int
+    failed_count: int
+    cancelled_count: int
+    p50_duration: timedelta | None
+    p95_duration: timedelta | None
+    usage: TokenUsage
+    agent_id: str = ""
+    kind: str = ""
+    status: RunStatus | None = None
+    bucket_time: datetime | None = None
+
+    @property
+    def success_rate(self) -> float | None:
+        """The completed of the completed and failed, from 0 to 1; None where there are neither."""
+        judged = self.completed_count + self.failed_count
+        return self.completed_count / judged if judged else None

@@ -1,0 +1,1 @@
+"""Tasks: work to do, leased to one worker at a time."""

@@ -1,0 +1,280 @@
+"""What is done to tasks: changes of their fields, moves along the life cycle, claims and releases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from holdfastdb_server.domain import limits
+from holdfastdb_server.domain.errors import InvalidField, TaskEnded, TransitionNotAllowed, VersionMismatch
+from holdfastdb_server.domain.ids import check_optional_id
+from holdfastdb_server.domain.merge_patch import merge
+from holdfastdb_server.domain.tasks.task import (
+    TRANSITIONS,
+    HidesToken,
+    Task,
+    TaskFields,
+    TaskStatus,
+    check_kinds,
+    check_payloads,
+)
+from holdfastdb_server.domain.values import (
+    Payload,
+    check_labels,
+    check_payload,
+    check_text,
+    payload_content,
+)
+
+
+class TaskMove(Protocol):
+    """Something done to a task, by whoever holds its lease if it comes with the token."""
+
+    @property
+    def lease_token(self) -> str:
+        """The token; may be empty."""
+        ...
+
+    def content(self) -> tuple[object, ...]:
+        """Return what two moves with the same content have in common, as plain JSON."""
+        ...
+
+    def apply(self, task: Task, now: datetime) -> Task:
+        """Return the task afterwards. Raises what forbids it."""
+        ...
+
+    def actor_for(self, task: Task) -> str:
+        """Return who does it."""
+        ...
+
+
+def make(move: TaskMove, task: Task, expected_version: int | None, now: datetime) -> Task:
+    """Return the task after a move. Raises LeaseNotHeld, VersionMismatch, and what forbids the move.
+
+    The lease comes first: to a worker that has lost it, all else is of no use.
+    """
+    if move.lease_token:
+        task.check_lease(move.lease_token)
+    check_version(task, expected_version)
+    return move.apply(task, now)
+
+
+def check_version(task: Task, expected: int | None) -> None:
+    """Raise VersionMismatch when a task is not at the version that the caller has seen."""
+    if expected is not None and expected != task.version:
+        raise VersionMismatch("task", task.task_id, expected, task.version)
+
+
+class TaskChange(HidesToken, frozen=True):
+    """A change of a task's fields.
+
+    `replaced` names the fields to take from `fields` whole. None merges: what is not empty is set,
+    labels are added to, metadata is merged by RFC 7396.
+    """
+
+    fields: TaskFields
+    replaced: frozenset[str] | None = None
+    lease_token: str = ""
+
+    def checked(self) -> TaskChange:
+        """Return the change within all bounds. Raises InvalidField."""
+        check_text("lease_token", self.lease_token, limits.ID_LENGTH)
+        checked = self.fields.checked("task.")
+        # Where it merges, 0 says nothing; where it replaces, it says the default.
+        kept = self.fields.max_attempts if self.replaced is None else checked.max_attempts
+        return replace(self, fields=replace(checked, max_attempts=kept))
+
+    def content(self) -> tuple[object, ...]:
+        """Return what two changes with the same content have in common, as plain JSON."""
+        replaced = None if self.replaced is None else sorted(self.replaced)
+        return (*self.fields.content(), replaced, self.lease_token)
+
+    def apply(self, task: Task, now: datetime) -> Task:
+        """Return the task after the change. Raises LeaseNotHeld, TaskEnded, InvalidField, LimitExceeded."""
+        current, changed = task.fields, self._changed(task.fields)
+        if task.status.is_final and changed != replace(
+            current, labels=changed.labels, metadata=changed.metadata
+        ):
+            raise TaskEnded(task.task_id, task.status.name)
+        workers = (changed.phase, changed.result, changed.error)
+        if task.is_leased and workers != (current.phase, current.result, current.error):
+            task.check_lease(self.lease_token)
+        return replace(task, fields=changed)
+
+    def actor_for(self, task: Task) -> str:
+        """Return nobody: it changes no status."""
+        return ""
+
+    def _changed(self, current: TaskFields) -> TaskFields:
+        new = self.fields
+        if self.replaced is not None:
+            changed = replace(current, **{name: getattr(new, name) for name in self.replaced})
+        else:
+            changed = TaskFields(
+                phase=new.phase or current.phase,
+                from_role=new.from_role or current.from_role,
+                to_role=new.to_role or current.to_role,
+                payload=new.payload or current.payload,
+                result=new.result or current.result,
+                error=new.error or current.error,
+                priority=new.priority or current.priority,
+                run_after_time=new.run_after_time or current.run_after_time,
+                max_attempts=new.max_attempts or current.max_attempts,
+                labels={**current.labels, **new.labels},
+                metadata=merge(current.metadata, new.metadata),
+            )
+        check_payloads(changed.payload, changed.result)
+        return changed.checked("task.")
+
+
+class TaskTransition(HidesToken, frozen=True):
+    """A move along the life cycle, and what is said with it."""
+
+    status: TaskStatus
+    lease_token: str = ""
+    result: Payload | None = None
+    error: str = ""
+    phase: str = ""
+    actor: str = ""
+
+    def checked(self) -> TaskTransition:
+        """Return the move within all bounds. Raises InvalidField."""
+        check_text("lease_token", self.lease_token, limits.ID_LENGTH)
+        if self.result is not None:
+            check_payload("result", self.result)
+        check_text("error", self.error, limits.ERROR_LENGTH)
+        check_text("phase", self.phase, limits.PHASE_LENGTH)
+        check_optional_id("actor", self.actor)
+        return self
+
+    def content(self) -> tuple[object, ...]:
+        """Return what two moves with the same content have in common, as plain JSON."""
+        said = (payload_content(self.result), self.error, self.phase, self.actor)
+        return (self.status, self.lease_token, *said)
+
+    def apply(self, task: Task, now: datetime) -> Task:
+        """Return the task after the move. Raises LeaseNotHeld, TransitionNotAllowed, LimitExceeded."""
+        if self.status not in TRANSITIONS[task.status]:
+            raise TransitionNotAllowed("task", task.task_id, task.status.name, self.status.name)
+        if task.is_leased and self.status is not TaskStatus.CANCELLED:
+            task.check_lease(self.lease_token)
+        fields = replace(
+            task.fields,
+            phase=self.phase or task.fields.phase,
+            result=self.result or task.fields.result,
+            error=self.error or task.fields.error,
+        )
+        check_payloads(fields.payload, fields.result)
+        return replace(
+            task,
+            fields=fields,
+            status=self.status,
+            lease_token="",
+            lease_expire_time=None,
+            start_time=now if self.status is TaskStatus.RUNNING else task.start_time,
+            end_time=now if self.status.is_final else None,
+        )
+
+    def actor_for(self, task: Task) -> str:
+        """Return who makes the move: if nobody is named, the worker whose token it comes with."""
+        return self.actor or (task.worker_id if self.lease_token else "")
+
+
+class Release(HidesToken, frozen=True):
+    """Giving a leased task back: unused, or after a failed attempt."""
+
+    lease_token: str
+    attempt_failed: bool = False
+    error: str = ""
+    run_after_time: datetime | None = None
+
+    def checked(self) -> Release:
+        """Return the release within all bounds. Raises InvalidField."""
+        check_token(self.lease_token)
+        check_text("error", self.error, limits.ERROR_LENGTH)
+        return self
+
+    def content(self) -> tuple[object, ...]:
+        """Return what two releases with the same content have in common, as plain JSON."""
+        return (self.lease_token, self.attempt_failed, self.error, str(self.run_after_time))
+
+    def actor_for(self, task: Task) -> str:
+        """Return the worker."""
+        return task.worker_id
+
+    def apply(self, task: Task, now: datetime) -> Task:
+        """Return the task after the release: FAILED after its last attempt."""
+        fails = self.attempt_failed and task.attempts >= task.fields.max_attempts
+        return replace(
+            task,
+            fields=replace(
+                task.fields, error=self.error or task.fields.error, run_after_time=self.run_after_time
+            ),
+            status=TaskStatus.FAILED if fails else TaskStatus.PENDING,
+            attempts=task.attempts if self.attempt_failed else task.attempts - 1,
+            lease_token="",
+            lease_expire_time=None,
+            end_time=now if fails else None,
+        )
+
+
+class Claim(Struct, frozen=True):
+    """Which task is wanted, by whom and for how long. All that is given must hold."""
+
+    worker_id: str = ""
+    kinds: Sequence[str] = ()
+    role: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    session_id: str = ""
+    task_id: str = ""
+    lease_duration: timedelta = limits.LEASE_DURATION
+
+    def checked(self) -> Claim:
+        """Return the claim within all bounds. Raises InvalidField."""
+        check_kinds(self.kinds)
+        for name in ("worker_id", "role", "session_id", "task_id"):
+            check_optional_id(name, getattr(self, name))
+        check_lease_duration(self.lease_duration)
+        return replace(self, labels=check_labels("labels", self.labels))
+
+    def content(self) -> tuple[object, ...]:
+        """Return what two claims with the same content have in common, as plain JSON."""
+        ids = (self.worker_id, self.role, self.session_id, self.task_id)
+        return (*ids, sorted(self.kinds), dict(self.labels), self.lease_duration.total_seconds())
+
+    def apply(self, task: Task, token: str, now: datetime) -> Task:
+        """Return the pending task as it is leased with the token."""
+        return replace(
+            task,
+            status=TaskStatus.RUNNING,
+            attempts=task.attempts + 1,
+            worker_id=self.worker_id,
+            lease_token=token,
+            lease_expire_time=now + self.lease_duration,
+            start_time=now,
+        )
+
+
+class Lease(HidesToken, frozen=True):
+    """A claimed task, and the token that proves the lease."""
+
+    task: Task
+    token: str
+
+
+def check_token(token: str) -> str:
+    """Return a required lease token. Raises InvalidField."""
+    if not token:
+        raise InvalidField("lease_token", "is required")
+    return check_text("lease_token", token, limits.ID_LENGTH)
+
+
+def check_lease_duration(duration: timedelta) -> timedelta:
+    """Return how long a lease is wanted for. Raises InvalidField."""
+    if not limits.LEASE_MIN <= duration <= limits.LEASE_MAX:
+        raise InvalidField("lease_duration", "must be between 1 second and 24 hours")
+    return duration

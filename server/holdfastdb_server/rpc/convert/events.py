@@ -1,0 +1,216 @@
+"""Events, and requests about them, between protobuf and domain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from holdfastdb.v1 import history_service_pb2 as pb
+from holdfastdb_server.domain import limits
+from holdfastdb_server.domain.errors import InvalidField
+from holdfastdb_server.domain.events import (
+    Appended,
+    CaughtUp,
+    Event,
+    EventFilter,
+    EventKind,
+    EventReceipt,
+    EventSummary,
+    Grouping,
+    Replaced,
+    Replacement,
+    check_events,
+)
+from holdfastdb_server.domain.values import check_bucket, check_count_between
+from holdfastdb_server.rpc.context import Call
+from holdfastdb_server.rpc.convert.messages import read_body, write_body
+from holdfastdb_server.rpc.convert.scalars import (
+    read_choice,
+    read_optional_duration,
+    read_optional_time,
+    read_time,
+    write_time,
+)
+from holdfastdb_server.rpc.errors import failure_from
+
+_KINDS: dict[int, EventKind] = {pb.EventKind.Value(f"EVENT_KIND_{kind.name}"): kind for kind in EventKind}
+_GROUPINGS: dict[int, Grouping] = {
+    pb.EventGrouping.Value(f"EVENT_GROUPING_{group.name}"): group for group in Grouping
+}
+
+
+def read_events(request: pb.AppendEventsRequest) -> list[Event]:
+    """Return the events to append."""
+    return check_events(_read_events(request.events[:]))
+
+
+def read_batch(request: pb.BatchAppendEventsRequest) -> Sequence[pb.AppendEventsRequest]:
+    """Return the requests of a batch, none of which is checked by itself."""
+    requests = request.requests[:]
+    check_count_between("requests", len(requests), 1, limits.APPENDS_PER_BATCH)
+    count = sum([len(one.events) for one in requests])
+    if count > limits.EVENTS_PER_REQUEST:
+        allowed = f"at most {limits.EVENTS_PER_REQUEST} are allowed"
+        raise InvalidField("requests", f"has {count} events in all; {allowed}")
+    return requests
+
+
+def read_replacement(request: pb.ReplaceEventsRequest) -> Replacement:
+    """Return what to remove and what to append."""
+    bound = request.WhichOneof("range")
+    if bound is None or (bound == "all" and not request.all):
+        raise InvalidField("range", "must be one of `all: true`, `after_sequence` and `newest`")
+    return Replacement(
+        after_sequence=request.after_sequence if bound == "after_sequence" else None,
+        newest=request.newest if bound == "newest" else None,
+        kinds=_read_kinds("kinds", request.kinds),
+        events=_read_events(request.events[:]),
+    ).checked()
+
+
+def read_filter(value: pb.EventFilter) -> EventFilter:
+    """Return which events are wanted; the field of the request is called `filter`."""
+    return EventFilter(
+        types=tuple(dict.fromkeys(value.types)),
+        kinds=_read_kinds("filter.kinds", value.kinds),
+        actor=value.actor,
+        run_id=value.run_id,
+        task_id=value.task_id,
+        trace_id=value.trace_id,
+        labels=dict(value.labels),
+        happened_from=read_optional_time(value, "event_time_from", "filter."),
+        happened_until=read_optional_time(value, "event_time_until", "filter."),
+    ).checked("filter")
+
+
+def read_groups(request: pb.SummarizeEventsRequest) -> tuple[list[Grouping], int]:
+    """Return what to count by, and the length of a time bucket in seconds."""
+    groups = (
+        read_choice(f"group_by[{index}]", number, _GROUPINGS) for index, number in enumerate(request.group_by)
+    )
+    wanted = list(dict.fromkeys(groups))
+    return wanted, check_bucket(read_optional_duration(request, "bucket"), Grouping.TIME in wanted)
+
+
+def write_listed(events: Sequence[Event]) -> pb.ListEventsResponse:
+    """Return a list of events."""
+    response = pb.ListEventsResponse()
+    for event in events:
+        _write_event(response.events.add(), event)
+    return response
+
+
+def write_appended(appended: Appended) -> pb.AppendEventsResponse:
+    """Return the answer to an append."""
+    response = pb.AppendEventsResponse()
+    _write_appended(response, appended)
+    return response
+
+
+def write_batch(outcomes: Iterable[Appended | BaseException], call: Call) -> pb.BatchAppendEventsResponse:
+    """Return the answer to a batch of appends."""
+    response = pb.BatchAppendEventsResponse()
+    results = response.results
+    for outcome in outcomes:
+        match outcome:
+            case Appended():
+                _write_appended(results.add().response, outcome)
+            case Exception():
+                results.add().error.MergeFromString(failure_from(outcome, call).details)
+            case _:
+                raise outcome
+    return response
+
+
+def write_replaced(replaced: Replaced) -> pb.ReplaceEventsResponse:
+    """Return the answer to a replacement."""
+    response = pb.ReplaceEventsResponse()
+    response.removed_count = replaced.removed_count
+    response.last_sequence = replaced.last_sequence
+    for receipt in replaced.receipts:
+        _write_receipt(response.receipts.add(), receipt)
+    return response
+
+
+def write_tailed(news: Sequence[Event] | CaughtUp) -> pb.TailEventsResponse:
+    """Return the next message of a tail."""
+    response = pb.TailEventsResponse()
+    if isinstance(news, CaughtUp):
+        response.caught_up.SetInParent()
+        response.caught_up.last_sequence = news.last_sequence
+    else:
+        events = response.batch.events
+        for event in news:
+            _write_event(events.add(), event)
+    return response
+
+
+def write_summaries(summaries: Sequence[EventSummary]) -> pb.SummarizeEventsResponse:
+    """Return the answer to a summary."""
+    response = pb.SummarizeEventsResponse()
+    for summary in summaries:
+        target = response.summaries.add()
+        target.type = summary.type
+        target.actor = summary.actor
+        target.count = summary.count
+        if summary.bucket_time is not None:
+            write_time(target.bucket_time, summary.bucket_time)
+        write_time(target.first_event_time, summary.first_event_time)
+        write_time(target.last_event_time, summary.last_event_time)
+    return response
+
+
+def _read_events(values: Sequence[pb.Event]) -> list[Event]:
+    """Take a copy of the field: to iterate over the field itself takes longer."""
+    return [
+        Event(
+            event_id=value.event_id,
+            type=value.type,
+            actor=value.actor,
+            run_id=value.run_id,
+            task_id=value.task_id,
+            body=read_body(index, value),
+            labels=dict(value.labels) if value.labels else {},
+            trace_id=value.trace_id,
+            event_time=(
+                read_time(f"events[{index}].event_time", value.event_time)
+                if value.HasField("event_time")
+                else None
+            ),
+        )
+        for index, value in enumerate(values)
+    ]
+
+
+def _read_kinds(field: str, numbers: Sequence[int]) -> frozenset[EventKind]:
+    return frozenset(read_choice(f"{field}[{index}]", number, _KINDS) for index, number in enumerate(numbers))
+
+
+def _write_event(target: pb.Event, event: Event) -> None:
+    target.event_id = event.event_id
+    target.session_id = event.session_id
+    target.sequence = event.sequence
+    target.type = event.type
+    target.actor = event.actor
+    target.run_id = event.run_id
+    target.task_id = event.task_id
+    target.trace_id = event.trace_id
+    write_body(target, event.body)
+    if event.labels:
+        target.labels.update(event.labels)
+    if event.event_time is not None:
+        write_time(target.event_time, event.event_time)
+    if event.create_time is not None:
+        write_time(target.create_time, event.create_time)
+
+
+def _write_appended(target: pb.AppendEventsResponse, appended: Appended) -> None:
+    target.last_sequence = appended.last_sequence
+    receipts = target.receipts
+    for receipt in appended.receipts:
+        _write_receipt(receipts.add(), receipt)
+
+
+def _write_receipt(target: pb.EventReceipt, receipt: EventReceipt) -> None:
+    target.event_id = receipt.event_id
+    target.sequence = receipt.sequence
+    write_time(target.create_time, receipt.create_time)

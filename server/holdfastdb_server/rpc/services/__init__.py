@@ -1,0 +1,1 @@
+"""The servicers, one a service: convert and call, convert and return."""

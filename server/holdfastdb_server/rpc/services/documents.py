@@ -1,0 +1,78 @@
+"""DocumentService: named, versioned documents in collections."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import grpc
+
+from holdfastdb.v1 import document_service_pb2 as pb
+from holdfastdb.v1.document_service_pb2_grpc import DocumentServiceServicer
+from holdfastdb_server.domain.errors import DocumentNotFound
+from holdfastdb_server.domain.ids import check_optional_id
+from holdfastdb_server.domain.ports import Store
+from holdfastdb_server.rpc.context import namespace
+from holdfastdb_server.rpc.convert import documents, paging
+from holdfastdb_server.rpc.convert.scalars import read_optional_count
+
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+
+
+class DocumentService(DocumentServiceServicer):
+    """Converts and calls; the contract says what each method does."""
+
+    def __init__(self, store: Store) -> None:
+        self._documents = store.documents
+
+    async def PutDocument(self, request: pb.PutDocumentRequest, context: Context) -> pb.PutDocumentResponse:
+        request_id = check_optional_id("request_id", request.request_id)
+        return documents.write_put(
+            await self._documents.put(namespace(), documents.read_put(request), request_id)
+        )
+
+    async def GetDocument(self, request: pb.GetDocumentRequest, context: Context) -> pb.GetDocumentResponse:
+        key, refresh_ttl = documents.read_key(request), request.refresh_ttl
+        document = await self._documents.get(namespace(), key, refresh_ttl=refresh_ttl)
+        return documents.write_document(pb.GetDocumentResponse(), document)
+
+    async def ListDocuments(
+        self, request: pb.ListDocumentsRequest, context: Context
+    ) -> pb.ListDocumentsResponse:
+        where, refresh_ttl = documents.read_filter(request), request.refresh_ttl
+        if where.words:
+            wanted, scope = paging.read_page(paging.FOUND_DOCUMENTS, request)
+            found = await self._documents.search(namespace(), where, wanted, refresh_ttl=refresh_ttl)
+            return paging.finish_page(documents.write_found(found.items), scope, found)
+        wanted, scope = paging.read_page(paging.DOCUMENTS, request)
+        page = await self._documents.list(namespace(), where, wanted, refresh_ttl=refresh_ttl)
+        return paging.finish_page(documents.write_documents(page.items), scope, page)
+
+    async def DeleteDocument(
+        self, request: pb.DeleteDocumentRequest, context: Context
+    ) -> pb.DeleteDocumentResponse:
+        key, expected_version = documents.read_key(request), read_optional_count(request, "expected_version")
+        try:
+            count = await self._documents.delete(
+                namespace(), key, expected_version, with_children=request.with_children
+            )
+        except DocumentNotFound:
+            if not request.allow_missing:
+                raise
+            count = 0
+        return pb.DeleteDocumentResponse(deleted_count=count)
+
+    async def SyncDocuments(
+        self, request: pb.SyncDocumentsRequest, context: Context
+    ) -> pb.SyncDocumentsResponse:
+        request_id = check_optional_id("request_id", request.request_id)
+        return documents.write_synced(
+            await self._documents.sync(namespace(), documents.read_sync(request), request_id)
+        )
+
+    async def ListCollections(
+        self, request: pb.ListCollectionsRequest, context: Context
+    ) -> pb.ListCollectionsResponse:
+        wanted, scope = paging.read_page(paging.COLLECTIONS, request)
+        where = documents.read_collection_filter(request)
+        page = await self._documents.list_collections(namespace(), where, wanted)
+        return paging.finish_page(pb.ListCollectionsResponse(collections=page.items), scope, page)

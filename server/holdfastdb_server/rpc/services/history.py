@@ -1,0 +1,102 @@
+"""HistoryService: the append-only record of what happened in a session."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any, TypeAlias, cast
+
+import grpc
+
+from holdfastdb.v1 import history_service_pb2 as pb
+from holdfastdb.v1.history_service_pb2_grpc import HistoryServiceServicer
+from holdfastdb_server.domain.errors import InvalidField
+from holdfastdb_server.domain.events import Appended, EventFilter
+from holdfastdb_server.domain.ids import check_id, check_optional_id
+from holdfastdb_server.domain.ports import Store
+from holdfastdb_server.rpc.context import current_call, namespace
+from holdfastdb_server.rpc.convert import events, paging
+from holdfastdb_server.rpc.convert.scalars import check_count, read_optional_count
+
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+
+
+class HistoryService(HistoryServiceServicer):
+    """Converts and calls; the contract says what each method does."""
+
+    def __init__(self, store: Store) -> None:
+        self._events = store.events
+
+    async def AppendEvents(
+        self, request: pb.AppendEventsRequest, context: Context
+    ) -> pb.AppendEventsResponse:
+        return events.write_appended(await self._append(request))
+
+    async def BatchAppendEvents(
+        self, request: pb.BatchAppendEventsRequest, context: Context
+    ) -> pb.BatchAppendEventsResponse:
+        appends = map(self._append, events.read_batch(request))
+        outcomes = await asyncio.gather(*appends, return_exceptions=True)
+        return events.write_batch(outcomes, current_call.get())
+
+    async def _append(self, request: pb.AppendEventsRequest) -> Appended:
+        return await self._events.append(
+            namespace(),
+            check_id("session_id", request.session_id),
+            events.read_events(request),
+            read_optional_count(request, "expected_last_sequence"),
+        )
+
+    async def ListEvents(self, request: pb.ListEventsRequest, context: Context) -> pb.ListEventsResponse:
+        where = events.read_filter(request.filter)
+        after = check_count("after_sequence", request.after_sequence)
+        before = check_count("before_sequence", request.before_sequence)
+        if not request.session_id:
+            return await self._list_trace(request, where)
+        session_id = check_id("session_id", request.session_id)
+        wanted, scope = paging.read_page(paging.EVENTS, request)
+        page = await self._events.list(namespace(), session_id, where, wanted, after, before)
+        return paging.finish_page(events.write_listed(page.items), scope, page)
+
+    async def _list_trace(self, request: pb.ListEventsRequest, where: EventFilter) -> pb.ListEventsResponse:
+        if not where.trace_id:
+            raise InvalidField("session_id", "is required without `filter.trace_id`")
+        if request.after_sequence or request.before_sequence:
+            field = "after_sequence" if request.after_sequence else "before_sequence"
+            raise InvalidField(field, "needs a `session_id`")
+        wanted, scope = paging.read_page(paging.TRACE, request)
+        page = await self._events.list_trace(namespace(), where, wanted)
+        return paging.finish_page(events.write_listed(page.items), scope, page)
+
+    async def TailEvents(
+        self, request: pb.TailEventsRequest, context: Context
+    ) -> AsyncIterator[pb.TailEventsResponse]:
+        session_id = check_id("session_id", request.session_id)
+        after = check_count("after_sequence", request.after_sequence)
+        where = events.read_filter(request.filter)
+        tail = self._events.tail(namespace(), session_id, None if request.only_new else after, where)
+        async with aclosing(cast("Any", tail)) as news:
+            async for new in news:
+                yield events.write_tailed(new)
+
+    async def ReplaceEvents(
+        self, request: pb.ReplaceEventsRequest, context: Context
+    ) -> pb.ReplaceEventsResponse:
+        replaced = await self._events.replace(
+            namespace(),
+            check_id("session_id", request.session_id),
+            events.read_replacement(request),
+            read_optional_count(request, "expected_last_sequence"),
+            check_optional_id("request_id", request.request_id),
+        )
+        return events.write_replaced(replaced)
+
+    async def SummarizeEvents(
+        self, request: pb.SummarizeEventsRequest, context: Context
+    ) -> pb.SummarizeEventsResponse:
+        session_id = check_id("session_id", request.session_id)
+        groups, bucket = events.read_groups(request)
+        where = events.read_filter(request.filter)
+        summaries = await self._events.summarize(namespace(), session_id, where, groups, bucket)
+        return events.write_summaries(summaries)
