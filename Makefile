@@ -117,7 +117,7 @@ protos-baseline: .venv/.dev ## On a release: fix the contract that `check` compa
 .PHONY: sqlite-schema
 sqlite-schema: .venv/.dev ## After a change of the migrations: write migrations/sqlite.sql, which new files get.
 	@mkdir -p build
-	@$(BIN)/python -c 'from holdfastdb_server.storage import migrations as m; print(m.sqlite_script(), end="")' > build/sqlite.sql
+	@$(BIN)/python -c 'from holdfastdb_server.storage.engines import migrations as m; print(m.sqlite_script(), end="")' > build/sqlite.sql
 	@mv build/sqlite.sql migrations/sqlite.sql
 
 ## Building

@@ -1,6 +1,6 @@
 """How Alembic runs our migrations: on a connection that it is given, or offline as PostgreSQL's SQL.
 
-`holdfastdb_server.storage.migrations` gives the connection, inside of the transaction that it holds.
+`holdfastdb_server.storage.engines.migrations` gives the connection, inside of the transaction that it holds.
 """
 
 from __future__ import annotations

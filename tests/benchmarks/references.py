@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from holdfastdb.v1 import history_service_pb2 as history
 from holdfastdb.v1 import session_service_pb2 as sessions
-from holdfastdb_server.storage.engines import parse_url
+from holdfastdb_server.storage.engines.opening import parse_url
 
 SESSION = sa.Table(
     "bench_sessions", sa.MetaData(), sa.Column("id", sa.Text), sa.Column("last", sa.BigInteger)

@@ -25,7 +25,7 @@ from holdfastdb_server.domain.sessions import (
     Transition,
 )
 from holdfastdb_server.domain.states import StateFilter, StatePatch, StateSelection
-from holdfastdb_server.storage import migrations
+from holdfastdb_server.storage.engines import migrations
 from holdfastdb_server.storage.options import StartupRefused
 from holdfastdb_server.storage.store import SqlStore
 from tests.support.content import (

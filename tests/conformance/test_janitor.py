@@ -23,7 +23,7 @@ from holdfastdb_server.domain.sessions import SessionStatus, Transition
 from holdfastdb_server.domain.tasks.moves import Claim
 from holdfastdb_server.domain.tasks.task import TaskDraft, TaskStatus
 from holdfastdb_server.domain.values import Payload
-from holdfastdb_server.storage.sessions import require
+from holdfastdb_server.storage.sessions.store import require
 from holdfastdb_server.storage.store import SqlStore
 from tests.support.ages import age
 from tests.support.content import NAMESPACE, append, create, history, load_json, move, notes, save, write

@@ -8,8 +8,8 @@ import logging
 import pytest
 
 from holdfastdb_server.domain.errors import DatabaseUnavailable
-from holdfastdb_server.storage.chores import Chore, Done
-from holdfastdb_server.storage.janitor import SqlJanitor
+from holdfastdb_server.storage.janitor.janitor import SqlJanitor
+from holdfastdb_server.storage.janitor.job import Chore, Done
 from holdfastdb_server.storage.observer import NoObserver
 from holdfastdb_server.storage.store import SqlStore
 from tests.support.waiting import eventually

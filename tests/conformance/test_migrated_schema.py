@@ -10,8 +10,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from holdfastdb_server.storage import migrations, schema
-from holdfastdb_server.storage.engines import open_database
+from holdfastdb_server.storage import schema
+from holdfastdb_server.storage.engines import migrations
+from holdfastdb_server.storage.engines.opening import open_database
 from holdfastdb_server.storage.options import StorageOptions
 from tests.support.databases import PostgresDatabases, sqlite_url
 

@@ -9,12 +9,12 @@ import sqlalchemy as sa
 
 from holdfastdb_server.domain.events import Appended, Event
 from holdfastdb_server.domain.values import Payload
-from holdfastdb_server.storage.dialect import PostgresDialect
-from holdfastdb_server.storage.entries import Append
-from holdfastdb_server.storage.quick_appends import QuickAppends
+from holdfastdb_server.storage.engines.base import PostgresDialect
+from holdfastdb_server.storage.postgres.appends import QuickAppends
 from holdfastdb_server.storage.schema import sessions
 from holdfastdb_server.storage.signals import session_topic
 from holdfastdb_server.storage.store import SqlStore
+from holdfastdb_server.storage.write_path.entries import Append
 from tests.support.content import NAMESPACE, append, create, history, note, notes
 
 

@@ -14,13 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from holdfastdb_server.domain.sessions import SessionStatus
 from holdfastdb_server.domain.states import State, StateWrite
 from holdfastdb_server.domain.values import Payload
-from holdfastdb_server.storage.batch import Batch
-from holdfastdb_server.storage.dialect import PostgresDialect
-from holdfastdb_server.storage.entries import Save
-from holdfastdb_server.storage.quick_saves import QuickSaves
+from holdfastdb_server.storage.engines.base import PostgresDialect
+from holdfastdb_server.storage.postgres.saves import QuickSaves
 from holdfastdb_server.storage.schema import sessions, state_versions
-from holdfastdb_server.storage.statements import Statements
 from holdfastdb_server.storage.store import SqlStore
+from holdfastdb_server.storage.write_path.entries import Save
+from holdfastdb_server.storage.write_path.statements import Statements
+from holdfastdb_server.storage.write_path.transaction import Batch
 from tests.support.content import (
     NAMESPACE,
     append,

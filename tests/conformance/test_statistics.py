@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from holdfastdb_server.storage.postgres.analyze import TableStatistics
 from holdfastdb_server.storage.schema import events
-from holdfastdb_server.storage.statistics import TableStatistics
 from holdfastdb_server.storage.store import SqlStore
 from tests.support.content import append, create, notes
 

@@ -15,9 +15,9 @@ from holdfastdb_server.domain.memories import MemoryFields, MemoryFilter
 from holdfastdb_server.domain.paging import PageRequest
 from holdfastdb_server.domain.plans.plan import PlanFilter, PlanStatus
 from holdfastdb_server.storage import schema
-from holdfastdb_server.storage.memory_rows import field_values, weighted_words
+from holdfastdb_server.storage.engines.full_text import WordSearch
+from holdfastdb_server.storage.memories.rows import field_values, weighted_words
 from holdfastdb_server.storage.store import SqlStore
-from holdfastdb_server.storage.words import WordSearch
 from tests.support.content import NAMESPACE, create
 from tests.support.filled import START, FilledStore, filled_store, insert, plain_row
 from tests.support.memories import look

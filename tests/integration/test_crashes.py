@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 
 import holdfastdb
-from holdfastdb_server.storage import migrations
+from holdfastdb_server.storage.engines import migrations
 from tests.integration.clients import connected, history, take
 from tests.integration.writers import Writers
 from tests.support.postgres import PostgresCluster

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from holdfastdb_server.storage.diagnosis import diagnose, sqlite_path
+from holdfastdb_server.storage.engines.diagnosis import diagnose, sqlite_path
 from holdfastdb_server.storage.options import StorageOptions
 from tests.support.command_line import Done, run_command
 from tests.support.databases import PostgresDatabases

@@ -14,7 +14,7 @@ import asyncpg
 import pytest
 
 import holdfastdb
-from holdfastdb_server.storage import migrations
+from holdfastdb_server.storage.engines import migrations
 from tests.integration.clients import connected, history
 from tests.integration.probes import metrics
 from tests.integration.writers import Writers

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from holdfastdb import SessionStatus
-from holdfastdb_server.storage.filelock import FileLock
+from holdfastdb_server.storage.engines.file_lock import FileLock
 from tests.integration.clients import connected
 from tests.support.command_line import Done
 from tests.support.content import create

@@ -14,7 +14,7 @@ import pytest
 
 import holdfastdb
 from holdfastdb import TaskStatus
-from holdfastdb_server.storage import migrations
+from holdfastdb_server.storage.engines import migrations
 from tests.integration.clients import connected
 from tests.support.postgres import PostgresCluster
 from tests.support.servers import ServerProcess

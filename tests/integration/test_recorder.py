@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 from holdfastdb import Event, Recorder, RecorderStats
-from holdfastdb_server.storage import migrations
+from holdfastdb_server.storage.engines import migrations
 from tests.integration.clients import connected, history
 from tests.support.postgres import PostgresCluster
 from tests.support.servers import ServerProcess

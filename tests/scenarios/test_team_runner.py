@@ -21,7 +21,7 @@ import pytest
 
 import holdfastdb
 from holdfastdb import Event, Recorder, RunStatus, TaskStatus, TokenUsage
-from holdfastdb_server.storage import migrations
+from holdfastdb_server.storage.engines import migrations
 from tests.integration.clients import QUICK
 from tests.scenarios.conftest import restart
 from tests.support.crew import Crew

@@ -7,7 +7,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from holdfastdb_server.storage.columns import Micros
+from holdfastdb_server.storage.engines.columns import Micros
 from holdfastdb_server.storage.schema import metadata
 from holdfastdb_server.storage.store import SqlStore
 

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
-from holdfastdb_server.storage import migrations
-from holdfastdb_server.storage.migrations import REVISIONS
+from holdfastdb_server.storage.engines import migrations
+from holdfastdb_server.storage.engines.migrations import REVISIONS
 
 # Text does not sort by its bytes here, as on most servers of our users, and unlike locale C.
 _COLLATION = "en-US-x-icu"

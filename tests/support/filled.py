@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from holdfastdb_server.storage.columns import JsonText, Micros, Searchable
+from holdfastdb_server.storage.engines.columns import JsonText, Micros, Searchable
 from holdfastdb_server.storage.store import SqlStore
 from tests.support.databases import Databases
 from tests.support.explained import Access, Explainer, Statement, explainer, statements

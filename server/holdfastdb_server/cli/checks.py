@@ -13,7 +13,7 @@ from typing import Literal
 
 from holdfastdb_server.cli.version import release
 from holdfastdb_server.config.settings import Settings, is_loopback
-from holdfastdb_server.storage.diagnosis import Diagnosis, NotReached, diagnose, holder, sqlite_path
+from holdfastdb_server.storage.engines.diagnosis import Diagnosis, NotReached, diagnose, holder, sqlite_path
 from holdfastdb_server.storage.options import StartupRefused
 
 Outcome = Literal["ok", "warn", "fail"]

@@ -10,39 +10,39 @@ from typing import Any
 
 from holdfastdb_server.domain.errors import DatabaseUnavailable
 from holdfastdb_server.domain.limits import Policy
-from holdfastdb_server.storage import migrations
-from holdfastdb_server.storage.approval_waits import ApprovalWaits
-from holdfastdb_server.storage.approvals import SqlApprovals
-from holdfastdb_server.storage.claims import Claims
-from holdfastdb_server.storage.dialect import PostgresDialect
-from holdfastdb_server.storage.documents import SqlDocuments
-from holdfastdb_server.storage.engines import listen_url, open_database, parse_url
-from holdfastdb_server.storage.event_pages import EventPages
-from holdfastdb_server.storage.events import SqlEvents
-from holdfastdb_server.storage.filelock import FileLock
-from holdfastdb_server.storage.janitor import SqlJanitor, chores_of
-from holdfastdb_server.storage.journal import Journal
-from holdfastdb_server.storage.leftovers import Leftovers
-from holdfastdb_server.storage.memories import SqlMemories
-from holdfastdb_server.storage.notifications import Announcer, Listener
+from holdfastdb_server.storage.approvals.store import SqlApprovals
+from holdfastdb_server.storage.approvals.waits import ApprovalWaits
+from holdfastdb_server.storage.documents.store import SqlDocuments
+from holdfastdb_server.storage.engines import migrations
+from holdfastdb_server.storage.engines.base import PostgresDialect
+from holdfastdb_server.storage.engines.file_lock import FileLock
+from holdfastdb_server.storage.engines.opening import listen_url, open_database, parse_url
+from holdfastdb_server.storage.events.pages import EventPages
+from holdfastdb_server.storage.events.store import SqlEvents
+from holdfastdb_server.storage.events.tails import Tails
+from holdfastdb_server.storage.idempotency.request_ids import Requests
+from holdfastdb_server.storage.janitor.janitor import SqlJanitor, chores_of
+from holdfastdb_server.storage.janitor.retention import Leftovers
+from holdfastdb_server.storage.memories.store import SqlMemories
 from holdfastdb_server.storage.observer import NoObserver, StorageObserver
 from holdfastdb_server.storage.options import StartupRefused, StorageOptions
-from holdfastdb_server.storage.plans import SqlPlans
-from holdfastdb_server.storage.quick import QuickWrites
-from holdfastdb_server.storage.quick_appends import QuickAppends
-from holdfastdb_server.storage.quick_saves import QuickSaves
-from holdfastdb_server.storage.reads import PointReads
-from holdfastdb_server.storage.requests import Requests
-from holdfastdb_server.storage.runs import SqlRuns
-from holdfastdb_server.storage.session_chores import SessionChores
-from holdfastdb_server.storage.sessions import SqlSessions
+from holdfastdb_server.storage.plans.store import SqlPlans
+from holdfastdb_server.storage.postgres.analyze import TableStatistics
+from holdfastdb_server.storage.postgres.appends import QuickAppends
+from holdfastdb_server.storage.postgres.notify import Announcer, Listener
+from holdfastdb_server.storage.postgres.saves import QuickSaves
+from holdfastdb_server.storage.postgres.single_statement import QuickWrites
+from holdfastdb_server.storage.runs.store import SqlRuns
+from holdfastdb_server.storage.sessions.jobs import SessionChores
+from holdfastdb_server.storage.sessions.store import SqlSessions
 from holdfastdb_server.storage.signals import Signals
-from holdfastdb_server.storage.statements import Statements
-from holdfastdb_server.storage.states import SqlStates
-from holdfastdb_server.storage.statistics import TableStatistics
-from holdfastdb_server.storage.tails import Tails
-from holdfastdb_server.storage.tasks import SqlTasks
-from holdfastdb_server.storage.writer import Writer
+from holdfastdb_server.storage.states.store import SqlStates
+from holdfastdb_server.storage.tasks.claims import Claims
+from holdfastdb_server.storage.tasks.store import SqlTasks
+from holdfastdb_server.storage.write_path.group_commit import Journal
+from holdfastdb_server.storage.write_path.point_reads import PointReads
+from holdfastdb_server.storage.write_path.statements import Statements
+from holdfastdb_server.storage.write_path.writer import Writer
 
 logger = logging.getLogger("holdfast.storage")
 

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from holdfastdb_server.cli import app
-from holdfastdb_server.storage.filelock import FileLock
+from holdfastdb_server.storage.engines.file_lock import FileLock
 from tests.support.databases import sqlite_path, sqlite_url
 from tests.support.processes import free_port
 

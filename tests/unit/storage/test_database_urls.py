@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from holdfastdb_server.storage.engines import listen_url, parse_url
+from holdfastdb_server.storage.engines.opening import listen_url, parse_url
 from holdfastdb_server.storage.options import StartupRefused, StorageOptions
 
 

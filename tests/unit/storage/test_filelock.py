@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfastdb_server.storage.filelock import FileLock
+from holdfastdb_server.storage.engines.file_lock import FileLock
 from holdfastdb_server.storage.options import StartupRefused
 
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import pytest
 
 from holdfastdb_server.domain.errors import Overloaded
-from holdfastdb_server.storage import gather
-from holdfastdb_server.storage.gather import Gatherer, Waiting
 from holdfastdb_server.storage.observer import NoObserver
+from holdfastdb_server.storage.write_path import request_batcher
+from holdfastdb_server.storage.write_path.request_batcher import Gatherer, Waiting
 from tests.support.waiting import PATIENCE, eventually
 
 
@@ -64,8 +64,8 @@ async def test_requests_gather_while_a_batch_is_under_way() -> None:
 @pytest.fixture
 def busy(monkeypatch: pytest.MonkeyPatch) -> None:
     """A thread that always works, and batches that wait for more than a test does."""
-    monkeypatch.setattr(gather._Load, "is_high", lambda load: True)
-    monkeypatch.setattr(gather, "_PAUSE_SECONDS", PATIENCE * 10)
+    monkeypatch.setattr(request_batcher._Load, "is_high", lambda load: True)
+    monkeypatch.setattr(request_batcher, "_PAUSE_SECONDS", PATIENCE * 10)
 
 
 @pytest.mark.usefixtures("busy")
@@ -87,7 +87,7 @@ async def test_few_callers_wait_for_nobody_else(callers: int) -> None:
 
 @pytest.mark.usefixtures("busy")
 async def test_the_batch_of_a_crowd_waits_for_those_on_their_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gather, "_PAUSE_SECONDS", 0.5)
+    monkeypatch.setattr(request_batcher, "_PAUSE_SECONDS", 0.5)
     doubler = Doubler()
     doubling = gatherer(doubler, max_waiting=100)
     crowd = [asyncio.ensure_future(doubling.ask(number)) for number in range(20)]
@@ -104,8 +104,8 @@ async def test_the_batch_of_a_crowd_waits_for_those_on_their_way(monkeypatch: py
 
 async def test_nobody_is_waited_for_once_the_thread_has_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     was_high = iter([True, True, True, False])
-    monkeypatch.setattr(gather._Load, "is_high", lambda load: next(was_high))
-    monkeypatch.setattr(gather, "_PAUSES", 1_000_000)
+    monkeypatch.setattr(request_batcher._Load, "is_high", lambda load: next(was_high))
+    monkeypatch.setattr(request_batcher, "_PAUSES", 1_000_000)
     doubler = Doubler()
     doubling = gatherer(doubler, max_waiting=100)
     assert await asyncio.gather(*(doubling.ask(number) for number in range(20))) == list(range(0, 40, 2))

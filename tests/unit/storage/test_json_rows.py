@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from sqlalchemy.types import TypeEngine
 
-from holdfastdb_server.storage.columns import JsonText, Micros, Searchable
-from holdfastdb_server.storage.json_rows import JsonRows, few
+from holdfastdb_server.storage.engines.columns import JsonText, Micros, Searchable
+from holdfastdb_server.storage.engines.json_rows import JsonRows, few
 
 COLUMNS: Mapping[str, TypeEngine[Any]] = {
     "number": sa.BigInteger(),

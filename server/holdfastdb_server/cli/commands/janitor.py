@@ -52,7 +52,7 @@ def janitor(
 def _sweep(settings: Settings) -> Swept:
     from holdfastdb_server.domain.errors import HoldfastError
     from holdfastdb_server.observability.logs import configure_logs
-    from holdfastdb_server.storage.diagnosis import holder, sqlite_path
+    from holdfastdb_server.storage.engines.diagnosis import holder, sqlite_path
     from holdfastdb_server.storage.options import StartupRefused
 
     configure_logs("error", settings.log_format)

@@ -14,7 +14,7 @@ from holdfastdb_server.cli.invocation import USAGE, fail
 
 if TYPE_CHECKING:
     from holdfastdb_server.config.settings import Settings
-    from holdfastdb_server.storage.migrations import Migrated
+    from holdfastdb_server.storage.engines.migrations import Migrated
 
 
 def migrate(
@@ -33,7 +33,7 @@ def migrate(
     Exits with 1 if the database cannot be reached or is newer, with 2 for a bad setting.
     """
     if sql:
-        from holdfastdb_server.storage import migrations
+        from holdfastdb_server.storage.engines import migrations
 
         typer.echo(migrations.sql(), nl=False)
         return
@@ -62,7 +62,7 @@ def load_settings(config: Path | None, profile: str, **said: object) -> Settings
 def upgrade(settings: Settings) -> Migrated:
     """Upgrade the database of the settings. Ends the command if that cannot be done."""
     from holdfastdb_server.domain.errors import DatabaseUnavailable
-    from holdfastdb_server.storage import migrations
+    from holdfastdb_server.storage.engines import migrations
     from holdfastdb_server.storage.options import StartupRefused
 
     try:

@@ -10,6 +10,7 @@ from holdfastdb_server.storage.schema.approvals import approvals
 from holdfastdb_server.storage.schema.base import metadata
 from holdfastdb_server.storage.schema.documents import document_members, document_words, documents
 from holdfastdb_server.storage.schema.events import events
+from holdfastdb_server.storage.schema.leadership import turns
 from holdfastdb_server.storage.schema.memories import memories, memory_words
 from holdfastdb_server.storage.schema.plans import plan_items, plans
 from holdfastdb_server.storage.schema.requests import requests
@@ -17,7 +18,6 @@ from holdfastdb_server.storage.schema.runs import runs
 from holdfastdb_server.storage.schema.sessions import session_requests, sessions
 from holdfastdb_server.storage.schema.states import state_versions, states
 from holdfastdb_server.storage.schema.tasks import tasks
-from holdfastdb_server.storage.schema.turns import turns
 
 __all__ = [
     "approvals",

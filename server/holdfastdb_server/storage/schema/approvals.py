@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from holdfastdb_server.storage.columns import Micros, Searchable, text_key
+from holdfastdb_server.storage.engines.columns import Micros, Searchable, text_key
 from holdfastdb_server.storage.schema.base import SurrogateKey, metadata, owner_columns, payload_columns
 
 approvals = sa.Table(

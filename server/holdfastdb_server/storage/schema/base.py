@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from holdfastdb_server.storage.columns import JsonText, text_key
+from holdfastdb_server.storage.engines.columns import JsonText, text_key
 
 metadata = sa.MetaData(
     naming_convention={
@@ -43,7 +43,7 @@ def owner_columns() -> tuple[sa.Column[int], sa.Column[str]]:
 
 
 def payload_columns(name: str) -> tuple[sa.Column[str], sa.Column[bytes], sa.Column[str]]:
-    """A payload, if any: its media type is NULL where there is none. See storage/payloads.py."""
+    """A payload, if any: its media type is NULL where there is none. See storage/query/payloads.py."""
     return (
         sa.Column(f"{name}_json", JsonText),
         sa.Column(f"{name}_data", sa.LargeBinary),

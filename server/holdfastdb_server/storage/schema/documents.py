@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from holdfastdb_server.storage.columns import JsonbText, Micros, Searchable, text_key
+from holdfastdb_server.storage.engines.columns import JsonbText, Micros, Searchable, text_key
 from holdfastdb_server.storage.schema.base import SurrogateKey, metadata, payload_columns
-from holdfastdb_server.storage.schema.words import words_of
+from holdfastdb_server.storage.schema.full_text import words_of
 
 documents = sa.Table(
     "documents",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from holdfastdb_server.storage.columns import Micros, Searchable, text_key
+from holdfastdb_server.storage.engines.columns import Micros, Searchable, text_key
 from holdfastdb_server.storage.schema.base import SurrogateKey, metadata
-from holdfastdb_server.storage.schema.words import words_of
+from holdfastdb_server.storage.schema.full_text import words_of
 
 memories = sa.Table(
     "memories",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from holdfastdb_server.storage.columns import JsonText, Micros, text_key
+from holdfastdb_server.storage.engines.columns import JsonText, Micros, text_key
 from holdfastdb_server.storage.schema.base import metadata
 
 # What a repeated request is answered from. Those to a session are in session_requests, and go with it.

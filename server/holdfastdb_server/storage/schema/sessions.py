@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from holdfastdb_server.storage.columns import JsonText, Micros, Searchable, text_key
+from holdfastdb_server.storage.engines.columns import JsonText, Micros, Searchable, text_key
 from holdfastdb_server.storage.schema.base import SurrogateKey, metadata, session_key
 
 sessions = sa.Table(
@@ -85,7 +85,7 @@ session_requests = sa.Table(
 )
 
 # Metadata and labels of sessions are searched by containment, which takes a GIN index on PostgreSQL.
-# SQLite has none: there, triggers keep the table session_marks (see storage/dialect.py).
+# SQLite has none: there, triggers keep the table session_marks (see storage/engines/base.py).
 for _column in ("labels", "metadata"):
     sa.Index(
         f"sessions_{_column}_idx",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from holdfastdb_server.storage.columns import JsonText, Micros, Searchable, text_key
+from holdfastdb_server.storage.engines.columns import JsonText, Micros, Searchable, text_key
 from holdfastdb_server.storage.schema.base import metadata, session_key
 
 # One row a key: its newest version. The versions themselves are in state_versions.

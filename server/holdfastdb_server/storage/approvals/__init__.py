@@ -1,0 +1,1 @@
+"""Approvals in SQL, and the waits for their decisions."""

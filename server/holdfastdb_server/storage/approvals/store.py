@@ -1,0 +1,250 @@
+"""Approvals in SQL."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from holdfastdb_server.domain.approvals import Answer, Approval, ApprovalFilter, ApprovalStatus, Question
+from holdfastdb_server.domain.errors import ApprovalAlreadyDecided, ApprovalNotFound, IdTaken
+from holdfastdb_server.domain.paging import Page, PageRequest
+from holdfastdb_server.storage.approvals.rows import (
+    answer_values,
+    approval_conditions,
+    approval_of,
+    head_size,
+    question_values,
+)
+from holdfastdb_server.storage.approvals.waits import ApprovalWaits
+from holdfastdb_server.storage.engines.columns import to_micros
+from holdfastdb_server.storage.engines.connection import Database
+from holdfastdb_server.storage.idempotency import replies
+from holdfastdb_server.storage.idempotency.request_ids import Requests
+from holdfastdb_server.storage.query.cache import Queries
+from holdfastdb_server.storage.query.pages import PageQuery, after_time, fitting, time_position
+from holdfastdb_server.storage.query.payloads import payload_names
+from holdfastdb_server.storage.schema import approvals
+from holdfastdb_server.storage.signals import Signals, approval_topic
+from holdfastdb_server.storage.write_path.transaction import Batch
+from holdfastdb_server.storage.write_path.writer import Writer
+
+_PAYLOADS = payload_names("payload", "response")
+
+
+class SqlApprovals:
+    """See ApprovalStore."""
+
+    def __init__(
+        self,
+        database: Database,
+        writer: Writer,
+        requests: Requests,
+        waits: ApprovalWaits,
+        signals: Signals,
+    ) -> None:
+        self._database = database
+        self._writer = writer
+        self._requests = requests
+        self._waits = waits
+        self._signals = signals
+        self._queries: Queries[PageQuery] = Queries()
+
+    async def request(self, namespace: str, question: Question) -> Approval:
+        """See ApprovalStore."""
+        mark = question.fingerprint()
+
+        async def work(batch: Batch) -> Approval | None:
+            connection = batch.connection
+            session = await batch.lock_owner(namespace, question.session_id)
+            approval = Approval(question, Answer(), batch.now, None)
+            insert = (
+                self._database.dialect.insert(approvals)
+                .values(
+                    namespace=namespace,
+                    session_key=None if session is None else session.key,
+                    session_id=question.session_id or None,
+                    request_fingerprint=mark,
+                    **question_values(approval),
+                    **answer_values(approval),
+                )
+                .on_conflict_do_nothing()
+                .returning(approvals.c.key)
+            )
+            if (await connection.execute(insert)).first() is None:
+                row = await require(connection, namespace, question.approval_id)
+                if bytes(row.request_fingerprint) != mark:
+                    raise IdTaken("approval", question.approval_id)
+                return None
+            if session is not None:
+                batch.append(session, [approval.event()])
+                await batch.write()
+            return approval
+
+        approval = await self._writer.run(work)
+        return approval or await self.get(namespace, question.approval_id)
+
+    async def decide(
+        self, namespace: str, approval_id: str, answer: Answer, request_id: str = ""
+    ) -> Approval:
+        """See ApprovalStore."""
+        mark = answer.fingerprint(approval_id)
+
+        async def work(batch: Batch) -> Approval:
+            connection = batch.connection
+            row = await require(connection, namespace, approval_id)
+            if row.session_id:
+                await batch.lock([(namespace, row.session_id)])
+            row = await require(connection, namespace, approval_id, for_update=True)
+            approval = approval_of(row)
+            if approval.is_due(batch.now):
+                await _expire(batch, [row.key])
+                return approval.expired()
+            if await self._requests.claim(connection, namespace, request_id, mark) is not None:
+                return approval
+            await self._requests.finish(connection, namespace, request_id, replies.DONE)
+            decided = approval.answered(answer, batch.now)
+            update = approvals.update().where(approvals.c.key == row.key)
+            await connection.execute(update.values(answer_values(decided)))
+            if row.session_id:
+                batch.append(batch.session(namespace, row.session_id), [decided.event()])
+                await batch.write()
+            batch.topics.add(approval_topic(row.key))
+            return decided
+
+        approval = await self._writer.run(work)
+        if approval.status is ApprovalStatus.EXPIRED:  # which is written down now
+            raise ApprovalAlreadyDecided(approval_id, approval.status.name)
+        return approval
+
+    async def get(self, namespace: str, approval_id: str) -> Approval:
+        """See ApprovalStore."""
+        return approval_of(await self._look(namespace, approval_id))
+
+    async def _look(self, namespace: str, approval_id: str) -> Any:
+        """Return the row, with its expiry if its time is up. Raises ApprovalNotFound."""
+        row = await self._database.read(lambda c: require(c, namespace, approval_id))
+        if not approval_of(row).is_due(datetime.now(UTC)):
+            return row
+        await self._expire([row.key])
+        return await self._database.read(lambda c: require(c, namespace, approval_id))
+
+    async def list(self, namespace: str, where: ApprovalFilter, page: PageRequest) -> Page[Approval]:
+        """See ApprovalStore."""
+        shape = (namespace, where, page.descending, page.after is None)
+        query = self._queries.get(shape, lambda: self._page_query(namespace, where, page))
+        now = datetime.now(UTC)
+        params = {"now": now, **time_position(page)}
+
+        async def read(connection: AsyncConnection) -> tuple[Sequence[Any], bool]:
+            return await query.read(connection, page.size, params)
+
+        found, more = await self._database.read(read)
+        due = [row.key for row in found if approval_of(row).is_due(now)]
+        if due:
+            await self._expire(due)
+            found, more = await self._database.read(read)
+        # The database has counted the payloads too.
+        shown = fitting(found, head_size) if where.omit_payload else found
+        more = more or len(shown) < len(found)
+        total = None
+        if page.with_total:
+            matching = approval_conditions(self._database.dialect, namespace, where)
+            count = sa.select(sa.func.count()).select_from(approvals).where(*matching)
+            total = await self._database.read(lambda c: c.scalar(count, {"now": now}))
+        return Page(
+            [approval_of(row) for row in shown],
+            (to_micros(shown[-1].create_time), shown[-1].key) if more else None,
+            total,
+        )
+
+    def _page_query(self, namespace: str, where: ApprovalFilter, page: PageRequest) -> PageQuery:
+        picked = sa.select(approvals.c.key, approvals.c.create_time, approvals.c.size).where(
+            *approval_conditions(self._database.dialect, namespace, where)
+        )
+        if page.after is not None:
+            picked = picked.where(after_time(approvals.c.create_time, approvals.c.key, page.descending))
+        order = [(approvals.c.create_time, page.descending), (approvals.c.key, page.descending)]
+        return PageQuery(approvals, picked, order, _PAYLOADS if where.omit_payload else ())
+
+    async def wait(self, namespace: str, approval_id: str, seconds: float) -> Approval:
+        """See ApprovalStore."""
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + seconds
+        key = (await self._look(namespace, approval_id)).key
+        with self._waits.opened(key) as watch:
+            while True:
+                watch.clear()
+                self._signals.check_open()
+                row = await self._look(namespace, approval_id)
+                if row.key != key:  # another one has got its id
+                    raise ApprovalNotFound(approval_id)
+                left = give_up - loop.time()
+                if row.end_time is not None or left <= 0:
+                    return approval_of(row)
+                if row.expire_time is not None:
+                    left = min(left, (row.expire_time - datetime.now(UTC)).total_seconds())
+                await watch.wait(left)
+
+    async def expire(self, limit: int) -> int:
+        """See ApprovalStore."""
+        due = (
+            sa.select(approvals.c.key)
+            .where(approvals.c.end_time.is_(None), approvals.c.expire_time <= datetime.now(UTC))
+            .order_by(approvals.c.expire_time)
+            .limit(limit)
+        )
+        keys = (await self._database.read(lambda c: c.execute(due))).scalars().all()
+        return await self._expire(keys) if keys else 0
+
+    async def _expire(self, keys: Sequence[int]) -> int:
+        """Write down the expiry of those that are still pending; return how many it were."""
+
+        async def work(batch: Batch) -> int:
+            owners = sa.select(approvals.c.namespace, approvals.c.session_id).where(
+                approvals.c.key.in_(keys), approvals.c.session_id.is_not(None)
+            )
+            await batch.lock(
+                [(row.namespace, row.session_id) for row in await batch.connection.execute(owners)]
+            )
+            return await _expire(batch, keys)
+
+        return await self._writer.run(work)
+
+
+async def _expire(batch: Batch, keys: Sequence[int]) -> int:
+    """Expire those that are still pending, whose sessions are locked; return how many it were."""
+    heads = [sa.null().label(c.name) if c.name in _PAYLOADS else c for c in approvals.columns]
+    pending = (
+        sa.select(*heads)
+        .where(approvals.c.key.in_(keys), approvals.c.end_time.is_(None))
+        .order_by(approvals.c.key)
+        .with_for_update()
+    )
+    found = (await batch.connection.execute(pending)).all()
+    for row in found:
+        batch.topics.add(approval_topic(row.key))
+        if row.session_id:
+            batch.append(batch.session(row.namespace, row.session_id), [approval_of(row).expired().event()])
+    await batch.write()
+    update = approvals.update().where(approvals.c.key.in_([row.key for row in found]))
+    # At the time that was announced, whenever it is that somebody looks.
+    await batch.connection.execute(
+        update.values(status=ApprovalStatus.EXPIRED, end_time=approvals.c.expire_time)
+    )
+    return len(found)
+
+
+async def require(
+    connection: AsyncConnection, namespace: str, approval_id: str, *, for_update: bool = False
+) -> Any:
+    """Return the row of an approval. Raises ApprovalNotFound."""
+    query = sa.select(approvals).where(approvals.c.namespace == namespace, approvals.c.id == approval_id)
+    row = (await connection.execute(query.with_for_update() if for_update else query)).first()
+    if row is None:
+        raise ApprovalNotFound(approval_id)
+    return row

@@ -1,0 +1,1 @@
+"""Documents in SQL: as a tree, and in lists."""

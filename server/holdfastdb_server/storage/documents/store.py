@@ -1,0 +1,257 @@
+"""Documents in SQL."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from msgspec.structs import replace
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from holdfastdb_server.domain.documents.document import (
+    ContentIndex,
+    Document,
+    DocumentDraft,
+    DocumentKey,
+    DocumentPut,
+    Put,
+    Sync,
+    Synced,
+    index_content,
+)
+from holdfastdb_server.domain.documents.filters import CollectionFilter, DocumentFilter, Found
+from holdfastdb_server.domain.errors import DocumentNotFound, VersionMismatch
+from holdfastdb_server.domain.paging import Page, PageRequest
+from holdfastdb_server.domain.values import payload_bytes
+from holdfastdb_server.storage.documents.lists import DocumentLists, read_collections
+from holdfastdb_server.storage.documents.rows import document_of
+from holdfastdb_server.storage.documents.tree import DocumentStatements, DocumentTree
+from holdfastdb_server.storage.documents.writes import DocumentWriter, Outcome, Written
+from holdfastdb_server.storage.engines.columns import to_micros
+from holdfastdb_server.storage.engines.connection import Database, Work
+from holdfastdb_server.storage.engines.full_text import score
+from holdfastdb_server.storage.idempotency import replies
+from holdfastdb_server.storage.idempotency.request_ids import Requests
+from holdfastdb_server.storage.schema import document_words, documents
+from holdfastdb_server.storage.write_path.transaction import Conflict
+
+T = TypeVar("T")
+
+# What is longer is indexed in a thread, so that other calls go on meanwhile.
+_INDEXED_AT_ONCE = 16 * 1024
+
+
+class SqlDocuments:
+    """See DocumentStore."""
+
+    def __init__(self, database: Database, requests: Requests) -> None:
+        self._database = database
+        self._requests = requests
+        self._sql = DocumentStatements(database.dialect)
+        self._words = database.dialect.word_search(document_words.name)
+        self._lists = DocumentLists(database.dialect, self._words)
+
+    async def put(self, namespace: str, put: DocumentPut, request_id: str = "") -> Put:
+        """See DocumentStore."""
+        mark = put.fingerprint()
+        put = replace(put, draft=put.draft.identified())
+        indexes = await _indexes([put.draft, *([put.missing_parent] if put.missing_parent else [])])
+
+        async def work(connection: AsyncConnection) -> Put:
+            known = await self._requests.claim(connection, namespace, request_id, mark)
+            if known is not None:
+                key, is_created, is_parent_created = replies.read_put(known)
+                return Put(await self._require(connection, namespace, key), is_created, is_parent_created)
+            writer = DocumentWriter(connection, self._sql, self._words, namespace, indexes)
+            done = await self._put(connection, writer, namespace, put)
+            result = replies.write_put(
+                done.document.key, is_created=done.is_created, is_parent_created=done.is_parent_created
+            )
+            await self._requests.finish(connection, namespace, request_id, result)
+            return done
+
+        return await self._write(work)
+
+    async def _put(
+        self, connection: AsyncConnection, writer: DocumentWriter, namespace: str, put: DocumentPut
+    ) -> Put:
+        draft, parent = put.draft, put.missing_parent
+        if put.keep_existing and (found := await self._find(connection, namespace, draft.key)) is not None:
+            return Put(document_of(found), is_created=False, is_parent_created=False)
+        existing = await writer.tree.lock(namespace, [draft.key, *([parent.key] if parent else [])])
+        row = existing.get(draft.key)
+        if put.keep_existing and row is not None:
+            kept = await self._require(connection, namespace, draft.key)
+            return Put(kept, is_created=False, is_parent_created=False)
+        _check_version(draft.key, row, put.expected_version)
+        new_parent = [parent] if parent is not None and parent.key not in existing else []
+        *_, written = await writer.write([*new_parent, draft], existing)
+        return Put(written.document, written.outcome is Outcome.CREATED, bool(new_parent))
+
+    async def get(self, namespace: str, key: DocumentKey, *, refresh_ttl: bool = False) -> Document:
+        """See DocumentStore."""
+        row = await self._database.read(lambda connection: self._find(connection, namespace, key))
+        if row is None:
+            raise DocumentNotFound(key.collection, key.document_id)
+        return (await self._refreshed([row], refresh_ttl))[0]
+
+    async def _find(self, connection: AsyncConnection, namespace: str, key: DocumentKey) -> Any:
+        """Return the row of a document that is there, or None."""
+        params = {"namespace": namespace, "collection": key.collection, "id": key.document_id}
+        return (await connection.execute(self._sql.find, params | {"now": datetime.now(UTC)})).first()
+
+    async def _require(self, connection: AsyncConnection, namespace: str, key: DocumentKey) -> Document:
+        row = await self._find(connection, namespace, key)
+        if row is None:
+            raise DocumentNotFound(key.collection, key.document_id)
+        return document_of(row)
+
+    async def list(
+        self, namespace: str, where: DocumentFilter, page: PageRequest, *, refresh_ttl: bool = False
+    ) -> Page[Document]:
+        """See DocumentStore."""
+        rows, more, total = await self._page(namespace, where, page)
+        last = (rows[-1].collection, rows[-1].id) if more else None
+        return Page(await self._refreshed(rows, refresh_ttl), last, total)
+
+    async def search(
+        self, namespace: str, where: DocumentFilter, page: PageRequest, *, refresh_ttl: bool = False
+    ) -> Page[Found]:
+        """See DocumentStore."""
+        rows, more, total = await self._page(namespace, where, page)
+        last = (rows[-1].points, to_micros(rows[-1].update_time), rows[-1].key) if more else None
+        found = await self._refreshed(rows, refresh_ttl)
+        scores = [score(row.points, where.words) for row in rows]
+        return Page([Found(*one) for one in zip(found, scores, strict=True)], last, total)
+
+    async def _page(
+        self, namespace: str, where: DocumentFilter, page: PageRequest
+    ) -> tuple[Sequence[Any], bool, int | None]:
+        return await self._database.read(
+            lambda connection: self._lists.read(connection, namespace, where, page)
+        )
+
+    async def _refreshed(self, rows: Sequence[Any], refresh_ttl: bool) -> Sequence[Document]:
+        """Return the documents in rows, their times to live begun anew if they are to."""
+        found = [document_of(row) for row in rows]
+        if not refresh_ttl or all(document.fields.ttl is None for document in found):
+            return found
+        times = await self._database.write(lambda c: DocumentTree(c, self._sql).refresh(rows))
+        return [
+            replace(document, expire_time=times.get(row.key))
+            for document, row in zip(found, rows, strict=True)
+        ]
+
+    async def delete(
+        self,
+        namespace: str,
+        key: DocumentKey,
+        expected_version: int | None = None,
+        *,
+        with_children: bool = False,
+    ) -> int:
+        """See DocumentStore."""
+
+        async def work(connection: AsyncConnection) -> int:
+            tree = DocumentTree(connection, self._sql)
+            row = (await tree.lock(namespace, [key])).get(key)
+            if row is None:
+                raise DocumentNotFound(key.collection, key.document_id)
+            _check_version(key, row, expected_version)
+            removed = await tree.remove({row.key}, with_children=with_children)
+            return sum(map(tree.is_there, removed))
+
+        return await self._database.write(work)
+
+    async def sync(self, namespace: str, sync: Sync, request_id: str = "") -> Synced:
+        """See DocumentStore."""
+        mark = sync.fingerprint()
+        indexes = await _indexes(sync.drafts)
+
+        async def work(connection: AsyncConnection) -> Synced:
+            known = await self._requests.claim(connection, namespace, request_id, mark)
+            if known is not None:
+                return replies.read_synced(known)
+            name = f"documents/{namespace}/{sync.collection}"
+            await self._sql.dialect.lock_name(connection, name)
+            writer = DocumentWriter(connection, self._sql, self._words, namespace, indexes)
+            existing = await writer.tree.lock(namespace, [draft.key for draft in sync.drafts])
+            written = await writer.write(sync.drafts, existing)
+            deleted = await self._prune(connection, writer.tree, namespace, sync) if sync.prune else []
+            synced = Synced(
+                created_ids=_ids(written, Outcome.CREATED),
+                updated_ids=_ids(written, Outcome.UPDATED),
+                unchanged_ids=_ids(written, Outcome.UNCHANGED),
+                deleted_ids=sorted(deleted),
+            )
+            await self._requests.finish(connection, namespace, request_id, replies.write_synced(synced))
+            return synced
+
+        return await self._write(work)
+
+    async def _prune(
+        self, connection: AsyncConnection, tree: DocumentTree, namespace: str, sync: Sync
+    ) -> Iterable[str]:
+        kept = {draft.key.document_id for draft in sync.drafts}
+        query = sa.select(documents.c.key, documents.c.id).where(
+            documents.c.namespace == namespace, documents.c.collection == sync.collection
+        )
+        others = {row.key for row in await connection.execute(query) if row.id not in kept}
+        return [row.id for row in await tree.remove(others) if tree.is_there(row)]
+
+    async def list_collections(self, namespace: str, where: CollectionFilter, page: PageRequest) -> Page[str]:
+        """See DocumentStore."""
+        dialect = self._sql.dialect
+        return await self._database.read(lambda c: read_collections(c, dialect, namespace, where, page))
+
+    async def delete_lapsed(self, limit: int) -> int:
+        """See DocumentStore."""
+
+        async def work(connection: AsyncConnection) -> int:
+            tree = DocumentTree(connection, self._sql)
+            due = (
+                sa.select(documents.c.key, documents.c.gone_time)
+                .where(documents.c.expiry_check_time <= tree.now)
+                .order_by(documents.c.expiry_check_time)
+                .limit(limit)
+                .with_for_update(skip_locked=True)
+            )
+            count = 0
+            while count < limit and (rows := (await connection.execute(due)).all()):
+                # Those that were refreshed are looked at again when they may have lapsed.
+                later = documents.update().where(documents.c.key.in_([row.key for row in rows]))
+                await connection.execute(later.values(expiry_check_time=documents.c.gone_time))
+                lapsed = {row.key for row in rows if not tree.is_there(row)}
+                count += len(await tree.remove(lapsed))
+            return count
+
+        return await self._database.write(work)
+
+    async def _write(self, work: Work[T]) -> T:
+        while True:
+            try:
+                return await self._database.write(work)
+            except Conflict:
+                # Another call has just created one of the documents: now it is there.
+                continue
+
+
+async def _indexes(drafts: Iterable[DocumentDraft]) -> dict[DocumentKey, ContentIndex]:
+    contents = {draft.key: draft.fields.content for draft in drafts}
+    if sum(map(payload_bytes, contents.values())) <= _INDEXED_AT_ONCE:
+        return {key: index_content(content) for key, content in contents.items()}
+    return await asyncio.to_thread(lambda: {key: index_content(content) for key, content in contents.items()})
+
+
+def _check_version(key: DocumentKey, row: Any, expected: int | None) -> None:
+    """Raise VersionMismatch when a document is not at the version that the caller has seen; None is at 0."""
+    actual = 0 if row is None else row.version
+    if expected is not None and expected != actual:
+        raise VersionMismatch("document", str(key), expected, actual)
+
+
+def _ids(written: Iterable[Written], outcome: Outcome) -> list[str]:
+    return sorted(one.document.key.document_id for one in written if one.outcome is outcome)

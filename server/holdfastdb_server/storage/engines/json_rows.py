@@ -1,0 +1,83 @@
+"""Rows for PostgreSQL as one parameter: a JSON array, which it reads as a table.
+
+The statement stays the same for one row and for a thousand. One array a column would do that too, but
+asyncpg takes several times as long for arrays as it takes to write the same rows as JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Table
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeEngine
+
+from holdfastdb_server.storage.engines.columns import Searchable
+
+# How a column of such a type is sent, and what is made of it.
+_SENT_AS_TEXT = {"json": "{}::json", "jsonb": "{}::jsonb", "bytea": "decode({}, 'base64')"}
+# More than any statement takes.
+_MOST_ROWS = 1_000_000
+_encode = msgspec.json.Encoder().encode
+
+
+class JsonRows:
+    """The columns of a table whose rows are sent as JSON. NULL is left out."""
+
+    def __init__(self, columns: Mapping[str, TypeEngine[Any]], dialect: Dialect) -> None:
+        types = {str(name): _plain_type(column, dialect) for name, column in columns.items()}
+        as_text = {
+            name: _SENT_AS_TEXT[types[name]]
+            for name, column in columns.items()
+            # An object is sent as it is.
+            if types[name] in _SENT_AS_TEXT and not isinstance(column, Searchable)
+        }
+        self.columns = ", ".join(f"{n} {'text' if n in as_text else kind}" for n, kind in types.items())
+        """The columns as they are sent, with their types."""
+        self.values = {name: as_text.get(name, "{}") for name in types}
+        """What to select of the columns; `{}` stands for the column."""
+        self._row: Any = msgspec.defstruct(
+            "Row", [(name, Any, None) for name in types], omit_defaults=True, gc=False
+        )
+
+    def table(self, parameter: str, name: str) -> str:
+        """Return what stands in a FROM: the rows in this parameter, as a table of this name."""
+        return f"json_to_recordset(convert_from({parameter}, 'UTF8')::json) AS {name} ({self.columns})"
+
+    def insertion(self, table: Table, name: str, own: Mapping[str, str] | None = None) -> str:
+        """Return an INSERT up to its FROM, in which the rows have this name.
+
+        `own` are expressions for columns of which something else than the rows knows better.
+        """
+        known = own or {}
+        values = {
+            column.name: known.get(column.name) or self.values[column.name].format(f"{name}.{column.name}")
+            for column in table.columns
+        }
+        return f"INSERT INTO {table.name} ({', '.join(values)})\n    SELECT {', '.join(values.values())}"
+
+    def dump(self, rows: Iterable[Sequence[Any]]) -> bytes:
+        """Return the rows, whose values are in the order of the columns, as a parameter."""
+        return _encode([self._row(*row) for row in rows])
+
+
+def _plain_type(column_type: TypeEngine[Any], dialect: Dialect) -> str:
+    """Return the name of a type in SQL, without its collation."""
+    return column_type.dialect_impl(dialect).compile(dialect).split(" COLLATE")[0].lower()
+
+
+def few(table: str, name: str = "_") -> str:
+    """Return a table, under a name, for a FROM in which PostgreSQL takes it for few rows.
+
+    It takes JSON rows for 100, and would rather read some megabytes of another table than enter its index so
+    often. Of a limit that it cannot see beforehand it thinks that it leaves a tenth.
+    """
+    limit = f"LIMIT (SELECT {_MOST_ROWS})"
+    return f"(SELECT * FROM (SELECT * FROM {table} {limit}) AS _ {limit}) AS {name}"
+
+
+MANY = "generate_series(1, (SELECT 1))"
+"""One row, which PostgreSQL takes for a thousand. Joined with it, few rows are many: what is joined with them
+then is hashed, and not gone through for each."""

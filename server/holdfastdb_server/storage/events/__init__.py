@@ -1,0 +1,1 @@
+"""Events in SQL, and tails of them."""

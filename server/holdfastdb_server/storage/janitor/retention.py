@@ -1,0 +1,108 @@
+"""What the janitor throws away: keys and ids that no longer hold, and versions beyond the number kept."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from holdfastdb_server.domain.limits import Policy
+from holdfastdb_server.storage.engines.connection import Database
+from holdfastdb_server.storage.janitor.job import Done
+from holdfastdb_server.storage.schema import requests, session_requests, state_versions, states, tasks
+
+# Keys of states that are looked at in one transaction: most have no version too many.
+_STATES_READ = 1_000
+
+
+class Leftovers:
+    """Batches of rows that nothing needs any more. What others have locked is passed over."""
+
+    def __init__(self, database: Database, policy: Policy) -> None:
+        self._database = database
+        self._policy = policy
+        self._trimmed_to: tuple[int, str] | None = (0, "")
+
+    async def free_keys(self, limit: int) -> Done:
+        """Free the idempotency keys of tasks."""
+        lapsed = (tasks.c.held_key.is_not(None), self._is_past(tasks.c.create_time))
+        free = tasks.update().values(held_key=None)
+        return await self._remove(free, limit, [tasks.c.key], tasks.c.create_time, *lapsed)
+
+    async def forget_requests(self, limit: int) -> Done:
+        """Forget the ids of requests that belong to no session."""
+        key = [requests.c.namespace, requests.c.request_id]
+        past = self._is_past(requests.c.create_time)
+        return await self._remove(requests.delete(), limit, key, requests.c.create_time, past)
+
+    async def forget_session_requests(self, limit: int) -> Done:
+        """Forget the ids of requests to sessions."""
+        key = [session_requests.c.session_key, session_requests.c.request_id]
+        time = session_requests.c.create_time
+        return await self._remove(session_requests.delete(), limit, key, time, self._is_past(time))
+
+    def _is_past(self, time: sa.Column[datetime]) -> sa.ColumnElement[bool]:
+        return time <= datetime.now(UTC) - self._policy.idempotency_ttl
+
+    async def _remove(
+        self,
+        statement: sa.Update | sa.Delete,
+        limit: int,
+        key: list[sa.Column[Any]],
+        order: sa.Column[datetime],
+        *conditions: sa.ColumnElement[bool],
+    ) -> Done:
+        picked = (
+            sa.select(*key).where(*conditions).order_by(order).limit(limit).with_for_update(skip_locked=True)
+        )
+        remove = statement.where(sa.tuple_(*key).in_(picked))
+        count = await self._database.write(lambda connection: _count(connection, remove))
+        return Done(count, may_be_more=count == limit)
+
+    async def trim_versions(self, limit: int) -> Done:
+        """Delete versions beyond the number kept, which only a greater number, a former one, let be.
+
+        It goes through all states once: a setting holds for as long as a server runs.
+        """
+        if self._trimmed_to is None:
+            return Done(0)
+        after = self._trimmed_to
+        position = sa.tuple_(states.c.session_key, states.c.key)
+        there = (
+            sa.select(states.c.session_key, states.c.key)
+            .where(position > after)
+            .order_by(states.c.session_key, states.c.key)
+            .limit(_STATES_READ)
+        )
+        version = (state_versions.c.session_key, state_versions.c.key, state_versions.c.version)
+        # A version is looked at together with the newest one: a key may be deleted and come again.
+        too_old = sa.and_(
+            states.c.session_key == state_versions.c.session_key,
+            states.c.key == state_versions.c.key,
+            state_versions.c.version <= states.c.version - self._policy.state_versions_kept,
+        )
+
+        async def work(connection: AsyncConnection) -> tuple[int, tuple[int, str] | None]:
+            found = (await connection.execute(there)).all()
+            if not found:
+                return 0, None
+            last = (found[-1].session_key, found[-1].key)
+            surplus = (
+                sa.select(*version)
+                .join(states, too_old)
+                .where(position > after, position <= last)
+                .limit(limit)
+                .with_for_update(of=state_versions, skip_locked=True)
+            )
+            delete = state_versions.delete().where(sa.tuple_(*version).in_(surplus))
+            count = await _count(connection, delete)
+            return count, last if count < limit else after
+
+        count, self._trimmed_to = await self._database.write(work)
+        return Done(count, may_be_more=self._trimmed_to is not None)
+
+
+async def _count(connection: AsyncConnection, statement: sa.Update | sa.Delete) -> int:
+    return (await connection.execute(statement)).rowcount

@@ -1,0 +1,90 @@
+"""Between rows and memories."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from holdfastdb_server.domain.memories import Memory, MemoryFields, MemoryFilter
+from holdfastdb_server.domain.values import utf8_size
+from holdfastdb_server.storage.engines.base import Dialect
+from holdfastdb_server.storage.engines.full_text import HALF, WHOLE
+from holdfastdb_server.storage.schema import memories
+from holdfastdb_server.storage.write_path.rows import OVERHEAD, searchable_size
+
+
+def field_values(memory_id: str, fields: MemoryFields) -> dict[str, Any]:
+    """Return the columns of what a caller says of a memory."""
+    ids = (fields.tool_name, fields.agent_id, fields.user_id, fields.session_id)
+    texts = (memory_id, fields.context, fields.lesson, *ids)
+    searched = searchable_size(fields.labels) + searchable_size(fields.metadata)
+    return {
+        "context": fields.context,
+        "lesson": fields.lesson,
+        "tool_name": fields.tool_name or None,
+        "agent_id": fields.agent_id or None,
+        "user_id": fields.user_id or None,
+        "session_id": fields.session_id or None,
+        "confidence": fields.confidence,
+        "labels": dict(fields.labels),
+        "metadata": fields.metadata,
+        "size": OVERHEAD + sum(map(utf8_size, texts)) + searched,
+    }
+
+
+def memory_of(row: Any) -> Memory:
+    """Return the memory in a whole row of `memories`."""
+    return Memory(
+        memory_id=row.id,
+        fields=MemoryFields(
+            context=row.context,
+            lesson=row.lesson,
+            tool_name=row.tool_name or "",
+            agent_id=row.agent_id or "",
+            user_id=row.user_id or "",
+            session_id=row.session_id or "",
+            # SQLite returns a whole number as an integer where a row is written and returned.
+            confidence=float(row.confidence),
+            labels=row.labels,
+            metadata=row.metadata,
+        ),
+        version=row.version,
+        use_count=row.use_count,
+        last_use_time=row.last_use_time,
+        create_time=row.create_time,
+        update_time=row.update_time,
+    )
+
+
+def weighted_words(fields: MemoryFields) -> Iterator[tuple[str, int]]:
+    """Yield the words that a memory is found by, with what finding them counts."""
+    in_lesson, elsewhere = fields.words()
+    yield from ((word, WHOLE) for word in in_lesson)
+    yield from ((word, HALF) for word in elsewhere)
+
+
+def memory_conditions(
+    dialect: Dialect, namespace: str, where: MemoryFilter
+) -> Sequence[sa.ColumnElement[bool]]:
+    """Return the conditions that a memory must meet, all of them."""
+    conditions = [memories.c.namespace == namespace]
+    for column, value in (
+        (memories.c.tool_name, where.tool_name),
+        (memories.c.agent_id, where.agent_id),
+        (memories.c.user_id, where.user_id),
+        (memories.c.session_id, where.session_id),
+    ):
+        if value:
+            conditions.append(column == value)
+    if where.min_confidence:
+        conditions.append(memories.c.confidence >= where.min_confidence)
+    for searched, wanted in ((memories.c.labels, where.labels), (memories.c.metadata, where.metadata)):
+        if wanted:
+            conditions.append(dialect.contains(searched, wanted))
+    if where.created_from is not None:
+        conditions.append(memories.c.create_time >= where.created_from)
+    if where.created_until is not None:
+        conditions.append(memories.c.create_time < where.created_until)
+    return conditions

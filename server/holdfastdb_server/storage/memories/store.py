@@ -1,0 +1,252 @@
+"""Memories in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from holdfastdb_server.domain.errors import IdTaken, InvalidPageToken, MemoryNotFound, VersionMismatch
+from holdfastdb_server.domain.memories import (
+    Memory,
+    MemoryChange,
+    MemoryDraft,
+    MemoryFields,
+    MemoryFilter,
+    MemoryMatch,
+    MemorySearch,
+)
+from holdfastdb_server.domain.paging import Page, PageRequest
+from holdfastdb_server.domain.sessions import fingerprint
+from holdfastdb_server.storage.engines.base import Dialect
+from holdfastdb_server.storage.engines.columns import to_micros
+from holdfastdb_server.storage.engines.connection import Database
+from holdfastdb_server.storage.engines.full_text import score
+from holdfastdb_server.storage.idempotency import replies
+from holdfastdb_server.storage.idempotency.request_ids import Requests
+from holdfastdb_server.storage.memories.rows import field_values, memory_conditions, memory_of, weighted_words
+from holdfastdb_server.storage.query.cache import Queries
+from holdfastdb_server.storage.query.pages import PageQuery, after_time, cursor_time, time_position
+from holdfastdb_server.storage.schema import memories, memory_words
+
+
+class SqlMemories:
+    """See MemoryStore."""
+
+    def __init__(self, database: Database, requests: Requests) -> None:
+        self._database = database
+        self._dialect: Dialect = database.dialect
+        self._requests = requests
+        self._words = self._dialect.word_search(memory_words.name)
+        self._queries: Queries[PageQuery] = Queries()
+
+    async def create(self, namespace: str, draft: MemoryDraft) -> Memory:
+        """See MemoryStore."""
+        mark = draft.fingerprint()
+
+        async def work(connection: AsyncConnection) -> Memory:
+            now = datetime.now(UTC)
+            insert = (
+                self._dialect.insert(memories)
+                .values(
+                    namespace=namespace,
+                    id=draft.memory_id,
+                    create_fingerprint=mark,
+                    version=1,
+                    use_count=0,
+                    create_time=now,
+                    update_time=now,
+                    **field_values(draft.memory_id, draft.fields),
+                )
+                .on_conflict_do_nothing()
+                .returning(memories)
+            )
+            row = (await connection.execute(insert)).first()
+            if row is None:
+                row = await require(connection, namespace, draft.memory_id)
+                if bytes(row.create_fingerprint) != mark:
+                    raise IdTaken("memory", draft.memory_id)
+            else:
+                await self._write_words(connection, row.key, namespace, draft.fields)
+            return memory_of(row)
+
+        return await self._database.write(work)
+
+    async def _write_words(
+        self, connection: AsyncConnection, key: int, namespace: str, fields: MemoryFields
+    ) -> None:
+        await self._words.write(connection, [(key, namespace, weighted_words(fields))])
+
+    async def get(self, namespace: str, memory_id: str) -> Memory:
+        """See MemoryStore."""
+        return memory_of(await self._database.read(lambda c: require(c, namespace, memory_id)))
+
+    async def list(self, namespace: str, where: MemoryFilter, page: PageRequest) -> Page[Memory]:
+        """See MemoryStore."""
+        matching = memory_conditions(self._dialect, namespace, where)
+
+        def build() -> PageQuery:
+            picked = sa.select(memories.c.key, memories.c.create_time, memories.c.size).where(*matching)
+            if page.after is not None:
+                picked = picked.where(after_time(memories.c.create_time, memories.c.key, page.descending))
+            order = [(memories.c.create_time, page.descending), (memories.c.key, page.descending)]
+            return PageQuery(memories, picked, order)
+
+        query = self._queries.get(("list", namespace, where, page.descending, page.after is None), build)
+
+        async def work(connection: AsyncConnection) -> Page[Memory]:
+            found, more = await query.read(connection, page.size, time_position(page))
+            total = None
+            if page.with_total:
+                count = sa.select(sa.func.count()).select_from(memories).where(*matching)
+                total = await connection.scalar(count)
+            return Page(
+                [memory_of(row) for row in found],
+                (to_micros(found[-1].create_time), found[-1].key) if more else None,
+                total,
+            )
+
+        return await self._database.read(work)
+
+    async def search(
+        self, namespace: str, search: MemorySearch, page: PageRequest, request_id: str = ""
+    ) -> Page[MemoryMatch]:
+        """See MemoryStore."""
+        shape = ("search", namespace, search.where, search.match_all, page.after is None)
+        query = self._queries.get(shape, lambda: self._search_query(namespace, search, page))
+        params = {**self._words.params(namespace, search.words), **_rank_position(page)}
+        if search.match_all:
+            params["wanted_hits"] = len(search.words)
+        mark = fingerprint("search memories", *search.content(), page.size, page.after)
+
+        async def work(connection: AsyncConnection) -> Page[MemoryMatch]:
+            found, more = await query.read(connection, page.size, params)
+            counted: Mapping[int, Any] = {}
+            if (
+                search.count_use
+                and await self._requests.claim(connection, namespace, request_id, mark) is None
+            ):
+                counted = await _count_use(connection, [row.key for row in found])
+                await self._requests.finish(connection, namespace, request_id, replies.DONE)
+            matches = [
+                MemoryMatch(memory_of(counted.get(row.key, row)), score(row.points, search.words))
+                for row in found
+            ]
+            last = found[-1] if more else None
+            if last is None:
+                return Page(matches)
+            return Page(matches, (last.points, repr(last.confidence), to_micros(last.create_time), last.key))
+
+        return await (self._database.write if search.count_use else self._database.read)(work)
+
+    def _search_query(self, namespace: str, search: MemorySearch, page: PageRequest) -> PageQuery:
+        found = self._words.found
+        rank = (found.c.points, memories.c.confidence, memories.c.create_time, memories.c.key)
+        picked = (
+            sa.select(*rank, memories.c.size)
+            .join(found, found.c.row_key == memories.c.key)
+            .where(*memory_conditions(self._dialect, namespace, search.where))
+        )
+        if search.match_all:
+            picked = picked.where(found.c.hits == sa.bindparam("wanted_hits", type_=sa.BigInteger))
+        if page.after is not None:
+            cursor = [sa.bindparam(f"after_{column.name}", type_=column.type) for column in rank]
+            picked = picked.where(sa.tuple_(*rank) < sa.tuple_(*cursor))
+        return PageQuery(memories, picked, [(column, True) for column in rank])
+
+    async def update(
+        self,
+        namespace: str,
+        memory_id: str,
+        change: MemoryChange,
+        expected_version: int | None = None,
+        request_id: str = "",
+    ) -> Memory:
+        """See MemoryStore."""
+        mark = fingerprint("update memory", memory_id, expected_version, *change.content())
+
+        async def work(connection: AsyncConnection) -> Memory:
+            row = await require(connection, namespace, memory_id, for_update=True)
+            before = memory_of(row)
+            if await self._requests.claim(connection, namespace, request_id, mark) is not None:
+                return before
+            await self._requests.finish(connection, namespace, request_id, replies.DONE)
+            check_version(row, expected_version)
+            fields = change.apply(before.fields)
+            if fields == before.fields:
+                return before
+            update = (
+                memories.update()
+                .where(memories.c.key == row.key)
+                .values(
+                    version=row.version + 1, update_time=datetime.now(UTC), **field_values(memory_id, fields)
+                )
+                .returning(memories)
+            )
+            if fields.words() != before.fields.words():
+                await self._write_words(connection, row.key, namespace, fields)
+            return memory_of((await connection.execute(update)).one())
+
+        return await self._database.write(work)
+
+    async def delete(self, namespace: str, memory_id: str, expected_version: int | None = None) -> None:
+        """See MemoryStore."""
+
+        async def work(connection: AsyncConnection) -> None:
+            row = await require(connection, namespace, memory_id, for_update=True)
+            check_version(row, expected_version)
+            await connection.execute(memories.delete().where(memories.c.key == row.key))
+
+        await self._database.write(work)
+
+
+async def _count_use(connection: AsyncConnection, keys: Sequence[int]) -> Mapping[int, Any]:
+    """Count a use of each memory, and return their rows by key."""
+    chosen = memories.c.key.in_(keys)
+    # In one order for all who count, or they would deadlock.
+    await connection.execute(
+        sa.select(memories.c.key).where(chosen).order_by(memories.c.key).with_for_update()
+    )
+    update = (
+        memories.update()
+        .where(chosen)
+        .values(use_count=memories.c.use_count + 1, last_use_time=datetime.now(UTC))
+        .returning(memories)
+    )
+    return {row.key: row for row in await connection.execute(update)}
+
+
+def _rank_position(page: PageRequest) -> dict[str, Any]:
+    if page.after is None:
+        return {}
+    points, confidence, micros, key = page.after
+    try:
+        sure = float(confidence)
+    except ValueError:
+        raise InvalidPageToken from None
+    return {
+        "after_points": points,
+        "after_confidence": sure,
+        "after_create_time": cursor_time(micros),
+        "after_key": key,
+    }
+
+
+async def require(
+    connection: AsyncConnection, namespace: str, memory_id: str, *, for_update: bool = False
+) -> Any:
+    """Return the row of a memory. Raises MemoryNotFound."""
+    query = sa.select(memories).where(memories.c.namespace == namespace, memories.c.id == memory_id)
+    row = (await connection.execute(query.with_for_update() if for_update else query)).first()
+    if row is None:
+        raise MemoryNotFound(memory_id)
+    return row
+
+
+def check_version(row: Any, expected: int | None) -> None:
+    """Raise VersionMismatch when a memory is not at the version that the caller has seen."""
+    if expected is not None and expected != row.version:
+        raise VersionMismatch("memory", row.id, expected, row.version)

@@ -1,0 +1,1 @@
+"""Plans in SQL, with their items."""

@@ -1,0 +1,223 @@
+"""Plans in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from holdfastdb_server.domain.errors import IdTaken, PlanNotFound, VersionMismatch
+from holdfastdb_server.domain.paging import Page, PageRequest
+from holdfastdb_server.domain.plans.changes import ItemChange, PlanChange
+from holdfastdb_server.domain.plans.plan import Plan, PlanDraft, PlanFilter, check_plan_size
+from holdfastdb_server.domain.sessions import fingerprint
+from holdfastdb_server.storage.engines.columns import to_micros
+from holdfastdb_server.storage.engines.connection import Database
+from holdfastdb_server.storage.idempotency import replies
+from holdfastdb_server.storage.idempotency.request_ids import Requests
+from holdfastdb_server.storage.plans.pages import PlanPageQuery, plan_conditions, read_plan
+from holdfastdb_server.storage.plans.rows import item_row, plan_size, plan_values
+from holdfastdb_server.storage.query.cache import Queries
+from holdfastdb_server.storage.query.pages import after_time, time_position
+from holdfastdb_server.storage.schema import plan_items, plans
+from holdfastdb_server.storage.write_path.transaction import Batch
+from holdfastdb_server.storage.write_path.writer import Writer
+
+_REPLACE = "ON CONFLICT (plan_key, id) DO UPDATE SET " + ", ".join(
+    f"{column.name} = excluded.{column.name}" for column in plan_items.c if not column.primary_key
+)
+
+
+class SqlPlans:
+    """See PlanStore."""
+
+    def __init__(
+        self,
+        database: Database,
+        writer: Writer,
+        requests: Requests,
+    ) -> None:
+        self._database = database
+        self._writer = writer
+        self._requests = requests
+        self._queries: Queries[PlanPageQuery] = Queries()
+
+    async def create(self, namespace: str, draft: PlanDraft) -> Plan:
+        """See PlanStore."""
+        mark = draft.fingerprint()
+
+        async def work(batch: Batch) -> Plan:
+            connection = batch.connection
+            session = await batch.lock_owner(namespace, draft.session_id)
+            plan = draft.made(batch.now)
+            check_plan_size(plan_size(plan))
+            insert = (
+                self._database.dialect.insert(plans)
+                .values(
+                    namespace=namespace,
+                    id=plan.plan_id,
+                    session_key=None if session is None else session.key,
+                    session_id=plan.session_id or None,
+                    create_fingerprint=mark,
+                    create_time=plan.create_time,
+                    **plan_values(plan),
+                )
+                .on_conflict_do_nothing()
+                .returning(plans.c.key)
+            )
+            key = await connection.scalar(insert)
+            if key is None:
+                row = await require(connection, namespace, plan.plan_id)
+                if bytes(row.create_fingerprint) != mark:
+                    raise IdTaken("plan", plan.plan_id)
+                return await read_plan(connection, namespace, plan.plan_id)
+            await self._write_items(connection, key, namespace, None, plan)
+            if session is not None:
+                batch.append(session, plan.events(None))
+                await batch.write()
+            return plan
+
+        return await self._writer.run(work)
+
+    async def get(self, namespace: str, plan_id: str) -> Plan:
+        """See PlanStore."""
+        return await self._database.read(lambda connection: read_plan(connection, namespace, plan_id))
+
+    async def list(
+        self, namespace: str, where: PlanFilter, page: PageRequest, *, omit_items: bool = False
+    ) -> Page[Plan]:
+        """See PlanStore."""
+        matching = plan_conditions(self._database.dialect, namespace, where)
+
+        def build() -> PlanPageQuery:
+            picked = sa.select(plans.c.key, plans.c.create_time).where(*matching)
+            if page.after is not None:
+                picked = picked.where(after_time(plans.c.create_time, plans.c.key, page.descending))
+            return PlanPageQuery(picked, page.descending, omit_items=omit_items)
+
+        query = self._queries.get((namespace, where, page.descending, page.after is None, omit_items), build)
+
+        async def work(connection: AsyncConnection) -> Page[Plan]:
+            found, more = await query.read(connection, page.size, time_position(page))
+            total = None
+            if page.with_total:
+                count = sa.select(sa.func.count()).select_from(plans).where(*matching)
+                total = await connection.scalar(count)
+            last = found[-1][0] if more else None
+            return Page(
+                [plan for _, plan in found],
+                None if last is None else (to_micros(last.create_time), last.key),
+                total,
+            )
+
+        return await self._database.read(work)
+
+    async def update(
+        self,
+        namespace: str,
+        plan_id: str,
+        change: PlanChange,
+        expected_version: int | None = None,
+        request_id: str = "",
+    ) -> Plan:
+        """See PlanStore."""
+
+        def revise(plan: Plan, now: datetime) -> Plan:
+            if expected_version not in (None, plan.version):
+                raise VersionMismatch("plan", plan_id, expected_version or 0, plan.version)
+            return change.apply(plan, now)
+
+        mark = fingerprint("update plan", plan_id, expected_version, *change.content())
+        return await self._change(namespace, plan_id, revise, change.actor, request_id, mark)
+
+    async def update_item(
+        self,
+        namespace: str,
+        plan_id: str,
+        change: ItemChange,
+        expected_version: int | None = None,
+        request_id: str = "",
+    ) -> Plan:
+        """See PlanStore."""
+
+        def revise(plan: Plan, now: datetime) -> Plan:
+            return change.apply(plan, now, expected_version)
+
+        mark = fingerprint("update plan item", plan_id, expected_version, *change.content())
+        return await self._change(namespace, plan_id, revise, change.actor, request_id, mark)
+
+    async def _change(
+        self,
+        namespace: str,
+        plan_id: str,
+        revise: Callable[[Plan, datetime], Plan],
+        actor: str,
+        request_id: str,
+        mark: bytes,
+    ) -> Plan:
+        """Lock the plan, let `revise` say how it is then, and write what differs."""
+
+        async def work(batch: Batch) -> Plan:
+            connection = batch.connection
+            owner = (await require(connection, namespace, plan_id)).session_id or ""
+            session = await batch.lock_owner(namespace, owner)
+            row = await require(connection, namespace, plan_id, for_update=True)
+            before = await read_plan(connection, namespace, plan_id)
+            if await self._requests.claim(connection, namespace, request_id, mark) is not None:
+                return before
+            after = revise(before, batch.now)
+            await self._requests.finish(connection, namespace, request_id, replies.DONE)
+            if after is before:
+                return before
+            check_plan_size(plan_size(after))
+            await connection.execute(plans.update().where(plans.c.key == row.key).values(plan_values(after)))
+            await self._write_items(connection, row.key, namespace, before, after)
+            if session is not None:
+                batch.append(session, after.events(before, actor))
+                await batch.write()
+            return after
+
+        return await self._writer.run(work)
+
+    async def _write_items(
+        self, connection: AsyncConnection, key: int, namespace: str, before: Plan | None, after: Plan
+    ) -> None:
+        """Write the items that are new, other or elsewhere, and delete those that are gone."""
+        were = {} if before is None else {item.item_id: place for place, item in enumerate(before.items)}
+        gone = were.keys() - {item.item_id for item in after.items}
+        if gone:
+            await connection.execute(
+                plan_items.delete().where(plan_items.c.plan_key == key, plan_items.c.id.in_(gone))
+            )
+        changed = [
+            item_row(key, namespace, place + 1, item)
+            for place, item in enumerate(after.items)
+            if before is None or were.get(item.item_id) != place or before.items[place] != item
+        ]
+        if changed:
+            await self._database.dialect.insert_rows(connection, plan_items, changed, _REPLACE)
+
+    async def delete(self, namespace: str, plan_id: str, expected_version: int | None = None) -> None:
+        """See PlanStore."""
+
+        async def work(connection: AsyncConnection) -> None:
+            row = await require(connection, namespace, plan_id, for_update=True)
+            if expected_version not in (None, row.version):
+                raise VersionMismatch("plan", plan_id, expected_version or 0, row.version)
+            await connection.execute(plans.delete().where(plans.c.key == row.key))
+
+        await self._database.write(work)
+
+
+async def require(
+    connection: AsyncConnection, namespace: str, plan_id: str, *, for_update: bool = False
+) -> Any:
+    """Return the row of a plan. Raises PlanNotFound."""
+    query = sa.select(plans).where(plans.c.namespace == namespace, plans.c.id == plan_id)
+    row = (await connection.execute(query.with_for_update() if for_update else query)).first()
+    if row is None:
+        raise PlanNotFound(plan_id)
+    return row

@@ -1,0 +1,1 @@
+"""What only PostgreSQL has: writes in one statement, LISTEN and NOTIFY, ANALYZE."""

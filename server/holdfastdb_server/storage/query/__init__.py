@@ -1,0 +1,1 @@
+"""What the queries of several nouns are made of."""

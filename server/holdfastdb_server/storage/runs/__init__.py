@@ -1,0 +1,1 @@
+"""Runs in SQL, and summaries of many."""

@@ -1,0 +1,239 @@
+"""Runs in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from msgspec.structs import replace
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from holdfastdb_server.domain.errors import IdTaken, RunNotFound, VersionMismatch
+from holdfastdb_server.domain.paging import Page, PageRequest
+from holdfastdb_server.domain.runs.reports import RunFilter, RunGrouping, RunSummary
+from holdfastdb_server.domain.runs.run import Run, RunChange, RunDraft, RunEnd, RunStatus
+from holdfastdb_server.storage.engines.columns import to_micros
+from holdfastdb_server.storage.engines.connection import Database
+from holdfastdb_server.storage.idempotency import replies
+from holdfastdb_server.storage.idempotency.request_ids import Requests
+from holdfastdb_server.storage.query.cache import Queries
+from holdfastdb_server.storage.query.pages import PageQuery, after_time, fitting, time_position
+from holdfastdb_server.storage.query.payloads import payload_names
+from holdfastdb_server.storage.runs import summaries
+from holdfastdb_server.storage.runs.rows import (
+    changing_values,
+    fixed_values,
+    head_size,
+    run_conditions,
+    run_of,
+)
+from holdfastdb_server.storage.schema import runs
+from holdfastdb_server.storage.write_path.transaction import Batch
+from holdfastdb_server.storage.write_path.writer import Writer
+
+
+class SqlRuns:
+    """See RunStore."""
+
+    def __init__(
+        self,
+        database: Database,
+        writer: Writer,
+        requests: Requests,
+    ) -> None:
+        self._database = database
+        self._writer = writer
+        self._requests = requests
+        self._queries: Queries[PageQuery] = Queries()
+
+    async def start(self, namespace: str, draft: RunDraft) -> Run:
+        """See RunStore."""
+        mark = draft.fingerprint()
+
+        async def work(batch: Batch) -> Run:
+            connection = batch.connection
+            session = await batch.lock_owner(namespace, draft.session_id)
+            run = _started(draft, batch.now)
+            insert = (
+                self._database.dialect.insert(runs)
+                .values(
+                    namespace=namespace,
+                    session_key=None if session is None else session.key,
+                    session_id=draft.session_id or None,
+                    start_fingerprint=mark,
+                    **fixed_values(run),
+                    **changing_values(run),
+                )
+                .on_conflict_do_nothing()
+                .returning(runs.c.key)
+            )
+            if (await connection.execute(insert)).first() is None:
+                row = await require(connection, namespace, draft.run_id)
+                if bytes(row.start_fingerprint) != mark:
+                    raise IdTaken("run", draft.run_id)
+                return run_of(row)
+            if session is not None:
+                batch.append(session, [run.event(None)])
+                await batch.write()
+            return run
+
+        return await self._writer.run(work)
+
+    async def get(self, namespace: str, run_id: str) -> Run:
+        """See RunStore."""
+        return run_of(await self._database.read(lambda connection: require(connection, namespace, run_id)))
+
+    async def list(
+        self, namespace: str, where: RunFilter, page: PageRequest, *, omit_payload: bool = False
+    ) -> Page[Run]:
+        """See RunStore."""
+        shape = (namespace, where, page.descending, page.after is None, omit_payload)
+        query = self._queries.get(shape, lambda: self._page_query(namespace, where, page, omit_payload))
+
+        async def work(connection: AsyncConnection) -> Page[Run]:
+            found, more = await query.read(connection, page.size, time_position(page))
+            # The database has counted the payloads too.
+            shown = fitting(found, head_size) if omit_payload else found
+            more = more or len(shown) < len(found)
+            total = None
+            if page.with_total:
+                matching = run_conditions(self._database.dialect, namespace, where)
+                total = await connection.scalar(sa.select(sa.func.count()).select_from(runs).where(*matching))
+            return Page(
+                [run_of(row) for row in shown],
+                (to_micros(shown[-1].start_time), shown[-1].key) if more else None,
+                total,
+            )
+
+        return await self._database.read(work)
+
+    def _page_query(
+        self, namespace: str, where: RunFilter, page: PageRequest, omit_payload: bool
+    ) -> PageQuery:
+        picked = sa.select(runs.c.key, runs.c.start_time, runs.c.size).where(
+            *run_conditions(self._database.dialect, namespace, where)
+        )
+        if page.after is not None:
+            picked = picked.where(after_time(runs.c.start_time, runs.c.key, page.descending))
+        order = [(runs.c.start_time, page.descending), (runs.c.key, page.descending)]
+        return PageQuery(runs, picked, order, payload_names("input", "output") if omit_payload else ())
+
+    async def update(
+        self,
+        namespace: str,
+        run_id: str,
+        change: RunChange,
+        expected_version: int | None = None,
+        request_id: str = "",
+    ) -> Run:
+        """See RunStore."""
+
+        def plan(run: Run, now: datetime) -> Run:
+            return change.apply(run)
+
+        mark = change.fingerprint(run_id, expected_version)
+        return await self._change(
+            namespace, run_id, plan, expected_version, request_id, mark, moves=change.is_running
+        )
+
+    async def finish(
+        self,
+        namespace: str,
+        run_id: str,
+        end: RunEnd,
+        expected_version: int | None = None,
+        request_id: str = "",
+    ) -> Run:
+        """See RunStore."""
+        mark = end.fingerprint(run_id, expected_version)
+        return await self._change(
+            namespace, run_id, end.apply, expected_version, request_id, mark, moves=True
+        )
+
+    async def _change(
+        self,
+        namespace: str,
+        run_id: str,
+        plan: Callable[[Run, datetime], Run],
+        expected_version: int | None,
+        request_id: str,
+        mark: bytes,
+        *,
+        moves: bool,
+    ) -> Run:
+        """Lock the run, let `plan` say how it is then, and write what differs with a new version.
+
+        Only if `moves` may it change the status: then the session is locked too, and before.
+        """
+
+        async def work(batch: Batch) -> Run:
+            connection = batch.connection
+            row = await require(connection, namespace, run_id)
+            if row.session_id and moves:
+                await batch.lock([(namespace, row.session_id)])
+            row = await require(connection, namespace, run_id, for_update=True)
+            before = run_of(row)
+            if await self._requests.claim(connection, namespace, request_id, mark) is not None:
+                return before
+            await self._requests.finish(connection, namespace, request_id, replies.DONE)
+            if expected_version not in (None, before.version):
+                raise VersionMismatch("run", run_id, expected_version or 0, before.version)
+            after = plan(before, batch.now)
+            if after == before:
+                return before
+            after = replace(after, version=before.version + 1, update_time=batch.now)
+            old = changing_values(before)
+            changed = {name: value for name, value in changing_values(after).items() if value != old[name]}
+            await connection.execute(runs.update().where(runs.c.key == row.key).values(changed))
+            if row.session_id and after.status is not before.status:
+                session = batch.session(namespace, row.session_id)
+                batch.append(session, [after.event(before.status)])
+                await batch.write()
+            return after
+
+        return await self._writer.run(work)
+
+    async def summarize(
+        self,
+        namespace: str,
+        where: RunFilter,
+        groups: Sequence[RunGrouping],
+        bucket_seconds: int = 0,
+    ) -> Sequence[RunSummary]:
+        """See RunStore."""
+        matching = run_conditions(self._database.dialect, namespace, where)
+        query = summaries.query(self._database.dialect, matching, groups, bucket_seconds)
+        return summaries.read(await self._database.read(lambda c: c.execute(query)))
+
+
+def _started(draft: RunDraft, now: datetime) -> Run:
+    return Run(
+        run_id=draft.run_id,
+        session_id=draft.session_id,
+        parent_run_id=draft.parent_run_id,
+        task_id=draft.task_id,
+        agent_id=draft.agent_id,
+        kind=draft.kind,
+        trace_id=draft.trace_id,
+        input=draft.input,
+        status=RunStatus.STARTED,
+        results=draft.results,
+        version=1,
+        start_time=draft.start_time or now,
+        end_time=None,
+        create_time=now,
+        update_time=now,
+    )
+
+
+async def require(
+    connection: AsyncConnection, namespace: str, run_id: str, *, for_update: bool = False
+) -> Any:
+    """Return the row of a run. Raises RunNotFound."""
+    query = sa.select(runs).where(runs.c.namespace == namespace, runs.c.id == run_id)
+    row = (await connection.execute(query.with_for_update() if for_update else query)).first()
+    if row is None:
+        raise RunNotFound(run_id)
+    return row

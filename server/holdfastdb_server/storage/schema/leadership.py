@@ -1,0 +1,17 @@
+"""The table of turns."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from holdfastdb_server.storage.engines.columns import Micros, text_key
+from holdfastdb_server.storage.schema.base import metadata
+
+# Whose turn it is to do what one server does at a time.
+turns = sa.Table(
+    "turns",
+    metadata,
+    text_key("name", primary_key=True),
+    text_key("holder", nullable=False),
+    sa.Column("expire_time", Micros, nullable=False),
+)

@@ -1,0 +1,333 @@
+"""Sessions in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from msgspec.structs import replace
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from holdfastdb_server.domain.errors import IdTaken, SessionNotFound, VersionMismatch
+from holdfastdb_server.domain.events import server_event
+from holdfastdb_server.domain.limits import Policy
+from holdfastdb_server.domain.paging import Page, PageRequest
+from holdfastdb_server.domain.sessions import (
+    ForkDraft,
+    Session,
+    SessionChange,
+    SessionDraft,
+    SessionFields,
+    SessionFilter,
+    SessionStatus,
+    Transition,
+    fingerprint,
+)
+from holdfastdb_server.storage.engines.columns import to_micros
+from holdfastdb_server.storage.engines.connection import Database
+from holdfastdb_server.storage.idempotency import replies
+from holdfastdb_server.storage.query.pages import cursor_time, fitting
+from holdfastdb_server.storage.schema import sessions
+from holdfastdb_server.storage.sessions import forks
+from holdfastdb_server.storage.signals import session_topic
+from holdfastdb_server.storage.write_path import rows
+from holdfastdb_server.storage.write_path.point_reads import PointReads
+from holdfastdb_server.storage.write_path.transaction import Batch, LockedSession
+from holdfastdb_server.storage.write_path.writer import Writer
+
+
+class SqlSessions:
+    """See SessionStore."""
+
+    def __init__(
+        self,
+        database: Database,
+        writer: Writer,
+        reads: PointReads,
+        policy: Policy,
+    ) -> None:
+        self._database = database
+        self._writer = writer
+        self._reads = reads
+        self._policy = policy
+
+    async def create(self, namespace: str, draft: SessionDraft) -> Session:
+        """See SessionStore."""
+
+        async def work(connection: AsyncConnection) -> Session:
+            parent = draft.parent_session_id
+            # A repeated draft finds its session, even if the parent has been deleted since.
+            if parent and not (
+                await find(connection, namespace, parent)
+                or await find(connection, namespace, draft.session_id)
+            ):
+                raise SessionNotFound(parent)
+            columns = {"parent_id": draft.parent_session_id or None, **rows.field_columns(draft.fields)}
+            return await self._insert(connection, namespace, draft.session_id, draft.fingerprint(), columns)
+
+        return await self._database.write(work)
+
+    async def _insert(
+        self,
+        connection: AsyncConnection,
+        namespace: str,
+        session_id: str,
+        mark: bytes,
+        columns: dict[str, Any],
+    ) -> Session:
+        now = datetime.now(UTC)
+        insert = (
+            self._database.dialect.insert(sessions)
+            .values(
+                namespace=namespace,
+                id=session_id,
+                create_fingerprint=mark,
+                status=SessionStatus.PENDING,
+                status_reason="",
+                version=1,
+                last_sequence=0,
+                create_time=now,
+                update_time=now,
+                last_activity_time=now,
+                expiry_check_time=self._expiry_check(rows.retention_of(columns["retention"]), now),
+                **columns,
+            )
+            .on_conflict_do_nothing()
+            .returning(sessions)
+        )
+        row = (await connection.execute(insert)).first()
+        if row is None:
+            row = await require(connection, namespace, session_id)
+            if bytes(row.create_fingerprint) != mark:
+                raise IdTaken("session", session_id)
+        return rows.session_of(row)
+
+    async def get(self, namespace: str, session_id: str) -> Session:
+        """See SessionStore."""
+        return await self._reads.session(namespace, session_id)
+
+    async def list(self, namespace: str, where: SessionFilter, page: PageRequest) -> Page[Session]:
+        """See SessionStore."""
+        matching = self._conditions(namespace, where)
+        position = sa.tuple_(sessions.c.create_time, sessions.c.key)
+        order = [c.desc() if page.descending else c.asc() for c in (sessions.c.create_time, sessions.c.key)]
+        query = sa.select(sessions).where(*matching).order_by(*order).limit(page.size + 1)
+        if page.after is not None:
+            micros, key = page.after
+            after = sa.tuple_(
+                sa.literal(cursor_time(micros), sessions.c.create_time.type), sa.literal(key, sa.BigInteger)
+            )
+            query = query.where(position < after if page.descending else position > after)
+
+        async def work(connection: AsyncConnection) -> Page[Session]:
+            found = (await connection.execute(query)).all()
+            shown = fitting(found[: page.size], rows.session_size)
+            total = None
+            if page.with_total:
+                count = sa.select(sa.func.count()).select_from(sessions).where(*matching)
+                total = await connection.scalar(count)
+            last = shown[-1] if len(shown) < len(found) else None
+            return Page(
+                [rows.session_of(row) for row in shown],
+                None if last is None else (to_micros(last.create_time), last.key),
+                total,
+            )
+
+        return await self._database.read(work)
+
+    def _conditions(self, namespace: str, where: SessionFilter) -> Sequence[sa.ColumnElement[bool]]:
+        conditions = [sessions.c.namespace == namespace]
+        if where.statuses:
+            conditions.append(sessions.c.status.in_(sorted(set(where.statuses))))
+        for column, value in (
+            (sessions.c.user_id, where.user_id),
+            (sessions.c.agent_id, where.agent_id),
+            (sessions.c.parent_id, where.parent_session_id),
+            (sessions.c.task_id, where.task_id),
+        ):
+            if value:
+                conditions.append(column == value)
+        if where.labels:
+            conditions.append(self._database.dialect.contains(sessions.c.labels, where.labels))
+        if where.metadata:
+            conditions.append(self._database.dialect.contains(sessions.c.metadata, where.metadata))
+        if where.created_from is not None:
+            conditions.append(sessions.c.create_time >= where.created_from)
+        if where.created_until is not None:
+            conditions.append(sessions.c.create_time < where.created_until)
+        return conditions
+
+    async def update(
+        self,
+        namespace: str,
+        session_id: str,
+        change: SessionChange,
+        expected_version: int | None = None,
+        request_id: str = "",
+    ) -> Session:
+        """See SessionStore."""
+
+        def plan(batch: Batch, session: Session) -> dict[str, Any]:
+            changed = change.apply(session.fields)
+            if changed == session.fields:
+                return {}
+            columns = rows.field_columns(changed)
+            if session.status.is_final:
+                return columns
+            return columns | {
+                "expiry_check_time": self._expiry_check(changed.retention, session.last_activity_time)
+            }
+
+        mark = fingerprint("update", expected_version, *_content(change))
+        return await self._change(namespace, session_id, plan, expected_version, request_id, mark)
+
+    async def transition(
+        self,
+        namespace: str,
+        session_id: str,
+        move: Transition,
+        expected_version: int | None = None,
+        request_id: str = "",
+    ) -> Session:
+        """See SessionStore."""
+
+        def plan(batch: Batch, session: Session) -> dict[str, Any]:
+            return plan_move(batch, batch.session(namespace, session_id), move)
+
+        mark = fingerprint("transition", expected_version, move.status, move.reason, move.actor)
+        return await self._change(namespace, session_id, plan, expected_version, request_id, mark)
+
+    async def _change(
+        self,
+        namespace: str,
+        session_id: str,
+        plan: Callable[[Batch, Session], dict[str, Any]],
+        expected_version: int | None,
+        request_id: str,
+        mark: bytes,
+    ) -> Session:
+        """Lock the session, let `plan` say which columns change, and write them with a new version."""
+
+        async def work(batch: Batch) -> Session:
+            connection = batch.connection
+            await batch.lock([(namespace, session_id)])
+            locked = batch.session(namespace, session_id)
+            await batch.look_up_requests([(locked, request_id)] if request_id else [])
+            row = await require(connection, namespace, session_id)
+            if batch.recall(locked, request_id, mark) is not None:
+                return rows.session_of(row)
+            check_version(row, expected_version)
+            columns = plan(batch, rows.session_of(row))
+            batch.remember(locked, request_id, mark, replies.DONE)
+            if columns:
+                batch.touch(locked)
+            await batch.write()
+            if not columns:
+                return rows.session_of(row)
+            update = (
+                sessions.update()
+                .where(sessions.c.key == row.key)
+                .values(version=row.version + 1, update_time=batch.now, **columns)
+                .returning(sessions)
+            )
+            return rows.session_of((await connection.execute(update)).one())
+
+        return await self._writer.run(work)
+
+    async def delete(self, namespace: str, session_id: str, expected_version: int | None = None) -> None:
+        """See SessionStore."""
+
+        async def work(batch: Batch) -> None:
+            row = await require(batch.connection, namespace, session_id, for_update=True)
+            check_version(row, expected_version)
+            await batch.connection.execute(sessions.delete().where(sessions.c.key == row.key))
+            batch.topics.add(session_topic(row.key))
+
+        await self._writer.run(work)
+
+    async def fork(self, namespace: str, session_id: str, draft: ForkDraft) -> Session:
+        """See SessionStore."""
+        mark = draft.fingerprint(session_id)
+
+        async def work(batch: Batch) -> Session:
+            connection = batch.connection
+            await batch.lock([(namespace, session_id)])
+            existing = await find(connection, namespace, draft.session_id)
+            if existing is not None:
+                if bytes(existing.create_fingerprint) != mark:
+                    raise IdTaken("session", draft.session_id)
+                return rows.session_of(existing)
+            source = await require(connection, namespace, session_id)
+            sequence = draft.up_to(source.last_sequence)
+            fields = rows.session_of(source).fields
+            columns = rows.field_columns(replace(fields, title=draft.title or fields.title))
+            columns |= {"parent_id": session_id, "fork_sequence": sequence}
+            copy = await self._insert(connection, namespace, draft.session_id, mark, columns)
+            await forks.copy(connection, source.key, namespace, copy.session_id, sequence)
+            await batch.lock([(namespace, copy.session_id)])
+            event = server_event("session.forked", source=session_id, sequence=sequence)
+            batch.append(batch.session(namespace, copy.session_id), [event])
+            await batch.write()
+            return rows.session_of(await require(connection, namespace, copy.session_id))
+
+        return await self._writer.run(work)
+
+    def _expiry_check(self, retention: Any, since: datetime) -> datetime | None:
+        if retention == "never":
+            return None
+        kept: timedelta = retention or self._policy.session_retention
+        return since + kept
+
+
+async def find(
+    connection: AsyncConnection, namespace: str, session_id: str, *, for_update: bool = False
+) -> Any:
+    """Return the row of a session, or None."""
+    query = sa.select(sessions).where(sessions.c.namespace == namespace, sessions.c.id == session_id)
+    return (await connection.execute(query.with_for_update() if for_update else query)).first()
+
+
+async def require(
+    connection: AsyncConnection, namespace: str, session_id: str, *, for_update: bool = False
+) -> Any:
+    """Return the row of a session. Raises SessionNotFound."""
+    row = await find(connection, namespace, session_id, for_update=for_update)
+    if row is None:
+        raise SessionNotFound(session_id)
+    return row
+
+
+def plan_move(batch: Batch, session: LockedSession, move: Transition) -> dict[str, Any]:
+    """Plan the move of a locked session, its event with it, and return the columns that change."""
+    move.check_allowed(session.session_id, session.status)
+    event = server_event(
+        f"session.{move.status}",
+        move.actor,
+        **{"from": session.status.name, "to": move.status.name, "reason": move.reason},
+    )
+    batch.append(session, [event])
+    columns: dict[str, Any] = {"status": move.status, "status_reason": move.reason}
+    if move.status.is_final:
+        columns |= {"end_time": batch.now, "expiry_check_time": None}
+    return columns
+
+
+def check_version(row: Any, expected: int | None) -> None:
+    """Raise VersionMismatch when a session is not at the version that the caller has seen."""
+    if expected is not None and expected != row.version:
+        raise VersionMismatch("session", row.id, expected, row.version)
+
+
+def _content(change: SessionChange) -> tuple[object, ...]:
+    fields: SessionFields = change.fields
+    replaced = None if change.replaced is None else sorted(change.replaced)
+    return (
+        replaced,
+        *(str(v) for v in rows.field_columns(fields).values() if not isinstance(v, dict)),
+        [
+            dict(fields.labels),
+            fields.metadata,
+        ],
+    )

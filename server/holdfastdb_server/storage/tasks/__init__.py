@@ -1,0 +1,1 @@
+"""Tasks in SQL, and the claims on them."""

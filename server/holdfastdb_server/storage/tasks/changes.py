@@ -1,0 +1,104 @@
+"""Tasks in a transaction: found, locked, and changed together with the history of their session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+import sqlalchemy as sa
+from msgspec.structs import replace
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from holdfastdb_server.domain.errors import TaskNotFound
+from holdfastdb_server.domain.tasks.task import Task, TaskStatus
+from holdfastdb_server.storage.engines.base import Dialect
+from holdfastdb_server.storage.schema import tasks
+from holdfastdb_server.storage.signals import task_topic
+from holdfastdb_server.storage.tasks.rows import changing_values, task_of
+from holdfastdb_server.storage.write_path.transaction import Batch
+
+_NAMED = sa.and_(tasks.c.namespace == sa.bindparam("in_namespace"), tasks.c.id == sa.bindparam("with_id"))
+_SESSION_OF = sa.select(tasks.c.session_id).where(_NAMED)
+_UPDATE = tasks.update().where(tasks.c.key == sa.bindparam("at_key"))
+
+
+class TaskChanges:
+    """The changes of one transaction to its tasks.
+
+    A session's task is changed under the session's lock, which is taken first. The time is read with the
+    task, after that lock: a lease counts from when it was given, not from when it was asked for.
+    """
+
+    def __init__(self, batch: Batch, namespace: str, dialect: Dialect) -> None:
+        self._connection = batch.connection
+        self._dialect = dialect
+        self.batch = batch
+        self.namespace = namespace
+
+    async def lock(self, task_id: str) -> tuple[Any, datetime]:
+        """Lock a task, and its session before, and return the row and the time. Raises TaskNotFound."""
+        name = {"in_namespace": self.namespace, "with_id": task_id}
+        session_id = await self._connection.scalar(_SESSION_OF, name)
+        if session_id:
+            await self.batch.lock([(self.namespace, session_id)])
+        row = await require(self._connection, self._dialect, self.namespace, task_id, for_update=True)
+        return row, row.now
+
+    async def change(self, row: Any, now: datetime, plan: Callable[[Task], Task], actor: str = "") -> Task:
+        """Write what `plan` makes of a locked task, after what its lapsed lease has made of it."""
+        before = task_of(row)
+        settled = before.at(now)
+        after = plan(settled)
+        if after != settled:
+            after = replace(after, version=settled.version + 1, update_time=now)
+        values = changing_values(after)
+        changed = {name: value for name, value in values.items() if value != getattr(row, name)}
+        if changed:
+            await self._connection.execute(_UPDATE, {**changed, "at_key": row.key})
+        self.tell(before, settled)
+        self.tell(settled, after, actor)
+        if after.status is TaskStatus.PENDING and changed:
+            self.batch.topics |= {task_topic(self.namespace), task_topic(self.namespace, after.kind)}
+        return after
+
+    def tell(self, before: Task | None, after: Task, actor: str = "") -> None:
+        """Append the event of a new status to the session's history, if there is one."""
+        if after.session_id and (before is None or before.status is not after.status):
+            session = self.batch.session(self.namespace, after.session_id)
+            self.batch.append(session, [after.event(before, actor)])
+
+
+async def read_clock(connection: AsyncConnection, dialect: Dialect) -> datetime:
+    """Return the database's time."""
+    now: datetime = (await connection.execute(_clock(dialect))).scalar_one()
+    return now
+
+
+@cache
+def _clock(dialect: Dialect) -> sa.Select[Any]:
+    return sa.select(dialect.clock())
+
+
+@cache
+def _with_time(dialect: Dialect, for_update: bool) -> sa.Select[Any]:
+    """Select a task by its name, and the time as `now`."""
+    query = sa.select(tasks, dialect.clock().label("now")).where(_NAMED)
+    return query.with_for_update(of=tasks) if for_update else query
+
+
+async def find(connection: AsyncConnection, *conditions: sa.ColumnElement[bool]) -> Any:
+    """Return the row of a task, or None."""
+    return (await connection.execute(sa.select(tasks).where(*conditions))).first()
+
+
+async def require(
+    connection: AsyncConnection, dialect: Dialect, namespace: str, task_id: str, *, for_update: bool = False
+) -> Any:
+    """Return the row of a task, and the time as `now`. Raises TaskNotFound."""
+    name = {"in_namespace": namespace, "with_id": task_id}
+    row = (await connection.execute(_with_time(dialect, for_update), name)).first()
+    if row is None:
+        raise TaskNotFound(task_id)
+    return row

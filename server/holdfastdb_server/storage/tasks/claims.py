@@ -1,0 +1,249 @@
+"""Claims: who gets which task, and waiting for one."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import secrets
+from collections.abc import Hashable, Iterator
+from datetime import timedelta
+from typing import Any
+from weakref import WeakValueDictionary
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from holdfastdb_server.domain.errors import Overloaded
+from holdfastdb_server.domain.sessions import fingerprint
+from holdfastdb_server.domain.tasks.moves import Claim, Lease
+from holdfastdb_server.domain.tasks.task import TaskStatus
+from holdfastdb_server.domain.values import dump_json
+from holdfastdb_server.storage.engines.base import Dialect
+from holdfastdb_server.storage.engines.connection import Database
+from holdfastdb_server.storage.idempotency.request_ids import Requests
+from holdfastdb_server.storage.options import StorageOptions
+from holdfastdb_server.storage.query.cache import Queries
+from holdfastdb_server.storage.query.filters import owned_by
+from holdfastdb_server.storage.schema import tasks
+from holdfastdb_server.storage.signals import Signals, task_topic
+from holdfastdb_server.storage.tasks.changes import TaskChanges, read_clock, require
+from holdfastdb_server.storage.tasks.rows import IS_SPENT, NOW, has_lapsed, task_of
+from holdfastdb_server.storage.write_path.transaction import Batch
+from holdfastdb_server.storage.write_path.writer import Writer
+
+
+class _NothingThere(Exception):
+    """There is no task to claim: undo the transaction, and with it the request's id."""
+
+
+class _SessionBusy(Exception):
+    """Another transaction has the session of the task that was picked: wait for it, without the task."""
+
+    def __init__(self, session_id: str) -> None:
+        super().__init__(session_id)
+        self.session_id = session_id
+
+
+class Claims:
+    """Leases tasks: those that are pending, and those whose lease has lapsed."""
+
+    def __init__(
+        self,
+        database: Database,
+        writer: Writer,
+        requests: Requests,
+        signals: Signals,
+        options: StorageOptions,
+    ) -> None:
+        self._database = database
+        self._writer = writer
+        self._requests = requests
+        self._signals = signals
+        self._poll_interval = options.poll_interval
+        self._max_waiting = options.max_waiting
+        self._queries: Queries[sa.Select[Any]] = Queries()
+        self._waiting = 0
+        # Of those who wait for the same only the first one looks, and then the next: they would all wake
+        # for one task.
+        self._places: WeakValueDictionary[tuple[Hashable, ...], asyncio.Lock] = WeakValueDictionary()
+
+    async def claim(self, namespace: str, wanted: Claim, wait: timedelta, request_id: str) -> Lease | None:
+        """See TaskStore."""
+        lease = await self._claim_now(namespace, wanted, request_id)
+        if lease is not None or not wait:
+            return lease
+        until = asyncio.get_running_loop().time() + wait.total_seconds()
+        with self._counted():
+            place = self._places.setdefault((namespace, *_choice(wanted)), asyncio.Lock())
+            try:
+                async with asyncio.timeout_at(until):
+                    await place.acquire()
+            except TimeoutError:
+                return None
+            try:
+                return await self._look_out(namespace, wanted, request_id, until)
+            finally:
+                place.release()
+
+    async def _look_out(self, namespace: str, wanted: Claim, request_id: str, until: float) -> Lease | None:
+        """Claim a task as soon as it is there; None: there was none until then."""
+        topics = [task_topic(namespace, kind) for kind in wanted.kinds or ("",)]
+        with self._signals.watch(*topics) as watch:
+            while True:
+                watch.clear()
+                self._signals.check_open()
+                lease = None
+                # Only who sees a task writes, for to find none takes a transaction that is undone.
+                if await self._is_there(namespace, wanted):
+                    lease = await self._claim_now(namespace, wanted, request_id)
+                left = until - asyncio.get_running_loop().time()
+                if lease is not None or left <= 0:
+                    return lease
+                await watch.wait(min(left, self._poll_interval))
+
+    @contextlib.contextmanager
+    def _counted(self) -> Iterator[None]:
+        if self._waiting >= self._max_waiting:
+            raise Overloaded(f"{self._waiting} claims are waiting, and no more are taken; retry later")
+        self._waiting += 1
+        try:
+            yield
+        finally:
+            self._waiting -= 1
+
+    async def _is_there(self, namespace: str, wanted: Claim) -> bool:
+        def build() -> sa.Select[Any]:
+            return claimable(self._database.dialect, namespace, wanted).with_only_columns(tasks.c.key)
+
+        query = self._queries.get((namespace, *_choice(wanted)), build)
+        found = await self._database.read(lambda connection: connection.execute(query))
+        return found.first() is not None
+
+    async def _claim_now(self, namespace: str, wanted: Claim, request_id: str) -> Lease | None:
+        """Claim a task that is there, or return None. Raises TaskNotFound."""
+        session_id = ""
+        while True:
+            try:
+                return await self._attempt(namespace, wanted, request_id, session_id)
+            except _SessionBusy as busy:
+                session_id = busy.session_id
+            except _NothingThere:
+                if not session_id:
+                    return None
+                session_id = ""
+
+    async def _attempt(self, namespace: str, wanted: Claim, request_id: str, session_id: str) -> Lease:
+        """Claim a task in one transaction. With `session_id`, one of that session, which is waited for.
+
+        Elsewhere sessions are locked before their tasks. Here the task comes first, for only with it is its
+        session known; so its session must not be waited for, or the two orders would deadlock.
+        """
+        mark = fingerprint("claim", *wanted.content())
+
+        async def work(batch: Batch) -> Lease:
+            connection = batch.connection
+            known = await self._requests.claim(connection, namespace, request_id, mark)
+            if known is not None:
+                return await self._repeated(connection, namespace, known)
+            if session_id:
+                await batch.lock([(namespace, session_id)])
+            params = {"of_session": session_id} if session_id else {}
+            query = self._query(namespace, wanted, in_session=bool(session_id))
+            row = (await connection.execute(query, params)).first()
+            if row is None:
+                if wanted.task_id:
+                    await require(connection, self._database.dialect, namespace, wanted.task_id)
+                raise _NothingThere
+            if row.session_id and not session_id:
+                await batch.try_lock([(namespace, row.session_id)])
+                if batch.find(namespace, row.session_id) is None:
+                    raise _SessionBusy(row.session_id)
+            changes = TaskChanges(batch, namespace, self._database.dialect)
+            token = secrets.token_urlsafe(24)
+            task = await changes.change(
+                row, row.now, lambda task: wanted.apply(task, token, row.now), wanted.worker_id
+            )
+            await batch.write()
+            kept = dump_json({"task_id": task.task_id, "token": token})
+            await self._requests.finish(connection, namespace, request_id, kept)
+            return Lease(task, token)
+
+        return await self._writer.run(work)
+
+    def _query(self, namespace: str, wanted: Claim, *, in_session: bool) -> sa.Select[Any]:
+        """Return the query for the task to claim, locked; with `in_session` it takes `of_session`."""
+
+        def build() -> sa.Select[Any]:
+            query = claimable(self._database.dialect, namespace, wanted)
+            if in_session:
+                query = query.where(tasks.c.session_id == sa.bindparam("of_session"))
+            return query.with_for_update(key_share=True, skip_locked=True, of=tasks)
+
+        return self._queries.get((namespace, *_choice(wanted), in_session), build)
+
+    async def _repeated(self, connection: AsyncConnection, namespace: str, known: str) -> Lease:
+        kept = json.loads(known)
+        row = await require(connection, self._database.dialect, namespace, kept["task_id"])
+        return Lease(task_of(row).at(row.now), kept["token"])
+
+    async def requeue(self, limit: int, *conditions: sa.ColumnElement[bool]) -> int:
+        """See TaskStore.requeue_lapsed. `conditions` choose among the leases whose first end has passed."""
+        due = sa.and_(tasks.c.lease_token.is_not(None), tasks.c.claim_time <= NOW, *conditions)
+        chosen = sa.select(tasks.c.key, tasks.c.namespace, tasks.c.session_id).where(due)
+
+        async def work(batch: Batch) -> int:
+            connection = batch.connection
+            now = await read_clock(connection, self._database.dialect)
+            found = (
+                await connection.execute(chosen.order_by(tasks.c.claim_time).limit(limit), {"now": now})
+            ).all()
+            sessions = [(row.namespace, row.session_id) for row in found if row.session_id]
+            if sessions:
+                await batch.lock(sessions)
+            locked = (
+                sa.select(tasks)
+                .where(tasks.c.key.in_([row.key for row in found]), due)
+                .order_by(tasks.c.key)
+                .with_for_update(skip_locked=True)
+            )
+            for row in (await connection.execute(locked, {"now": now})).all():
+                changes = TaskChanges(batch, row.namespace, self._database.dialect)
+                # One that was extended stays as it is, and is looked at again when it may lapse then.
+                await changes.change(row, now, lambda task: task)
+            await batch.write()
+            return len(found)
+
+        return await self._writer.run(work)
+
+    async def settle(self, namespace: str, task_id: str) -> None:
+        """Write down what a lapsed lease has made of one task."""
+        await self.requeue(1, tasks.c.namespace == namespace, tasks.c.id == task_id)
+
+
+def claimable(dialect: Dialect, namespace: str, wanted: Claim) -> sa.Select[Any]:
+    """Select the task to claim, and the time. One whose last attempt has lapsed has failed, and is none."""
+    now = dialect.clock()
+    conditions = [
+        tasks.c.namespace == namespace,
+        tasks.c.claim_time <= now,
+        sa.or_(tasks.c.status == TaskStatus.PENDING, sa.and_(has_lapsed(now), ~IS_SPENT)),
+    ]
+    if wanted.kinds:
+        conditions.append(tasks.c.kind.in_(sorted(set(wanted.kinds))))
+    if wanted.role:
+        conditions.append(sa.or_(tasks.c.to_role.is_(None), tasks.c.to_role == wanted.role))
+    if wanted.labels:
+        conditions.append(dialect.holds(tasks.c.labels, wanted.labels))
+    if wanted.session_id:
+        conditions.append(owned_by(tasks, namespace, wanted.session_id))
+    if wanted.task_id:
+        conditions.append(tasks.c.id == wanted.task_id)
+    order = (tasks.c.priority.desc(), tasks.c.create_time, tasks.c.key)
+    return sa.select(tasks, now.label("now")).where(*conditions).order_by(*order).limit(1)
+
+
+def _choice(wanted: Claim) -> tuple[Hashable, ...]:
+    """Return what two claims have in common that choose among the same tasks."""
+    ids = (wanted.role, wanted.session_id, wanted.task_id)
+    return (frozenset(wanted.kinds), frozenset(wanted.labels.items()), *ids)

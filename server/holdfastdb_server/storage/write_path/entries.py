@@ -1,0 +1,86 @@
+"""What the journal is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from holdfastdb_server.domain.events import Appended, Event
+from holdfastdb_server.domain.sessions import fingerprint
+from holdfastdb_server.domain.states import State, StateWrite
+from holdfastdb_server.storage.idempotency import replies
+from holdfastdb_server.storage.write_path import rows
+from holdfastdb_server.storage.write_path.transaction import Batch
+
+
+class Entry(Protocol):
+    """A request to the journal."""
+
+    @property
+    def namespace(self) -> str:
+        """The namespace of its session."""
+        ...
+
+    @property
+    def session_id(self) -> str:
+        """Its session."""
+        ...
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether it carries ids by which an earlier one may be found."""
+        ...
+
+    def plan(self, batch: Batch) -> Any:
+        """Plan it and return its answer. Raises its own error, and then has planned nothing."""
+        ...
+
+
+class Append(Struct, frozen=True):
+    """Append events to a session."""
+
+    namespace: str
+    session_id: str
+    events: Sequence[Event]
+    expected_last_sequence: int | None
+
+    @property
+    def is_repeatable(self) -> bool:
+        """See Entry."""
+        return any(event.event_id for event in self.events)
+
+    def plan(self, batch: Batch) -> Appended:
+        """See Entry."""
+        session = batch.session(self.namespace, self.session_id)
+        return batch.append(session, self.events, self.expected_last_sequence)
+
+
+class Save(Struct, frozen=True):
+    """Save states of a session."""
+
+    namespace: str
+    session_id: str
+    writes: Sequence[StateWrite]
+    request_id: str
+
+    @property
+    def is_repeatable(self) -> bool:
+        """See Entry."""
+        return bool(self.request_id)
+
+    def fingerprint(self) -> bytes:
+        """Return what two saves with the same content have in common."""
+        return fingerprint("save", [write.content() for write in self.writes])
+
+    def plan(self, batch: Batch) -> list[State]:
+        """See Entry."""
+        session = batch.session(self.namespace, self.session_id)
+        mark = self.fingerprint() if self.request_id else b""
+        if (known := batch.recall(session, self.request_id, mark)) is not None:
+            return rows.saved_states(self.writes, *replies.read_save(known))
+        versions = batch.save(session, self.writes)
+        saved = (versions, session.last_sequence, batch.now)
+        batch.remember(session, self.request_id, mark, replies.write_save(*saved))
+        return rows.saved_states(self.writes, *saved)

@@ -1,0 +1,104 @@
+"""Point reads, gathered like writes: one statement for a crowd of callers."""
+
+from __future__ import annotations
+
+from asyncio import Future
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from holdfastdb_server.domain.errors import SessionNotFound, StateNotFound
+from holdfastdb_server.domain.sessions import Session
+from holdfastdb_server.domain.states import State
+from holdfastdb_server.storage.engines.connection import Database
+from holdfastdb_server.storage.observer import StorageObserver
+from holdfastdb_server.storage.write_path import rows
+from holdfastdb_server.storage.write_path.request_batcher import Gatherer, Waiting
+from holdfastdb_server.storage.write_path.statements import Statements
+
+_PARALLEL = 2
+
+
+class Load(Struct, frozen=True):
+    """A version of a state that is wanted, the newest if None."""
+
+    namespace: str
+    session_id: str
+    key: str
+    version: int | None
+
+
+class PointReads:
+    """Reads sessions and states by their ids. What was committed before the call is seen."""
+
+    def __init__(
+        self, database: Database, statements: Statements, observer: StorageObserver, max_waiting: int
+    ) -> None:
+        self._database = database
+        self._sql = statements
+        self._sessions: Gatherer[tuple[str, str], Session] = Gatherer(
+            "sessions", self._read_sessions, observer, parallel=_PARALLEL, max_waiting=max_waiting
+        )
+        self._states: Gatherer[Load, State] = Gatherer(
+            "states",
+            self._read_states,
+            observer,
+            parallel=_PARALLEL,
+            max_waiting=max_waiting,
+            max_requests=64,  # each may be as large as a payload
+        )
+        self._heads: Gatherer[int, int | None] = Gatherer(
+            "heads", self._read_heads, observer, parallel=1, max_waiting=max_waiting
+        )
+
+    def session(self, namespace: str, session_id: str) -> Future[Session]:
+        """Return a session. Raises SessionNotFound."""
+        return self._sessions.ask((namespace, session_id))
+
+    def state(self, load: Load) -> Future[State]:
+        """Return a version of a state. Raises SessionNotFound, StateNotFound."""
+        return self._states.ask(load)
+
+    def last_sequence(self, session_key: int) -> Future[int | None]:
+        """Return a session's last sequence, or None if it is deleted."""
+        return self._heads.ask(session_key)
+
+    async def _read_sessions(self, waiting: Sequence[Waiting[tuple[str, str], Session]]) -> None:
+        params = self._sql.names.params(sorted({one.request for one in waiting}))
+        found = await self._database.select(self._sql.sessions_by_name, params)
+        by_name = {(row.namespace, row.id): rows.session_of(row) for row in found}
+        for one in waiting:
+            session = by_name.get(one.request)
+            if session is None:
+                one.fail(SessionNotFound(one.request[1]))
+            else:
+                one.succeed(session)
+
+    async def _read_states(self, waiting: Sequence[Waiting[Load, State]]) -> None:
+        wanted = [
+            (place, load.namespace, load.session_id, load.key, load.version)
+            for place, load in enumerate(one.request for one in waiting)
+        ]
+        params = self._sql.wanted_states.params(wanted)
+        found = await self._database.select(self._sql.load_states, params)
+        by_place = {row.place: row for row in found}
+        for place, one in enumerate(waiting):
+            row, load = by_place.get(place), one.request
+            if row is None:
+                one.fail(SessionNotFound(load.session_id))
+            elif row.version is None:
+                one.fail(StateNotFound(load.session_id, load.key, load.version))
+            else:
+                one.succeed(rows.state_of(row))
+
+    async def _read_heads(self, waiting: Sequence[Waiting[int, int | None]]) -> None:
+        params = self._sql.keys.params([(key,) for key in {one.request for one in waiting}])
+        found = await self._database.select(self._sql.last_sequences, params)
+        by_key = {row.key: row.last_sequence for row in found}
+        for one in waiting:
+            one.succeed(by_key.get(one.request))
+
+    async def close(self) -> None:
+        """Wait for the reads under way."""
+        for gatherer in (self._sessions, self._states, self._heads):
+            await gatherer.close()

@@ -1,0 +1,252 @@
+"""A batch: the sessions of one transaction, locked, and the rows to write to them.
+
+Whatever appends events or saves states goes through here, be it one request or a crowd of them:
+lock the sessions, look up what the requests expect, plan in memory, write with a few statements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from holdfastdb_server.domain.errors import (
+    EventIdTaken,
+    RequestIdTaken,
+    SequenceMismatch,
+    SessionEnded,
+    SessionNotFound,
+    VersionMismatch,
+)
+from holdfastdb_server.domain.events import Appended, Event, EventReceipt
+from holdfastdb_server.domain.ids import new_id
+from holdfastdb_server.domain.sessions import SessionStatus
+from holdfastdb_server.domain.states import StateWrite
+from holdfastdb_server.storage import schema
+from holdfastdb_server.storage.signals import session_topic
+from holdfastdb_server.storage.write_path import rows
+from holdfastdb_server.storage.write_path.statements import Statements
+
+
+@dataclass(slots=True)
+class LockedSession:
+    """A session that this transaction has locked, as it will be once the batch is written."""
+
+    key: int
+    namespace: str
+    session_id: str
+    status: SessionStatus
+    last_sequence: int
+
+    def check_open(self) -> None:
+        """Raise SessionEnded when the session's state is frozen."""
+        if self.status.is_final:
+            raise SessionEnded(self.session_id, self.status.name)
+
+
+_Known = tuple[Event, EventReceipt]
+"""An event that is in the history, or will be, and its receipt."""
+
+
+class Conflict(Exception):
+    """Something that was not looked up is there already: look it up, and plan again."""
+
+
+class Batch:
+    """The changes of one transaction to its sessions."""
+
+    def __init__(self, connection: AsyncConnection, statements: Statements, versions_kept: int) -> None:
+        self.connection = connection
+        self._sql = statements
+        self._versions_kept = versions_kept
+        self.now = datetime.now(UTC)
+        self._sessions: dict[tuple[str, str], LockedSession] = {}
+        self._events: dict[tuple[int, str], _Known] = {}
+        self._heads: dict[tuple[int, str], int] = {}
+        self._requests: dict[tuple[int, str], tuple[bytes, str]] = {}
+        self._touched: dict[int, LockedSession] = {}
+        self._saved: dict[tuple[int, str], int] = {}
+        self._namespaces: dict[int, str] = {}
+        self._event_rows: list[tuple[Any, ...]] = []
+        self._version_rows: list[tuple[Any, ...]] = []
+        self._request_rows: list[tuple[Any, ...]] = []
+        self.topics: set[str] = set()
+        """What to signal once the transaction is committed."""
+
+    async def lock(self, ids: Iterable[tuple[str, str]]) -> None:
+        """Lock the sessions with these (namespace, id), in the order of their keys."""
+        await self._lock(self._sql.lock_sessions, ids)
+
+    async def try_lock(self, ids: Iterable[tuple[str, str]]) -> None:
+        """Lock those of the sessions that nobody has locked: `find` tells which. It never waits."""
+        await self._lock(self._sql.try_lock_sessions, ids)
+
+    async def _lock(self, statement: sa.Select[Any], ids: Iterable[tuple[str, str]]) -> None:
+        wanted = sorted(set(ids))
+        if not wanted:
+            return
+        found = await self.connection.execute(statement, self._sql.names.params(wanted))
+        for key, namespace, session_id, status, last_sequence in found:
+            self._sessions[namespace, session_id] = LockedSession(
+                key, namespace, session_id, SessionStatus(status), last_sequence
+            )
+
+    async def lock_owner(self, namespace: str, session_id: str) -> LockedSession | None:
+        """Lock the session that something belongs to; an empty id is none. Raises SessionNotFound."""
+        if not session_id:
+            return None
+        await self.lock([(namespace, session_id)])
+        return self.session(namespace, session_id)
+
+    def find(self, namespace: str, session_id: str) -> LockedSession | None:
+        """Return a locked session, or None."""
+        return self._sessions.get((namespace, session_id))
+
+    def session(self, namespace: str, session_id: str) -> LockedSession:
+        """Return a locked session. Raises SessionNotFound."""
+        session = self.find(namespace, session_id)
+        if session is None:
+            raise SessionNotFound(session_id)
+        return session
+
+    async def look_up_events(self, wanted: Sequence[tuple[LockedSession, str]]) -> None:
+        """Read the events that have these ids."""
+        if not wanted:
+            return
+        by_key = {session.key: session.session_id for session, _ in wanted}
+        found = await self.connection.execute(
+            self._sql.events_by_id, self._sql.keyed.params([(s.key, event_id) for s, event_id in wanted])
+        )
+        for row in found:
+            event = rows.event_of(row, by_key[row.session_key])
+            self._events[row.session_key, event.event_id] = (event, rows.receipt_of(event))
+
+    def sequence_of(self, session: LockedSession, event_id: str) -> int | None:
+        """Return the sequence of an event that was looked up or planned, or None."""
+        known = self._events.get((session.key, event_id))
+        return None if known is None else known[1].sequence
+
+    async def look_up_heads(self, wanted: Sequence[tuple[LockedSession, str]]) -> None:
+        """Read the newest versions of these keys."""
+        if not wanted:
+            return
+        found = await self.connection.execute(
+            self._sql.heads_by_key, self._sql.keyed.params([(s.key, key) for s, key in wanted])
+        )
+        self._heads.update({(row.session_key, row.key): row.version for row in found})
+
+    async def look_up_requests(self, wanted: Sequence[tuple[LockedSession, str]]) -> None:
+        """Read the requests that have these ids."""
+        if not wanted:
+            return
+        found = await self.connection.execute(
+            self._sql.requests_by_id, self._sql.keyed.params([(s.key, request) for s, request in wanted])
+        )
+        for row in found:
+            self._requests[row.session_key, row.request_id] = (bytes(row.fingerprint), row.result)
+
+    def recall(self, session: LockedSession, request_id: str, fingerprint: bytes) -> str | None:
+        """Return the result of a request that was carried out. Raises RequestIdTaken if it was another."""
+        known = self._requests.get((session.key, request_id)) if request_id else None
+        if known is None:
+            return None
+        if known[0] != fingerprint:
+            raise RequestIdTaken(request_id)
+        return known[1]
+
+    def remember(self, session: LockedSession, request_id: str, fingerprint: bytes, result: str) -> None:
+        """Keep the result of a request with an id."""
+        if request_id:
+            self._requests[session.key, request_id] = (fingerprint, result)
+            self._request_rows.append(
+                (session.key, request_id, session.namespace, fingerprint, result, self.now)
+            )
+
+    def append(
+        self, session: LockedSession, events: Sequence[Event], expected_last_sequence: int | None = None
+    ) -> Appended:
+        """Plan to append what is not there yet. Raises EventIdTaken, SequenceMismatch."""
+        stored = [self._events.get((session.key, event.event_id)) for event in events]
+        for event, known in zip(events, stored, strict=True):
+            if known is not None and not known[0].says_the_same(event):
+                raise EventIdTaken(session.session_id, event.event_id, known[1].sequence)
+        if not all(stored) and expected_last_sequence not in (None, session.last_sequence):
+            raise SequenceMismatch(session.session_id, expected_last_sequence or 0, session.last_sequence)
+        receipts = [
+            self._append_one(session, event) if known is None else known[1]
+            for event, known in zip(events, stored, strict=True)
+        ]
+        return Appended(receipts, session.last_sequence)
+
+    def _append_one(self, session: LockedSession, event: Event) -> EventReceipt:
+        session.last_sequence += 1
+        receipt = EventReceipt(event.event_id or new_id(), session.last_sequence, self.now)
+        self._event_rows.append(
+            rows.event_row(
+                session.key, receipt.sequence, session.namespace, receipt.event_id, event, self.now
+            )
+        )
+        if event.event_id:
+            self._events[session.key, event.event_id] = (event, receipt)
+        self._touched[session.key] = session
+        self.topics.add(session_topic(session.key))
+        return receipt
+
+    def save(self, session: LockedSession, writes: Sequence[StateWrite]) -> list[int]:
+        """Plan the next version of each key, and return them. Raises SessionEnded, VersionMismatch."""
+        session.check_open()
+        heads = [self._heads.get((session.key, write.key), 0) for write in writes]
+        for write, head in zip(writes, heads, strict=True):
+            if write.expected_version not in (None, head):
+                name = f"{session.session_id}/{write.key}"
+                raise VersionMismatch("state", name, write.expected_version or 0, head)
+        for write, head in zip(writes, heads, strict=True):
+            self._version_rows.append(
+                rows.version_row(
+                    session.key, session.namespace, write, head + 1, session.last_sequence, self.now
+                )
+            )
+            self._heads[session.key, write.key] = self._saved[session.key, write.key] = head + 1
+        self._touched[session.key] = session
+        self._namespaces[session.key] = session.namespace
+        return [head + 1 for head in heads]
+
+    def touch(self, session: LockedSession) -> None:
+        """Count as activity of the session, and write its last sequence."""
+        self._touched[session.key] = session
+
+    async def write(self) -> None:
+        """Write what was planned. Raises Conflict if an event or request id is taken after all."""
+        insert, connection = self._sql.dialect.insert_rows, self.connection
+        for table, planned in (
+            (schema.events, self._event_rows),
+            (schema.session_requests, self._request_rows),
+        ):
+            if planned and await insert(connection, table, planned, "ON CONFLICT DO NOTHING") < len(planned):
+                raise Conflict
+        if self._version_rows:
+            await insert(connection, schema.state_versions, self._version_rows)
+            await self._write_heads()
+        if self._touched:
+            touched = [(s.key, s.last_sequence, self.now) for _, s in sorted(self._touched.items())]
+            await connection.execute(self._sql.touch_sessions, self._sql.progress.params(touched))
+
+    async def _write_heads(self) -> None:
+        heads = [(key, name, self._namespaces[key], version) for (key, name), version in self._saved.items()]
+        await self._sql.dialect.insert_rows(
+            self.connection,
+            schema.states,
+            heads,
+            "ON CONFLICT (session_key, key) DO UPDATE SET version = excluded.version",
+        )
+        surplus = [
+            (key, name, version - self._versions_kept)
+            for key, name, _, version in heads
+            if version > self._versions_kept
+        ]
+        if surplus:
+            await self.connection.execute(self._sql.trim_versions, self._sql.bounds.params(surplus))
