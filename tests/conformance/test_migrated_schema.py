@@ -93,5 +93,5 @@ async def test_a_second_migration_finds_nothing_to_do(empty_url: str) -> None:
 
 
 async def test_a_new_sqlite_file_gets_what_all_migrations_make() -> None:
-    script = Path(migrations.__file__).parents[3] / "migrations/sqlite.sql"
+    script = Path(migrations.__file__).parents[4] / "migrations/sqlite.sql"
     assert script.read_text() == migrations.sqlite_script(), "write it anew: make sqlite-schema"

@@ -11,7 +11,7 @@ import pytest
 
 import holdfastdb
 from holdfastdb import DocumentDraft, Event, Reason, Run, RunStatus, Task, TaskStatus
-from holdfastdb.document_types import Document
+from holdfastdb.types.documents import Document
 from tests.integration.clients import connected
 from tests.support.servers import ServerProcess
 

@@ -261,7 +261,7 @@ def test_agent_runs_are_kept_from_start_to_end(
 
 def test_recording_never_waits_for_a_server_that_is_not_there(caplog: pytest.LogCaptureFixture) -> None:
     """Never in the way: recording is non-blocking ...; failures are logged and counted."""
-    with caplog.at_level(logging.WARNING, "holdfastdb.recorder"):
+    with caplog.at_level(logging.WARNING, "holdfast.recorder"):
         recorder = Recorder(f"127.0.0.1:{free_port()}", max_events=100)
         began = time.monotonic()
         for number in range(1_000):
@@ -337,7 +337,7 @@ async def test_a_stopped_database_never_holds_up_the_agents_and_loses_nothing(
     was buffered is written once it is back. (For 20 seconds, and in milliseconds: `make bench`.)"""
     server, cluster = stoppable
     with (
-        caplog.at_level(logging.WARNING, "holdfastdb.recorder"),
+        caplog.at_level(logging.WARNING, "holdfast.recorder"),
         holdfastdb.connect_sync(server.target, options=QUICK) as client,
     ):
         recorder = Recorder(server.target, create_sessions=True, options=QUICK)

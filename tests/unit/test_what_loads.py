@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-CLIENT = {"holdfastdb.client", "holdfastdb.sync"}
+CLIENT = {"holdfastdb._client", "holdfastdb._sync"}
 SERVER = {"holdfastdb_server.app", "holdfastdb_server.config.settings", "sqlalchemy", "uvloop"}
 # Each command ends in SystemExit.
 RUN = "import contextlib\nfrom holdfastdb_server import cli\nwith contextlib.suppress(SystemExit): cli.app"

@@ -16,8 +16,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from holdfastdb.public import *  # noqa: F403 -- `public.__all__` says which they are
-    from holdfastdb.public import __all__ as __all__
+    from holdfastdb._public import *  # noqa: F403 -- `public.__all__` says which they are
+    from holdfastdb._public import __all__ as __all__
 
     __version__: str
 else:
@@ -32,7 +32,7 @@ else:
         if name == "__all__" or not name.startswith("__"):
             from importlib import import_module
 
-            public = import_module("holdfastdb.public")
+            public = import_module("holdfastdb._public")
             globals().update({"__all__": public.__all__, **{n: getattr(public, n) for n in public.__all__}})
         if name in globals():
             return globals()[name]

@@ -68,7 +68,7 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
 def describe(error: HoldfastError, server: Server) -> str:
     """The error in a line, with what to do about it where that is known."""
     import holdfastdb
-    from holdfastdb.channel import DEFAULT_TARGET
+    from holdfastdb._transport.channel import DEFAULT_TARGET
 
     if isinstance(error, holdfastdb.Unavailable | holdfastdb.DeadlineExceeded) and not error.reason:
         target = server.target or DEFAULT_TARGET

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import holdfastdb
-from holdfastdb import errors, public
+from holdfastdb import _public as public
+from holdfastdb import errors
 
 
 def test_every_name_is_there_and_is_listed() -> None:

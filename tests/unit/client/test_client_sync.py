@@ -15,17 +15,17 @@ import grpc
 import pytest
 
 import holdfastdb
-from holdfastdb import sync
-from holdfastdb.approvals import AsyncApprovals
-from holdfastdb.background import background
-from holdfastdb.documents import AsyncDocuments
-from holdfastdb.history import AsyncHistory
-from holdfastdb.memories import AsyncMemories
-from holdfastdb.plans import AsyncPlans
-from holdfastdb.runs import AsyncRuns
-from holdfastdb.sessions import AsyncSessions
-from holdfastdb.states import AsyncStates
-from holdfastdb.tasks import AsyncTasks
+from holdfastdb import _sync as sync
+from holdfastdb._resources.approvals import AsyncApprovals
+from holdfastdb._resources.documents import AsyncDocuments
+from holdfastdb._resources.history import AsyncHistory
+from holdfastdb._resources.memories import AsyncMemories
+from holdfastdb._resources.plans import AsyncPlans
+from holdfastdb._resources.runs import AsyncRuns
+from holdfastdb._resources.sessions import AsyncSessions
+from holdfastdb._resources.states import AsyncStates
+from holdfastdb._resources.tasks import AsyncTasks
+from holdfastdb._transport.loop_thread import background
 from holdfastdb.v1 import session_service_pb2 as pb
 from holdfastdb.v1 import task_service_pb2 as task_pb
 from tests.unit.client.scripted import HANG, UNAVAILABLE, Failure, Script, batch, caught_up, start

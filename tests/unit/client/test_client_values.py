@@ -26,9 +26,16 @@ from holdfastdb import (
     ToolCall,
     ToolCallResponse,
 )
-from holdfastdb.convert_events import to_event, write_events
+from holdfastdb._convert.events import to_event, write_events
+from holdfastdb._convert.values import (
+    from_struct,
+    from_timestamp,
+    to_json,
+    to_payload,
+    to_struct,
+    to_timestamp,
+)
 from holdfastdb.v1 import history_service_pb2 as pb
-from holdfastdb.values import from_struct, from_timestamp, to_json, to_payload, to_struct, to_timestamp
 
 number: Any = 7
 """No text, past the type checker."""

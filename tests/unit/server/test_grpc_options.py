@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfastdb.channel import DEFAULT_OPTIONS
+from holdfastdb._transport.channel import DEFAULT_OPTIONS
 from holdfastdb_server.app import GRPC_OPTIONS
 
 

@@ -48,7 +48,7 @@ def sync(
     Exits with 1 if a file cannot be read (nothing is written then) or no server answers, with 2 for wrong
     usage.
     """
-    from holdfastdb.directories import collection_of
+    from holdfastdb._resources.directories import collection_of
 
     documents = _read(directory)
     name = collection or collection_of(directory)
@@ -67,7 +67,7 @@ def sync(
 def _read(directory: Path) -> dict[str, object]:
     """The documents in the files. Ends the command with a line for each file that is broken."""
     from holdfastdb import InvalidArgument
-    from holdfastdb.directories import JSON_FILES, read_directory
+    from holdfastdb._resources.directories import JSON_FILES, read_directory
 
     readers = {**JSON_FILES, ".yaml": _read_yaml, ".yml": _read_yaml}
     try:
@@ -82,7 +82,7 @@ def _read_yaml(text: str) -> Json:
     import yaml
 
     from holdfastdb import InvalidArgument, Json
-    from holdfastdb.values import to_json
+    from holdfastdb._convert.values import to_json
 
     try:
         value = yaml.safe_load(text)

@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from holdfastdb.events import Blob, Message, OtherPart, Part, Text, ToolCall, ToolCallResponse
+from holdfastdb.types.events import Blob, Message, OtherPart, Part, Text, ToolCall, ToolCallResponse
 from holdfastdb_server.cli.transcripts.exact_json import BadTranscript, check_json_limits, dump_json
 from holdfastdb_server.domain import limits
 

@@ -1,0 +1,1 @@
+"""Between the contract's messages and the client's dataclasses, a file a noun."""

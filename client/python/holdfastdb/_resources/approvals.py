@@ -1,0 +1,270 @@
+"""Approvals: a person's or agent's yes or no."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+
+import grpc
+
+from holdfastdb._convert.approvals import from_approval, to_approval_status
+from holdfastdb._convert.sessions import to_optional_payload, to_order
+from holdfastdb._convert.values import build, to_duration, to_timestamp
+from holdfastdb._transport.channel import Connection
+from holdfastdb._transport.ids import new_id
+from holdfastdb._transport.paging import AsyncPager, Page
+from holdfastdb._transport.retries import backoff
+from holdfastdb.errors import HoldfastError
+from holdfastdb.types.approvals import Approval, ApprovalStatus
+from holdfastdb.types.sessions import Order
+from holdfastdb.v1 import approval_service_pb2 as pb
+
+# How long one call waits; a longer wait is made of several, for proxies end calls that are quiet too long.
+_ROUND = 60.0
+# A server that stops cancels the calls that it has not begun to answer.
+_LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+
+
+class AsyncApprovals:
+    """`client.approvals`. Every method may raise Unavailable, DeadlineExceeded and InvalidArgument too."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def request(
+        self,
+        approval_id: str | None = None,
+        *,
+        title: str = "",
+        payload: object = None,
+        session_id: str = "",
+        task_id: str = "",
+        run_id: str = "",
+        requested_by: str = "",
+        approver: str = "",
+        labels: Mapping[str, str] | None = None,
+        trace_id: str = "",
+        ttl: timedelta | None = None,
+        timeout: float | None = None,
+    ) -> Approval:
+        """Ask for a decision. Without an `approval_id` it gets a new one.
+
+            asked = await client.approvals.request(title="Refund 40 €?", payload={"amount": 40})
+            answer = await client.approvals.wait(asked.approval_id)
+            if answer.is_approved: ...
+
+        Repeating an `approval_id` with the same content returns the approval as it is now; with other content
+        it raises AlreadyExists. `payload` is any JSON value, bytes, `Json` or `Data`; None is no payload.
+        Nobody may decide any more when the `ttl` is over. Raises NotFound if the session does not exist.
+        """
+        approval = build(
+            "",
+            pb.Approval,
+            approval_id=new_id() if approval_id is None else approval_id,
+            title=title,
+            payload=to_optional_payload(payload, "payload"),
+            session_id=session_id,
+            task_id=task_id,
+            run_id=run_id,
+            requested_by=requested_by,
+            approver=approver,
+            labels=labels,
+            trace_id=trace_id,
+            ttl=None if ttl is None else to_duration(ttl),
+        )
+        stub = self._connection.stubs.approvals
+        request = pb.RequestApprovalRequest(approval=approval)
+        return from_approval((await self._connection.call(stub.RequestApproval, request, timeout)).approval)
+
+    async def decide(
+        self,
+        approval_id: str,
+        status: ApprovalStatus,
+        decided_by: str,
+        *,
+        reason: str = "",
+        response: object = None,
+        request_id: str | None = None,
+        timeout: float | None = None,
+    ) -> Approval:
+        """Decide: APPROVED or REJECTED, once and for good. `approve` and `reject` say the same shorter.
+
+        `response` goes to the one who asked, such as corrected arguments. Raises NotFound, ResourceExhausted,
+        and FailedPrecondition if it is no longer pending: the error's metadata has the `status`.
+        """
+        request = build(
+            "",
+            pb.DecideApprovalRequest,
+            approval_id=approval_id,
+            status=to_approval_status(status),
+            decided_by=decided_by,
+            reason=reason,
+            response=to_optional_payload(response, "response"),
+            request_id=request_id or new_id(),
+        )
+        stub = self._connection.stubs.approvals
+        return from_approval((await self._connection.call(stub.DecideApproval, request, timeout)).approval)
+
+    async def approve(
+        self,
+        approval_id: str,
+        decided_by: str,
+        *,
+        reason: str = "",
+        response: object = None,
+        timeout: float | None = None,
+    ) -> Approval:
+        """Yes. See `decide`."""
+        status = ApprovalStatus.APPROVED
+        return await self.decide(
+            approval_id, status, decided_by, reason=reason, response=response, timeout=timeout
+        )
+
+    async def reject(
+        self,
+        approval_id: str,
+        decided_by: str,
+        *,
+        reason: str = "",
+        response: object = None,
+        timeout: float | None = None,
+    ) -> Approval:
+        """No. See `decide`."""
+        status = ApprovalStatus.REJECTED
+        return await self.decide(
+            approval_id, status, decided_by, reason=reason, response=response, timeout=timeout
+        )
+
+    async def cancel(
+        self,
+        approval_id: str,
+        *,
+        actor: str = "",
+        reason: str = "",
+        request_id: str | None = None,
+        timeout: float | None = None,
+    ) -> Approval:
+        """Take the question back. Raises NotFound, and FailedPrecondition if it is no longer pending."""
+        request = build(
+            "",
+            pb.CancelApprovalRequest,
+            approval_id=approval_id,
+            actor=actor,
+            reason=reason,
+            request_id=request_id or new_id(),
+        )
+        stub = self._connection.stubs.approvals
+        return from_approval((await self._connection.call(stub.CancelApproval, request, timeout)).approval)
+
+    async def get(self, approval_id: str, *, timeout: float | None = None) -> Approval:
+        """The approval. Raises NotFound."""
+        request = build("", pb.GetApprovalRequest, approval_id=approval_id)
+        stub = self._connection.stubs.approvals
+        return from_approval((await self._connection.call(stub.GetApproval, request, timeout)).approval)
+
+    def list(
+        self,
+        *,
+        statuses: Iterable[ApprovalStatus] = (),
+        session_id: str = "",
+        task_id: str = "",
+        run_id: str = "",
+        requested_by: str = "",
+        approver: str = "",
+        decided_by: str = "",
+        trace_id: str = "",
+        labels: Mapping[str, str] | None = None,
+        create_time_from: datetime | None = None,
+        create_time_until: datetime | None = None,
+        omit_payload: bool = False,
+        order: Order | None = None,
+        page_size: int = 0,
+        page_token: str = "",
+        include_total_size: bool = False,
+        timeout: float | None = None,
+    ) -> AsyncPager[Approval]:
+        """Approvals by the time of their request, newest first unless `order` says otherwise.
+
+            async for approval in client.approvals.list(statuses=[ApprovalStatus.PENDING], approver="ada"):
+                print(approval.title)
+
+        All given filters must hold. `create_time_until` is exclusive. `omit_payload` leaves payload and
+        response out. `page_size` is 20 unless given, at most 100; `timeout` holds for each page.
+        """
+        request = build(
+            "",
+            pb.ListApprovalsRequest,
+            page_size=page_size,
+            page_token=page_token,
+            order=to_order(order),
+            include_total_size=include_total_size,
+            omit_payload=omit_payload,
+            statuses=[to_approval_status(status, "statuses") for status in statuses],
+            session_id=session_id,
+            task_id=task_id,
+            run_id=run_id,
+            requested_by=requested_by,
+            approver=approver,
+            decided_by=decided_by,
+            trace_id=trace_id,
+            labels=labels,
+            create_time_from=to_timestamp(create_time_from, "create_time_from"),
+            create_time_until=to_timestamp(create_time_until, "create_time_until"),
+        )
+
+        async def fetch(token: str) -> Page[Approval]:
+            page = pb.ListApprovalsRequest()
+            page.CopyFrom(request)
+            page.page_token = token
+            answer = await self._connection.call(
+                self._connection.stubs.approvals.ListApprovals, page, timeout
+            )
+            return Page(
+                tuple(from_approval(approval) for approval in answer.approvals),
+                answer.next_page_token,
+                answer.total_size if answer.HasField("total_size") else None,
+            )
+
+        return AsyncPager(fetch, page_token)
+
+    async def wait(self, approval_id: str, *, give_up_after: float | None = None) -> Approval:
+        """The approval, the moment it is no longer pending, however long that takes.
+
+        With `give_up_after` seconds it may come back still PENDING. A lost connection is made again; where
+        there was none, it is tried for the client's `timeout`. Then, or when it is time to give up, it raises
+        Unavailable. Raises NotFound, also when the approval is deleted meanwhile; ResourceExhausted.
+        """
+        loop = asyncio.get_running_loop()
+        give_up = None if give_up_after is None else loop.time() + give_up_after
+        first_answer: float | None = loop.time() + self._connection.timeout
+        failures = 0
+        while True:
+            left = None if give_up is None else max(0.0, give_up - loop.time())
+            seconds = _ROUND if left is None else min(left, _ROUND)
+            try:
+                approval = await self._wait_once(approval_id, seconds)
+            except HoldfastError as lost:
+                if self._connection.closed or lost.code not in _LOST:
+                    raise
+                pause = backoff(failures, lost)
+                failures += 1
+                limits = [limit for limit in (give_up, first_answer) if limit is not None]
+                if any(loop.time() + pause > limit for limit in limits):
+                    raise
+                await asyncio.sleep(pause)
+                continue
+            failures, first_answer = 0, None
+            if approval.status.is_final or seconds == left:
+                return approval
+
+    async def _wait_once(self, approval_id: str, seconds: float) -> Approval:
+        request = build(
+            "",
+            pb.WaitApprovalRequest,
+            approval_id=approval_id,
+            wait=to_duration(timedelta(seconds=seconds)),
+        )
+        stub = self._connection.stubs.approvals
+        timeout = seconds + self._connection.timeout
+        return from_approval((await self._connection.call(stub.WaitApproval, request, timeout)).approval)

@@ -1,0 +1,281 @@
+"""Lessons that outlive a session, and the search for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from google.protobuf import field_mask_pb2
+
+from holdfastdb._convert.memories import from_memory, to_filter
+from holdfastdb._convert.sessions import to_order
+from holdfastdb._convert.values import build, to_struct
+from holdfastdb._transport.channel import Connection
+from holdfastdb._transport.ids import new_id
+from holdfastdb._transport.paging import AsyncPager, Page
+from holdfastdb.errors import refused
+from holdfastdb.types.memories import Memory, MemoryMatch
+from holdfastdb.types.sessions import Order
+from holdfastdb.v1 import memory_service_pb2 as pb
+
+
+class AsyncMemories:
+    """`client.memories`. Every method may raise Unavailable, DeadlineExceeded and InvalidArgument too."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def create(
+        self,
+        lesson: str,
+        *,
+        context: str = "",
+        tool_name: str = "",
+        agent_id: str = "",
+        user_id: str = "",
+        session_id: str = "",
+        confidence: float = 1.0,
+        labels: Mapping[str, str] | None = None,
+        metadata: Mapping[str, object] | None = None,
+        memory_id: str | None = None,
+        timeout: float | None = None,
+    ) -> Memory:
+        """Keep a memory. Without a `memory_id` it gets a new one.
+
+            await client.memories.create(
+                "Retry a search that times out with half the page", tool_name="web_search", confidence=0.8
+            )
+
+        Repeating a `memory_id` with the same content returns the memory as it is now; with other content it
+        raises AlreadyExists.
+        """
+        memory = build(
+            "",
+            pb.Memory,
+            memory_id=new_id() if memory_id is None else memory_id,
+            context=context,
+            lesson=lesson,
+            tool_name=tool_name,
+            agent_id=agent_id,
+            user_id=user_id,
+            session_id=session_id,
+            confidence=confidence,
+            labels=labels,
+            metadata=to_struct(metadata),
+        )
+        stub = self._connection.stubs.memories
+        request = pb.CreateMemoryRequest(memory=memory)
+        return from_memory((await self._connection.call(stub.CreateMemory, request, timeout)).memory)
+
+    async def get(self, memory_id: str, *, timeout: float | None = None) -> Memory:
+        """The memory. Raises NotFound."""
+        request = build("", pb.GetMemoryRequest, memory_id=memory_id)
+        stub = self._connection.stubs.memories
+        return from_memory((await self._connection.call(stub.GetMemory, request, timeout)).memory)
+
+    def list(
+        self,
+        *,
+        tool_name: str = "",
+        agent_id: str = "",
+        user_id: str = "",
+        session_id: str = "",
+        min_confidence: float = 0.0,
+        labels: Mapping[str, str] | None = None,
+        metadata: Mapping[str, object] | None = None,
+        create_time_from: datetime | None = None,
+        create_time_until: datetime | None = None,
+        order: Order | None = None,
+        page_size: int = 0,
+        page_token: str = "",
+        include_total_size: bool = False,
+        timeout: float | None = None,
+    ) -> AsyncPager[Memory]:
+        """Memories by creation time, newest first unless `order` says otherwise. All given filters must hold.
+
+            async for memory in client.memories.list(tool_name="web_search", min_confidence=0.5):
+                print(memory.lesson)
+
+        `labels` and the top-level members of `metadata` must be there with these values. `create_time_until`
+        is exclusive. `page_size` is 20 unless given, at most 100; `timeout` holds for each page.
+        """
+        request = build(
+            "",
+            pb.ListMemoriesRequest,
+            page_size=page_size,
+            page_token=page_token,
+            order=to_order(order),
+            filter=to_filter(
+                tool_name,
+                agent_id,
+                user_id,
+                session_id,
+                min_confidence,
+                labels,
+                metadata,
+                create_time_from,
+                create_time_until,
+            ),
+            include_total_size=include_total_size,
+        )
+
+        async def fetch(token: str) -> Page[Memory]:
+            page = pb.ListMemoriesRequest()
+            page.CopyFrom(request)
+            page.page_token = token
+            answer = await self._connection.call(self._connection.stubs.memories.ListMemories, page, timeout)
+            return Page(
+                tuple(from_memory(memory) for memory in answer.memories),
+                answer.next_page_token,
+                answer.total_size if answer.HasField("total_size") else None,
+            )
+
+        return AsyncPager(fetch, page_token)
+
+    def search(
+        self,
+        query: str,
+        *,
+        match_all: bool = False,
+        tool_name: str = "",
+        agent_id: str = "",
+        user_id: str = "",
+        session_id: str = "",
+        min_confidence: float = 0.0,
+        labels: Mapping[str, str] | None = None,
+        metadata: Mapping[str, object] | None = None,
+        create_time_from: datetime | None = None,
+        create_time_until: datetime | None = None,
+        count_use: bool = False,
+        page_size: int = 0,
+        page_token: str = "",
+        timeout: float | None = None,
+    ) -> AsyncPager[MemoryMatch]:
+        """The memories with at least one of the query's words, or with `match_all` each of them, best first:
+        by score, then the surer ones, then the newer ones. All given filters must hold.
+
+            async for found in client.memories.search("search timeout", tool_name="web_search"):
+                print(f"{found.score:.0%} {found.memory.lesson}")
+
+        A word is found at the beginning of one in the context, the lesson or the tool name; case does not
+        matter. `count_use` counts a use of each memory that is returned, once, however often a call is
+        retried. `page_size` is 20 unless given, at most 100; `timeout` holds for each page.
+        """
+        request = build(
+            "",
+            pb.SearchMemoriesRequest,
+            query=query,
+            match_all=match_all,
+            filter=to_filter(
+                tool_name,
+                agent_id,
+                user_id,
+                session_id,
+                min_confidence,
+                labels,
+                metadata,
+                create_time_from,
+                create_time_until,
+            ),
+            page_size=page_size,
+            page_token=page_token,
+            count_use=count_use,
+        )
+
+        async def fetch(token: str) -> Page[MemoryMatch]:
+            page = pb.SearchMemoriesRequest()
+            page.CopyFrom(request)
+            page.page_token = token
+            page.request_id = new_id() if count_use else ""
+            stub = self._connection.stubs.memories
+            answer = await self._connection.call(stub.SearchMemories, page, timeout)
+            matches = (MemoryMatch(from_memory(match.memory), match.score) for match in answer.matches)
+            return Page(tuple(matches), answer.next_page_token, None)
+
+        return AsyncPager(fetch, page_token)
+
+    async def update(
+        self,
+        memory_id: str,
+        *,
+        lesson: str | None = None,
+        context: str | None = None,
+        tool_name: str | None = None,
+        agent_id: str | None = None,
+        user_id: str | None = None,
+        session_id: str | None = None,
+        confidence: float | None = None,
+        labels: Mapping[str, str] | None = None,
+        metadata: Mapping[str, object] | None = None,
+        replace: bool = False,
+        expected_version: int | None = None,
+        request_id: str | None = None,
+        timeout: float | None = None,
+    ) -> Memory:
+        """Change the fields that are given, and return the memory as it is then.
+
+            await client.memories.update(memory.memory_id, confidence=0.9)
+
+        Without `replace`, `labels` are added to and `metadata` is merged (RFC 7396: None removes its key).
+        With `replace`, each field that is given becomes exactly that, also when it is empty. Raises NotFound,
+        VersionMismatch.
+        """
+        texts = {
+            "lesson": lesson,
+            "context": context,
+            "tool_name": tool_name,
+            "agent_id": agent_id,
+            "user_id": user_id,
+            "session_id": session_id,
+        }
+        others = {"confidence": confidence, "labels": labels, "metadata": metadata}
+        paths = [name for name, value in (*texts.items(), *others.items()) if value is not None]
+        for name, text in texts.items():
+            if text == "" and not replace:
+                raise refused(name, "emptying a field needs replace=True")
+        memory = build(
+            "",
+            pb.Memory,
+            memory_id=memory_id,
+            lesson=lesson or "",
+            context=context or "",
+            tool_name=tool_name or "",
+            agent_id=agent_id or "",
+            user_id=user_id or "",
+            session_id=session_id or "",
+            confidence=confidence,
+            labels=labels,
+            metadata=to_struct(metadata),
+        )
+        request = build(
+            "",
+            pb.UpdateMemoryRequest,
+            memory=memory,
+            update_mask=field_mask_pb2.FieldMask(paths=paths) if replace else None,
+            expected_version=expected_version,
+            request_id=request_id or new_id(),
+        )
+        stub = self._connection.stubs.memories
+        return from_memory((await self._connection.call(stub.UpdateMemory, request, timeout)).memory)
+
+    async def delete(
+        self,
+        memory_id: str,
+        *,
+        allow_missing: bool = False,
+        expected_version: int | None = None,
+        timeout: float | None = None,
+    ) -> None:
+        """Delete a memory, at once and for good.
+
+        Raises VersionMismatch, and NotFound unless `allow_missing`, which spares you the doubt when a retry
+        finds the memory gone already.
+        """
+        request = build(
+            "",
+            pb.DeleteMemoryRequest,
+            memory_id=memory_id,
+            expected_version=expected_version,
+            allow_missing=allow_missing,
+        )
+        await self._connection.call(self._connection.stubs.memories.DeleteMemory, request, timeout)

@@ -1,0 +1,393 @@
+"""Tasks: work to do, routed between agents, never done twice."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import socket
+from collections.abc import AsyncIterator, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Literal, Unpack
+
+import grpc
+from google.protobuf import field_mask_pb2
+
+from holdfastdb._convert.sessions import to_optional_payload, to_order
+from holdfastdb._convert.tasks import from_task, to_task_conditions, to_task_status
+from holdfastdb._convert.values import build, to_duration, to_struct, to_timestamp
+from holdfastdb._resources.leases import AsyncLease
+from holdfastdb._transport.channel import Connection
+from holdfastdb._transport.ids import new_id
+from holdfastdb._transport.paging import AsyncPager, Page
+from holdfastdb._transport.retries import backoff
+from holdfastdb.errors import HoldfastError, refused
+from holdfastdb.types.sessions import Order
+from holdfastdb.types.tasks import Task, TaskFilter, TaskStatus
+from holdfastdb.v1 import task_service_pb2 as pb
+
+_LEASE = timedelta(seconds=60)
+# How long one call waits; a longer wait is made of several, for proxies end calls that are quiet too long.
+_ROUND = 60.0
+# What a worker lives through. A server that stops cancels the calls that it has not begun to answer.
+_PASSING = (
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.CANCELLED,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+    grpc.StatusCode.RESOURCE_EXHAUSTED,
+)
+
+
+class AsyncTasks:
+    """`client.tasks`. Every method may raise Unavailable, DeadlineExceeded and InvalidArgument too."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def create(
+        self,
+        kind: str,
+        payload: object = None,
+        *,
+        task_id: str | None = None,
+        session_id: str = "",
+        from_role: str = "",
+        to_role: str = "",
+        phase: str = "",
+        idempotency_key: str = "",
+        dedupe_key: str = "",
+        priority: int = 0,
+        run_after_time: datetime | None = None,
+        max_attempts: int = 0,
+        labels: Mapping[str, str] | None = None,
+        metadata: Mapping[str, object] | None = None,
+        trace_id: str = "",
+        timeout: float | None = None,
+    ) -> Task:
+        """Create a task, PENDING at first. Without a `task_id` it gets a new one.
+
+            task = await client.tasks.create("review", {"pull": 7}, to_role="coder", dedupe_key="repo#7")
+
+        `payload` is any JSON value, bytes, `Json` or `Data`; None is no payload. Repeating a `task_id` or an
+        `idempotency_key` (for a day, unless the server is set otherwise) with the same content returns the
+        task as it is now; with other content it raises AlreadyExists. So does a `dedupe_key` of which there
+        is an open task of this kind: `error.metadata["task_id"]` names it. `max_attempts` is 10 unless given.
+        Raises NotFound if the session does not exist.
+        """
+        if task_id is None:
+            # The key already makes a repetition recognisable, also in another process.
+            task_id = "" if idempotency_key else new_id()
+        task = build(
+            "",
+            pb.Task,
+            task_id=task_id,
+            session_id=session_id,
+            kind=kind,
+            phase=phase,
+            from_role=from_role,
+            to_role=to_role,
+            payload=to_optional_payload(payload, "payload"),
+            idempotency_key=idempotency_key,
+            dedupe_key=dedupe_key,
+            priority=priority,
+            run_after_time=to_timestamp(run_after_time, "run_after_time"),
+            max_attempts=max_attempts,
+            labels=labels,
+            metadata=to_struct(metadata),
+            trace_id=trace_id,
+        )
+        stub = self._connection.stubs.tasks
+        request = pb.CreateTaskRequest(task=task)
+        return from_task((await self._connection.call(stub.CreateTask, request, timeout)).task)
+
+    async def get(self, task_id: str, *, timeout: float | None = None) -> Task:
+        """The task. Raises NotFound."""
+        request = build("", pb.GetTaskRequest, task_id=task_id)
+        stub = self._connection.stubs.tasks
+        return from_task((await self._connection.call(stub.GetTask, request, timeout)).task)
+
+    def list(
+        self,
+        *,
+        omit_payload: bool = False,
+        order: Order | None = None,
+        page_size: int = 0,
+        page_token: str = "",
+        include_total_size: bool = False,
+        timeout: float | None = None,
+        **conditions: Unpack[TaskFilter],
+    ) -> AsyncPager[Task]:
+        """Tasks by creation time, newest first unless `order` says otherwise.
+
+            async for task in client.tasks.list(kinds=["review"], statuses=[TaskStatus.PENDING]):
+                print(task.task_id, task.priority)
+
+        The conditions are those of `TaskFilter`. `omit_payload` leaves payload and result out. `page_size`
+        is 20 unless given, at most 100; `timeout` holds for each page.
+        """
+        request = build(
+            "",
+            pb.ListTasksRequest,
+            page_size=page_size,
+            page_token=page_token,
+            order=to_order(order),
+            include_total_size=include_total_size,
+            omit_payload=omit_payload,
+            **to_task_conditions(conditions),
+        )
+
+        async def fetch(token: str) -> Page[Task]:
+            page = pb.ListTasksRequest()
+            page.CopyFrom(request)
+            page.page_token = token
+            answer = await self._connection.call(self._connection.stubs.tasks.ListTasks, page, timeout)
+            return Page(
+                tuple(from_task(task) for task in answer.tasks),
+                answer.next_page_token,
+                answer.total_size if answer.HasField("total_size") else None,
+            )
+
+        return AsyncPager(fetch, page_token)
+
+    async def update(
+        self,
+        task_id: str,
+        *,
+        phase: str | None = None,
+        from_role: str | None = None,
+        to_role: str | None = None,
+        payload: object = None,
+        result: object = None,
+        error: str | None = None,
+        priority: int | None = None,
+        run_after_time: datetime | Literal["now"] | None = None,
+        max_attempts: int | None = None,
+        labels: Mapping[str, str] | None = None,
+        metadata: Mapping[str, object] | None = None,
+        replace: bool = False,
+        expected_version: int | None = None,
+        request_id: str | None = None,
+        timeout: float | None = None,
+    ) -> Task:
+        """Change the fields that are given, and return the task as it is then.
+
+            await client.tasks.update("t-1", to_role="tester", labels={"urgent": "yes"})
+            await client.tasks.update("t-1", priority=0, run_after_time="now", replace=True)
+
+        Without `replace`, `labels` are added to and `metadata` is merged (RFC 7396: None removes its key).
+        With `replace`, each field that is given becomes exactly that, also when it is empty. While the task
+        is leased, its worker alone reports `phase`, `result` and `error`: see `AsyncLease.report`. Raises
+        NotFound, LeaseNotHeld, VersionMismatch, ResourceExhausted, and FailedPrecondition when the task has
+        ended: then only labels and metadata can be changed.
+        """
+        given: dict[str, object] = {
+            "phase": phase,
+            "from_role": from_role,
+            "to_role": to_role,
+            "payload": payload,
+            "result": result,
+            "error": error,
+            "priority": priority,
+            "run_after_time": run_after_time,
+            "max_attempts": max_attempts,
+            "labels": labels,
+            "metadata": metadata,
+        }
+        paths = [name for name, value in given.items() if value is not None]
+        for name in paths:
+            if not replace and given[name] in ("", 0, "now"):
+                raise refused(name, "emptying a field needs replace=True")
+        due = None if run_after_time == "now" else run_after_time
+        task = build(
+            "",
+            pb.Task,
+            task_id=task_id,
+            phase=phase or "",
+            from_role=from_role or "",
+            to_role=to_role or "",
+            payload=to_optional_payload(payload, "payload"),
+            result=to_optional_payload(result, "result"),
+            error=error or "",
+            priority=priority or 0,
+            run_after_time=to_timestamp(due, "run_after_time"),
+            max_attempts=max_attempts or 0,
+            labels=labels,
+            metadata=to_struct(metadata),
+        )
+        request = build(
+            "",
+            pb.UpdateTaskRequest,
+            task=task,
+            update_mask=field_mask_pb2.FieldMask(paths=paths) if replace else None,
+            expected_version=expected_version,
+            request_id=request_id or new_id(),
+        )
+        stub = self._connection.stubs.tasks
+        return from_task((await self._connection.call(stub.UpdateTask, request, timeout)).task)
+
+    async def transition(
+        self,
+        task_id: str,
+        status: TaskStatus,
+        *,
+        result: object = None,
+        error: str = "",
+        phase: str = "",
+        actor: str = "",
+        expected_version: int | None = None,
+        request_id: str | None = None,
+        timeout: float | None = None,
+    ) -> Task:
+        """Move a task that nobody has leased along its life cycle: PENDING to RUNNING or CANCELLED; RUNNING
+        to SUCCEEDED, FAILED or CANCELLED.
+
+        A leased task is ended by its lease: see `claim`; but anyone may cancel it. What is given of `result`,
+        `error` and `phase` replaces the task's. Raises NotFound, LeaseNotHeld, VersionMismatch, and
+        FailedPrecondition for a move that the life cycle does not have.
+        """
+        request = build(
+            "",
+            pb.TransitionTaskRequest,
+            task_id=task_id,
+            status=to_task_status(status),
+            result=to_optional_payload(result, "result"),
+            error=error,
+            phase=phase,
+            actor=actor,
+            expected_version=expected_version,
+            request_id=request_id or new_id(),
+        )
+        stub = self._connection.stubs.tasks
+        return from_task((await self._connection.call(stub.TransitionTask, request, timeout)).task)
+
+    async def cancel(
+        self, task_id: str, *, error: str = "", actor: str = "", timeout: float | None = None
+    ) -> Task:
+        """PENDING or RUNNING to CANCELLED; its worker, if any, loses the lease. See `transition`."""
+        status = TaskStatus.CANCELLED
+        return await self.transition(task_id, status, error=error, actor=actor, timeout=timeout)
+
+    async def delete(
+        self,
+        task_id: str,
+        *,
+        allow_missing: bool = False,
+        expected_version: int | None = None,
+        timeout: float | None = None,
+    ) -> None:
+        """Delete a task, whatever its status, at once and for good.
+
+        Raises VersionMismatch, and NotFound unless `allow_missing`.
+        """
+        request = build(
+            "",
+            pb.DeleteTaskRequest,
+            task_id=task_id,
+            expected_version=expected_version,
+            allow_missing=allow_missing,
+        )
+        await self._connection.call(self._connection.stubs.tasks.DeleteTask, request, timeout)
+
+    async def claim(
+        self,
+        *,
+        kinds: Iterable[str] = (),
+        role: str = "",
+        labels: Mapping[str, str] | None = None,
+        session_id: str = "",
+        task_id: str = "",
+        worker_id: str | None = None,
+        lease_duration: timedelta = _LEASE,
+        wait: float = 0.0,
+        request_id: str | None = None,
+        timeout: float | None = None,
+    ) -> AsyncLease | None:
+        """Lease the task of the greatest priority, the oldest among equals, and move it to RUNNING.
+
+            lease = await client.tasks.claim(kinds=["review"], wait=30)
+            if lease is not None:
+                async with lease:
+                    await lease.succeed(await review(lease.task.value))
+
+        No task is ever leased to two at a time. None: there is none, also after waiting so many seconds,
+        at most 300, which are added to the `timeout`. All that is given must hold: any of the `kinds`, to
+        this `role` or to any, with these `labels`, of this session. `task_id` asks for one task, and raises
+        NotFound if it does not exist. `worker_id` says who claims, by default `host:process`. `work` claims
+        one task after another.
+        """
+        if worker_id is None:
+            worker_id = f"{socket.gethostname()}:{os.getpid()}"[-255:]
+        request = build(
+            "",
+            pb.ClaimTaskRequest,
+            worker_id=worker_id,
+            kinds=list(kinds),
+            role=role,
+            labels=labels,
+            session_id=session_id,
+            task_id=task_id,
+            lease_duration=to_duration(lease_duration),
+            wait=to_duration(timedelta(seconds=wait)),
+            request_id=request_id or new_id(),
+        )
+        limit = (self._connection.timeout if timeout is None else timeout) + wait
+        answer = await self._connection.call(self._connection.stubs.tasks.ClaimTask, request, limit)
+        if not answer.HasField("task"):
+            return None
+        now = asyncio.get_running_loop().time()
+        return AsyncLease(self._connection, from_task(answer.task), answer.lease_token, lease_duration, now)
+
+    async def work(
+        self,
+        *,
+        kinds: Iterable[str] = (),
+        role: str = "",
+        labels: Mapping[str, str] | None = None,
+        session_id: str = "",
+        worker_id: str | None = None,
+        lease_duration: timedelta = _LEASE,
+        give_up_after: float | None = None,
+    ) -> AsyncIterator[AsyncLease]:
+        """Claim one task after another, without end, and wait while there is none:
+
+            async for lease in client.tasks.work(kinds=["review"], role="coder"):
+                async with lease:
+                    await lease.succeed(await review(lease.task.value))
+
+        An error of the block goes on and ends the loop, unless it is caught around `async with`; the task is
+        given back either way. Run several such loops for several tasks at a time. `claim` says what the
+        conditions mean.
+
+        While the server is away or overloaded it is asked again and again; with `give_up_after` at most for
+        so many seconds, which at the beginning are the client's `timeout` unless given. Then the error is
+        raised.
+        """
+        loop = asyncio.get_running_loop()
+        limit = self._connection.timeout if give_up_after is None else give_up_after
+        failures, lost_at, request_id = 0, loop.time(), new_id()
+        kinds = list(kinds)
+        while True:
+            try:
+                # With the same id as before, where the answer was lost: the task may be ours already.
+                lease = await self.claim(
+                    kinds=kinds,
+                    role=role,
+                    labels=labels,
+                    session_id=session_id,
+                    worker_id=worker_id,
+                    lease_duration=lease_duration,
+                    wait=_ROUND,
+                    request_id=request_id,
+                )
+            except HoldfastError as error:
+                delay = backoff(failures, error)
+                lost_at = loop.time() if failures == 0 else lost_at
+                if error.code not in _PASSING or loop.time() + delay > lost_at + limit:
+                    raise
+                failures += 1
+                await asyncio.sleep(delay)
+                continue
+            failures, request_id = 0, new_id()
+            limit = math.inf if give_up_after is None else give_up_after
+            if lease is not None:
+                yield lease

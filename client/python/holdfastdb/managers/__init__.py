@@ -1,0 +1,1 @@
+"""What agent frameworks call: the state of sessions, and to-do lists."""

@@ -1,0 +1,139 @@
+"""The state of an agent framework's sessions, behind the four methods that it calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from holdfastdb._client import AsyncClient
+from holdfastdb.errors import AlreadyExists, FailedPrecondition, NotFound, Reason, refused
+from holdfastdb.types.sessions import Session, SessionStatus, State
+
+DEFAULT_STATUSES: Mapping[str, SessionStatus] = {
+    **{status.value: status for status in SessionStatus},
+    "running": SessionStatus.ACTIVE,
+    "in_progress": SessionStatus.ACTIVE,
+    "done": SessionStatus.COMPLETED,
+    "success": SessionStatus.COMPLETED,
+    "error": SessionStatus.FAILED,
+}
+"""What the words in a state's `status` mean for its session."""
+_TITLE_LENGTH = 1_000
+
+
+class AsyncStateManager:
+    """Saves and loads whole states, one a session:
+
+        manager = holdfastdb.AsyncStateManager(client)
+        await manager.save_state("s-1", {"mission": "Find a flight", "status": "active", "steps": []})
+        state = await manager.load_state("s-1")
+
+    A state is a JSON object. Its `mission`, `status` and `user_id` are the session's too, which is created
+    when it is new. `statuses` says what further words in `status` mean, beside DEFAULT_STATUSES.
+    """
+
+    def __init__(self, client: AsyncClient, *, statuses: Mapping[str, SessionStatus] | None = None) -> None:
+        self._client = client
+        self._statuses = {**DEFAULT_STATUSES, **(statuses or {})}
+
+    async def save_state(self, session_id: str, state: Mapping[str, Any]) -> State:
+        """Save the state as the next version, and return that with its number.
+
+        A new session is created with the state's mission and user id. The session is moved to the state's
+        status, if it has one, by the moves of the life cycle. A session that has ended takes no other state:
+        raises FailedPrecondition then, and for a move that the life cycle does not have.
+        """
+        wanted = self._status_of(state)
+        try:
+            session = await self._client.sessions.get(session_id)
+        except NotFound:
+            session = await self._create(session_id, state)
+        # An ended session's state is frozen: it is saved before the last move, and after all others.
+        if wanted is not None and not wanted.is_final:
+            await self._move(session, wanted)
+        saved = await self._save(session_id, state)
+        if wanted is not None and wanted.is_final:
+            await self._move(session, wanted)
+        return saved
+
+    async def load_state(self, session_id: str, version: int | None = None) -> dict[str, Any] | None:
+        """The latest state, or that version of it; None where there is none."""
+        try:
+            state = await self._client.states.load(session_id, version=version)
+        except NotFound:
+            return None
+        value: dict[str, Any] = state.value
+        return value
+
+    async def delete_state(self, session_id: str) -> bool:
+        """Delete the session with all that hangs on it. Whether there was one."""
+        try:
+            await self._client.sessions.delete(session_id)
+        except NotFound:
+            return False
+        return True
+
+    async def list_sessions(
+        self, *, user_id: str = "", statuses: Iterable[SessionStatus] = (), limit: int = 100
+    ) -> Sequence[Session]:
+        """The newest sessions, at most `limit`. The mission is in `title`."""
+        sessions: list[Session] = []
+        pager = self._client.sessions.list(user_id=user_id, statuses=statuses, page_size=min(limit, 100))
+        async for session in pager:
+            if len(sessions) >= limit:
+                break
+            sessions.append(session)
+        return sessions
+
+    def _status_of(self, state: Mapping[str, Any]) -> SessionStatus | None:
+        word = state.get("status")
+        if word is None:
+            return None
+        try:
+            return self._statuses[str(getattr(word, "value", word)).lower()]
+        except KeyError:
+            known = ", ".join(self._statuses)
+            raise refused(
+                "status", f"{word!r} is not one of {known}: say what it means with `statuses`"
+            ) from None
+
+    async def _create(self, session_id: str, state: Mapping[str, Any]) -> Session:
+        title = " ".join(str(state.get("mission") or "").split())[:_TITLE_LENGTH]
+        user_id = str(state.get("user_id") or "")
+        try:
+            return await self._client.sessions.create(session_id, title=title, user_id=user_id)
+        except AlreadyExists:
+            # Somebody else was faster, with another state.
+            return await self._client.sessions.get(session_id)
+
+    async def _save(self, session_id: str, state: Mapping[str, Any]) -> State:
+        value = dict(state)
+        try:
+            return await self._client.states.save(session_id, value)
+        except FailedPrecondition as error:
+            if error.reason != Reason.SESSION_ENDED:
+                raise
+            # The last state once more, such as after a lost answer, is no other one.
+            latest = await self._client.states.load(session_id)
+            if latest.value != value:
+                raise
+            return latest
+
+    async def _move(self, session: Session, wanted: SessionStatus) -> None:
+        for step in _steps(session.status, wanted):
+            try:
+                session = await self._client.sessions.transition(session.session_id, step)
+            except FailedPrecondition:
+                # Somebody else may have made the same move.
+                session = await self._client.sessions.get(session.session_id)
+                if session.status not in (step, wanted):
+                    raise
+
+
+def _steps(current: SessionStatus, wanted: SessionStatus) -> Sequence[SessionStatus]:
+    """The moves from one status to another; whether they are allowed is for the server to say."""
+    if current is wanted:
+        return ()
+    if current is SessionStatus.PENDING and wanted in (SessionStatus.COMPLETED, SessionStatus.FAILED):
+        return (SessionStatus.ACTIVE, wanted)
+    return (wanted,)

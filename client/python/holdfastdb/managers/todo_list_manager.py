@@ -1,0 +1,238 @@
+"""An agent framework's to-do lists, behind the six methods that it calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import Any, TypeAlias, TypeVar
+
+from holdfastdb._client import AsyncClient
+from holdfastdb.errors import NotFound, refused
+from holdfastdb.types.plans import (
+    NewPlanItem,
+    Plan,
+    PlanEdit,
+    PlanItem,
+    PlanItemStatus,
+    PlanProgress,
+    PlanStatus,
+    UpdatedItem,
+)
+
+StatusT = TypeVar("StatusT", PlanStatus, PlanItemStatus)
+
+TodoItem: TypeAlias = NewPlanItem | PlanItem | Mapping[str, Any] | str
+"""An item: a NewPlanItem, one that was loaded, its description alone, or a mapping with `description` and,
+where wanted, `id`, `acceptance_criteria`, `dependencies`, `status`, `result` and `metadata`."""
+_KEYS = frozenset(
+    {"description", "id", "acceptance_criteria", "dependencies", "status", "result", "metadata"}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TodoListSummary:
+    """Where a to-do list stands."""
+
+    todo_list_id: str
+    session_id: str
+    title: str
+    status: PlanStatus
+    progress: PlanProgress
+    in_progress: Sequence[PlanItem]
+    """What is being done."""
+    ready: Sequence[PlanItem]
+    """What can be taken up next."""
+
+    def __str__(self) -> str:
+        it = self.progress
+        parts = [f"{it.completed} of {it.total} items done"]
+        others = (("skipped", it.skipped), ("failed", it.failed), ("in progress", it.in_progress))
+        parts += [f"{number} {name}" for name, number in others if number]
+        if self.ready:
+            parts.append(f"next: {self.ready[0].description}")
+        return "; ".join(parts)
+
+
+class AsyncTodoListManager:
+    """Keeps to-do lists:
+
+        manager = holdfastdb.AsyncTodoListManager(client)
+        todo = await manager.create_todo_list(
+            "s-1", ["Read the code", {"description": "Fix the bug", "dependencies": ["1"]}]
+        )
+        await manager.update_item(todo.plan_id, "1", status="completed", result="found it")
+
+    An item without an id gets the number of its place in the list as one, or the next that is free. They are
+    plans: `client.plans` has all that can be done with them.
+    """
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._plans = client.plans
+
+    async def create_todo_list(
+        self,
+        session_id: str,
+        items: Iterable[TodoItem],
+        *,
+        todo_list_id: str | None = None,
+        title: str = "",
+        status: PlanStatus | str = PlanStatus.PENDING,
+    ) -> Plan:
+        """Create a to-do list of a session; an empty `session_id` is none.
+
+        Raises NotFound, AlreadyExists, FailedPrecondition if items depend on themselves.
+        """
+        return await self._plans.create(
+            _items(items),
+            plan_id=todo_list_id,
+            session_id=session_id,
+            title=title,
+            status=_plan_status(status),
+        )
+
+    async def load_todo_list(self, todo_list_id: str) -> Plan | None:
+        """The to-do list with its items, or None."""
+        try:
+            return await self._plans.get(todo_list_id)
+        except NotFound:
+            return None
+
+    async def update_item(
+        self,
+        todo_list_id: str,
+        item_id: str,
+        *,
+        status: PlanItemStatus | str | None = None,
+        result: object = None,
+        description: str | None = None,
+        acceptance_criteria: Iterable[str] | None = None,
+        dependencies: Iterable[str | int] | None = None,
+        actor: str = "",
+        expected_version: int | None = None,
+    ) -> UpdatedItem:
+        """Change the fields of one item that are given. Changes of other items never get in the way.
+
+        `expected_version` is the item's. Raises NotFound, VersionMismatch, FailedPrecondition if items depend
+        on themselves.
+        """
+        return await self._plans.update_item(
+            todo_list_id,
+            item_id,
+            status=None if status is None else _item_status(status),
+            result=result,
+            description=description,
+            acceptance_criteria=acceptance_criteria,
+            depends_on=None if dependencies is None else [str(one) for one in dependencies],
+            actor=actor,
+            expected_version=expected_version,
+        )
+
+    async def modify_plan(
+        self,
+        todo_list_id: str,
+        items: Iterable[TodoItem] | None = None,
+        *,
+        edits: Iterable[PlanEdit] = (),
+        title: str | None = None,
+        status: PlanStatus | str | None = None,
+        actor: str = "",
+        expected_version: int | None = None,
+    ) -> Plan:
+        """Change the list: all `items` at once, or some by `edits` (PutItem, RemoveItem, MoveItem) in order.
+
+        Items that stay the same keep their versions. `expected_version` is the list's. Raises NotFound, also
+        for an item, VersionMismatch, FailedPrecondition if items depend on themselves.
+        """
+        return await self._plans.update(
+            todo_list_id,
+            items=None if items is None else _items(items),
+            edits=edits,
+            title=title,
+            status=None if status is None else _plan_status(status),
+            replace=True,
+            actor=actor,
+            expected_version=expected_version,
+        )
+
+    async def delete_todo_list(self, todo_list_id: str) -> bool:
+        """Delete the list with its items. Whether there was one."""
+        try:
+            await self._plans.delete(todo_list_id)
+        except NotFound:
+            return False
+        return True
+
+    async def get_summary(self, todo_list_id: str) -> TodoListSummary:
+        """Where the list stands: `str(summary)` says it in a line. Raises NotFound."""
+        plan = await self._plans.get(todo_list_id)
+        return TodoListSummary(
+            todo_list_id=plan.plan_id,
+            session_id=plan.session_id,
+            title=plan.title,
+            status=plan.status,
+            progress=plan.progress,
+            in_progress=[item for item in plan.items if item.status is PlanItemStatus.IN_PROGRESS],
+            ready=[item for item in plan.items if item.ready],
+        )
+
+
+def _items(items: Iterable[TodoItem]) -> list[NewPlanItem]:
+    made = [_item(item, f"items[{index}]") for index, item in enumerate(items)]
+    taken = {item.item_id for item in made}
+    for index, item in enumerate(made):
+        if not item.item_id:
+            number = next(n for n in count(index + 1) if str(n) not in taken)
+            taken.add(str(number))
+            made[index] = replace(item, item_id=str(number))
+    return made
+
+
+def _item(item: TodoItem, path: str) -> NewPlanItem:
+    match item:
+        case NewPlanItem():
+            return item
+        case str():
+            return NewPlanItem(item)
+        case PlanItem():
+            return NewPlanItem(
+                item.description,
+                item_id=item.item_id,
+                acceptance_criteria=item.acceptance_criteria,
+                depends_on=item.depends_on,
+                status=item.status,
+                result=item.result,
+                metadata=item.metadata,
+            )
+        case _:
+            return _described_item(item, path)
+
+
+def _described_item(item: Mapping[str, Any], path: str) -> NewPlanItem:
+    unknown = sorted(item.keys() - _KEYS)
+    if unknown:
+        raise refused(f"{path}.{unknown[0]}", f"is not known; an item has {', '.join(sorted(_KEYS))}")
+    return NewPlanItem(
+        item.get("description", ""),
+        item_id=str(item.get("id") or ""),
+        acceptance_criteria=item.get("acceptance_criteria") or (),
+        depends_on=[str(one) for one in item.get("dependencies") or ()],
+        status=_item_status(item.get("status") or PlanItemStatus.PENDING),
+        result=item.get("result"),
+        metadata=item.get("metadata"),
+    )
+
+
+def _item_status(word: PlanItemStatus | str) -> PlanItemStatus:
+    return _status(PlanItemStatus, word)
+
+
+def _plan_status(word: PlanStatus | str) -> PlanStatus:
+    return _status(PlanStatus, word)
+
+
+def _status(kind: type[StatusT], word: str) -> StatusT:
+    try:
+        return kind(word)
+    except ValueError:
+        raise refused("status", f"{word!r} is not one of {', '.join(kind)}") from None

@@ -1,0 +1,1 @@
+"""History that is written without ever being in the way."""

@@ -1,0 +1,95 @@
+"""What the calls for documents take and return."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from holdfastdb.types.payloads import Data, Json, Payload
+
+
+class DocumentKey(NamedTuple):
+    """What names a document. A plain tuple does as well: `("github/installations", "7")`."""
+
+    collection: str
+    document_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentDraft:
+    """A document to put, where a call takes several: the value alone does if there is no more to say."""
+
+    value: object
+    """Any JSON value, or bytes; `Json` and `Data` keep a text or a media type exactly."""
+    parent: tuple[str, str] | None = None
+    labels: Mapping[str, str] | None = None
+    metadata: Mapping[str, object] | None = None
+    ttl: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A named, versioned value."""
+
+    collection: str
+    """A path of segments joined by `/`."""
+    document_id: str
+    payload: Payload | None
+    """None where the list was asked to leave it out."""
+    parent: DocumentKey | None
+    """The document that this one belongs to."""
+    labels: Mapping[str, str]
+    metadata: Mapping[str, Any]
+    """Free data to search by; numbers are floats."""
+    ttl: timedelta | None
+    """How long it lives from the last put, or read that asks for it. None: for ever."""
+    version: int
+    """Rises by one with each change of the fields above, from 1."""
+    create_time: datetime
+    update_time: datetime
+    """When a field above was last changed."""
+    expire_time: datetime | None
+    """When its time to live will have passed."""
+
+    @property
+    def key(self) -> DocumentKey:
+        """What names it, such as another's `parent`."""
+        return DocumentKey(self.collection, self.document_id)
+
+    @property
+    def value(self) -> Any:
+        """The JSON value or the bytes that were put. Raises ValueError if the payload was left out."""
+        if self.payload is None:
+            raise ValueError(f"the payload of document {self.document_id!r} was left out of the list")
+        return self.payload.value
+
+    @property
+    def json_text(self) -> str | None:
+        """The JSON text exactly as it was put; None for bytes."""
+        return self.payload.text if isinstance(self.payload, Json) else None
+
+    @property
+    def data(self) -> bytes | None:
+        """The bytes that were put; None for JSON."""
+        return self.payload.value if isinstance(self.payload, Data) else None
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentMatch:
+    """A document that a search found."""
+
+    document: Document
+    score: float
+    """The share of the query's words that were found, from 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """What a sync did, by id, each list ascending."""
+
+    created_ids: tuple[str, ...]
+    updated_ids: tuple[str, ...]
+    unchanged_ids: tuple[str, ...]
+    deleted_ids: tuple[str, ...]
