@@ -12,7 +12,10 @@ from uuid import uuid4
 
 import pytest
 
+import holdfastdb
 from holdfastdb_server.storage.store import SqlStore
+from tests.support.clients import connected
+from tests.support.command_line import CommandLine
 from tests.support.databases import Databases, PostgresDatabases, SqliteDatabases
 from tests.support.postgres import PostgresCluster
 from tests.support.servers import ServerProcess, shareable_server
@@ -173,6 +176,26 @@ def shared_server(engine: str, request: pytest.FixtureRequest) -> Iterator[Serve
 def tenant() -> str:
     """A namespace in which there is nothing."""
     return f"tenant-{uuid4()}"
+
+
+@pytest.fixture
+async def client(shared_server: ServerProcess, tenant: str) -> AsyncIterator[holdfastdb.AsyncClient]:
+    """A client of a tenant of the shared server, on each engine in turn."""
+    async with connected(shared_server, namespace=tenant) as client:
+        yield client
+
+
+@pytest.fixture
+def holdfast_command(shared_server: ServerProcess, tenant: str) -> CommandLine:
+    """The command line, for the tenant of the shared server."""
+    return CommandLine(shared_server.target, tenant)
+
+
+@pytest.fixture
+async def session_id(client: holdfastdb.AsyncClient) -> str:
+    """A session of the test's own on the shared server."""
+    session = await client.sessions.create(f"session-{uuid4()}")
+    return session.session_id
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 
 from holdfastdb import SessionStatus
 from holdfastdb_server.storage.engines.file_lock import FileLock
-from tests.integration.clients import connected
+from tests.support.clients import connected
 from tests.support.command_line import Done
 from tests.support.content import create
 from tests.support.databases import PostgresDatabases, SqliteDatabases, sqlite_path, sqlite_url

@@ -11,7 +11,7 @@ import pytest
 import holdfastdb
 from holdfastdb import Event, Json
 from holdfastdb.v1 import history_service_pb2 as pb
-from tests.integration.clients import failure
+from tests.support.clients import failure
 
 Delete = Callable[..., Awaitable[Any]]
 Get = Callable[[], Awaitable[Any]]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from holdfastdb import Event, Recorder, RecorderStats
 from holdfastdb_server.storage.engines import migrations
-from tests.integration.clients import connected, history
+from tests.support.clients import connected, history
 from tests.support.postgres import PostgresCluster
 from tests.support.servers import ServerProcess
 from tests.support.waiting import PATIENCE, eventually

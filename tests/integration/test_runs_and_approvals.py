@@ -9,7 +9,7 @@ import pytest
 
 import holdfastdb
 from holdfastdb import ApprovalStatus, Json, Reason, RunStatus, TokenUsage
-from tests.integration.clients import connected
+from tests.support.clients import connected
 from tests.support.servers import ServerProcess
 from tests.support.waiting import PATIENCE
 

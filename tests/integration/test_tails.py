@@ -14,12 +14,12 @@ import pytest
 import holdfastdb
 from holdfastdb.errors import from_rpc_error
 from holdfastdb.v1 import history_service_pb2 as pb
-from tests.integration.clients import connected, failure, history, take
-from tests.integration.probes import until_no_tail_is_open
-from tests.integration.writers import Writers
+from tests.support.clients import connected, failure, history, take
+from tests.support.probes import until_no_tail_is_open
 from tests.support.processes import resident_bytes
 from tests.support.servers import ServerProcess
 from tests.support.waiting import PATIENCE, eventually
+from tests.support.writers import Writers
 
 Stream = Any  # a call of grpc.aio with a stream of TailEventsResponse
 

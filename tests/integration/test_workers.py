@@ -15,7 +15,7 @@ from urllib.request import urlopen
 import pytest
 
 import holdfastdb
-from tests.integration.clients import connected
+from tests.support.clients import connected
 from tests.support.processes import children, free_port, is_alive
 from tests.support.servers import ServerProcess
 from tests.support.waiting import PATIENCE, eventually

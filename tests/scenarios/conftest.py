@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 import holdfastdb
-from tests.integration.clients import QUICK, connected
+from tests.support.clients import QUICK
 from tests.support.servers import ServerProcess
-
-
-@pytest.fixture
-async def client(shared_server: ServerProcess, tenant: str) -> AsyncIterator[holdfastdb.AsyncClient]:
-    """A client of the tenant, on each engine in turn."""
-    async with connected(shared_server, namespace=tenant) as client:
-        yield client
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ import pytest
 import holdfastdb
 from holdfastdb import Event, EventKind
 from holdfastdb.types.documents import Document, Synced
-from tests.integration.clients import connected
+from tests.support.clients import connected
 from tests.support.postgres import PostgresCluster
 from tests.support.servers import ServerProcess
 

@@ -20,7 +20,7 @@ import holdfastdb
 from holdfastdb import ApprovalStatus, Event, Reason, Session, SessionStatus, Task, TaskStatus
 from holdfastdb.v1 import session_service_pb2 as session_pb
 from holdfastdb_server.storage.engines import migrations
-from tests.integration.clients import connected, failure
+from tests.support.clients import connected, failure
 from tests.support.command_line import Done
 from tests.support.postgres import PostgresCluster
 from tests.support.servers import ServerProcess

@@ -12,7 +12,7 @@ import pytest
 import holdfastdb
 from holdfastdb import DocumentDraft, Event, Reason, Run, RunStatus, Task, TaskStatus
 from holdfastdb.types.documents import Document
-from tests.integration.clients import connected
+from tests.support.clients import connected
 from tests.support.servers import ServerProcess
 
 INSTALLATIONS, REPOSITORIES, SETTINGS = "github/installations", "github/repositories", "bot/settings"

@@ -22,8 +22,8 @@ import pytest
 import holdfastdb
 from holdfastdb import Event, Recorder, RunStatus, TaskStatus, TokenUsage
 from holdfastdb_server.storage.engines import migrations
-from tests.integration.clients import QUICK
 from tests.scenarios.conftest import restart
+from tests.support.clients import QUICK
 from tests.support.crew import Crew
 from tests.support.postgres import PostgresCluster
 from tests.support.processes import free_port

@@ -13,7 +13,7 @@ import pytest
 
 import holdfastdb
 from holdfastdb import Event
-from tests.integration.clients import connected
+from tests.support.clients import connected
 from tests.support.servers import ServerProcess
 
 SOURCES = Path(__file__).parents[2]

@@ -15,12 +15,12 @@ import pytest
 
 import holdfastdb
 from holdfastdb_server.storage.engines import migrations
-from tests.integration.clients import connected, history, take
-from tests.integration.writers import AGENTS, Writers
+from tests.support.clients import connected, history, take
 from tests.support.postgres import PostgresCluster
 from tests.support.processes import free_port
 from tests.support.servers import ServerProcess
 from tests.support.waiting import PATIENCE
+from tests.support.writers import AGENTS, Writers
 
 T = TypeVar("T")
 Two = tuple[holdfastdb.AsyncClient, holdfastdb.AsyncClient]

@@ -13,11 +13,11 @@ import pytest
 
 import holdfastdb
 from holdfastdb_server.storage.engines import migrations
-from tests.integration.clients import connected, history, take
-from tests.integration.writers import Writers
+from tests.support.clients import connected, history, take
 from tests.support.postgres import PostgresCluster
 from tests.support.servers import ServerProcess
 from tests.support.waiting import PATIENCE
+from tests.support.writers import Writers
 
 
 class Savers:

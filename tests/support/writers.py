@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 import holdfastdb
-from tests.integration.clients import history
+from tests.support.clients import history
 from tests.support.waiting import eventually
 
 AGENTS = 16

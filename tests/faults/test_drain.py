@@ -15,14 +15,14 @@ import pytest
 
 import holdfastdb
 from holdfastdb_server.storage.engines import migrations
-from tests.integration.clients import connected, history
-from tests.integration.probes import metrics
-from tests.integration.writers import Writers
+from tests.support.clients import connected, history
 from tests.support.command_line import CommandLine
 from tests.support.databases import PostgresDatabases, sqlite_url
 from tests.support.postgres import PostgresCluster
+from tests.support.probes import metrics
 from tests.support.servers import ServerProcess
 from tests.support.waiting import eventually
+from tests.support.writers import Writers
 
 StartServer = Callable[..., ServerProcess]
 

@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 import holdfastdb
 from holdfastdb.v1 import history_service_pb2 as history_pb
 from holdfastdb.v1 import payload_pb2
-from tests.integration.clients import failure
+from tests.support.clients import failure
 
 MEBIBYTE = 1024 * 1024
 LARGEST = 3 * MEBIBYTE

@@ -15,12 +15,12 @@ import asyncpg
 import pytest
 
 import holdfastdb
-from tests.integration.clients import connected, history, take
-from tests.integration.writers import AGENTS, Writers
+from tests.support.clients import connected, history, take
 from tests.support.databases import PostgresDatabases
 from tests.support.processes import Guard, free_port
 from tests.support.servers import ServerProcess
 from tests.support.waiting import PATIENCE, eventually
+from tests.support.writers import AGENTS, Writers
 
 _PROGRAM = shutil.which("pgbouncer")
 

@@ -15,7 +15,7 @@ import pytest
 import holdfastdb
 from holdfastdb import TaskStatus
 from holdfastdb_server.storage.engines import migrations
-from tests.integration.clients import connected
+from tests.support.clients import connected
 from tests.support.postgres import PostgresCluster
 from tests.support.servers import ServerProcess
 from tests.support.waiting import eventually
@@ -56,7 +56,7 @@ class Crowd:
     def _start(self) -> subprocess.Popen[bytes]:
         number = next(self._numbers)
         target, ledger = self._targets[number % 2], self._directory / f"{number}.ledger"
-        module = "tests.integration.ledger_worker"
+        module = "tests.faults.ledger_worker"
         return subprocess.Popen(
             [sys.executable, "-m", module, target, f"worker-{number}", str(ledger)],
             cwd=ROOT,

@@ -1,0 +1,1 @@
+"""What each engine does in its own way: plans, indexes, writes in one statement, pools."""

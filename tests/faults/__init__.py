@@ -1,0 +1,1 @@
+"""Faults: crashes, replicas, poolers, drains."""

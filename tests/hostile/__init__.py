@@ -1,0 +1,1 @@
+"""Input that no client of ours would send."""
