@@ -13,11 +13,13 @@ from uuid import uuid4
 import pytest
 
 import holdfastdb
+from holdfastdb.v1 import history_service_pb2 as history_pb
 from holdfastdb_server.storage.store import SqlStore
 from tests.support.clients import connected
 from tests.support.command_line import CommandLine
 from tests.support.databases import Databases, PostgresDatabases, SqliteDatabases
 from tests.support.postgres import PostgresCluster
+from tests.support.raw import Raw
 from tests.support.servers import ServerProcess, shareable_server
 from tests.support.stores import StoreOpener
 
@@ -196,6 +198,15 @@ async def session_id(client: holdfastdb.AsyncClient) -> str:
     """A session of the test's own on the shared server."""
     session = await client.sessions.create(f"session-{uuid4()}")
     return session.session_id
+
+
+@pytest.fixture
+async def raw(client: holdfastdb.AsyncClient, session_id: str) -> Raw:
+    """Raw calls to the shared server, and a session with one event and one state."""
+    raw = Raw(client, session_id)
+    await raw(raw.append(history_pb.Event(event_id="first", type="note")))
+    await client.states.save(session_id, {"a": 1}, "kept")
+    return raw
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from google.protobuf.message import Message
 from holdfastdb.errors import from_rpc_error
 from holdfastdb.v1 import history_service_pb2 as history_pb
 from holdfastdb.v1 import session_service_pb2 as session_pb
-from tests.hostile.raw import HISTORY, SESSIONS, Raw, check_unchanged, event, message, payload
 from tests.support.clients import failure
+from tests.support.raw import HISTORY, SESSIONS, Raw, check_unchanged, event, message, payload
 
 
 def field(number: int, data: bytes) -> bytes:

@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 from holdfastdb.v1 import history_service_pb2 as history_pb
 from holdfastdb.v1 import payload_pb2
 from holdfastdb.v1 import session_service_pb2 as session_pb
-from tests.hostile.raw import Raw, check_refused, event, message, payload, struct
+from tests.support.raw import Raw, check_refused, event, message, payload, struct
 
 # They are refused before any storage sees them.
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"])

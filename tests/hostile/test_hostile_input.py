@@ -11,8 +11,8 @@ import pytest
 import holdfastdb
 from holdfastdb.v1 import history_service_pb2 as history_pb
 from holdfastdb.v1 import session_service_pb2 as session_pb
-from tests.hostile.raw import LARGEST, MEBIBYTE, Raw, check_refused, check_unchanged, event, message, payload
 from tests.support.clients import failure
+from tests.support.raw import LARGEST, MEBIBYTE, Raw, check_refused, check_unchanged, event, message, payload
 from tests.support.servers import ServerProcess
 
 EXACT_JSON = {

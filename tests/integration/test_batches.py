@@ -8,8 +8,8 @@ from typing import Any
 import holdfastdb
 from holdfastdb import Event
 from holdfastdb.v1 import history_service_pb2 as pb
-from tests.hostile.raw import MEBIBYTE, Raw, event, payload
 from tests.support.clients import connected, history
+from tests.support.raw import MEBIBYTE, Raw, event, payload
 from tests.support.servers import ServerProcess
 
 

@@ -14,9 +14,9 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 import holdfastdb
 from holdfastdb.v1 import session_service_pb2 as session_pb
-from tests.hostile.raw import HISTORY, SESSIONS, Raw
 from tests.support.clients import connected, failure, history
 from tests.support.probes import metrics, until_no_tail_is_open
+from tests.support.raw import HISTORY, SESSIONS, Raw
 from tests.support.servers import ServerProcess
 from tests.support.waiting import PATIENCE
 

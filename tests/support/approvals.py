@@ -43,7 +43,7 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._ahead = timedelta()
-        for module in ("approvals", "batch"):
+        for module in ("approvals.store", "write_path.transaction"):
             monkeypatch.setattr(f"holdfastdb_server.storage.{module}.datetime", self)
 
     def now(self, zone: tzinfo) -> datetime:
