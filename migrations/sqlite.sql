@@ -49,19 +49,19 @@ CREATE INDEX sessions_own_expiry_idx ON sessions (expiry_check_time) WHERE reten
 
 CREATE INDEX sessions_end_time_idx ON sessions (end_time) WHERE end_time IS NOT NULL;
 
-CREATE TABLE session_marks (row_key INTEGER NOT NULL REFERENCES sessions (key) ON DELETE CASCADE, field TEXT NOT NULL, name TEXT NOT NULL, type TEXT NOT NULL, value);
+CREATE TABLE session_label_index (row_key INTEGER NOT NULL REFERENCES sessions (key) ON DELETE CASCADE, field TEXT NOT NULL, name TEXT NOT NULL, type TEXT NOT NULL, value);
 
-CREATE INDEX session_marks_row_idx ON session_marks (row_key, field);
+CREATE INDEX session_label_index_row_idx ON session_label_index (row_key, field);
 
-CREATE INDEX session_marks_value_idx ON session_marks (field, name, type, value, row_key);
+CREATE INDEX session_label_index_value_idx ON session_label_index (field, name, type, value, row_key);
 
-CREATE TRIGGER session_marks_labels_insert AFTER INSERT ON sessions BEGIN INSERT INTO session_marks SELECT new.key, 'labels', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.labels) WHERE type NOT IN ('object', 'array'); END;
+CREATE TRIGGER session_label_index_labels_insert AFTER INSERT ON sessions BEGIN INSERT INTO session_label_index SELECT new.key, 'labels', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.labels) WHERE type NOT IN ('object', 'array'); END;
 
-CREATE TRIGGER session_marks_labels_update AFTER UPDATE OF labels ON sessions WHEN new.labels <> old.labels BEGIN DELETE FROM session_marks WHERE row_key = old.key AND field = 'labels'; INSERT INTO session_marks SELECT new.key, 'labels', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.labels) WHERE type NOT IN ('object', 'array'); END;
+CREATE TRIGGER session_label_index_labels_update AFTER UPDATE OF labels ON sessions WHEN new.labels <> old.labels BEGIN DELETE FROM session_label_index WHERE row_key = old.key AND field = 'labels'; INSERT INTO session_label_index SELECT new.key, 'labels', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.labels) WHERE type NOT IN ('object', 'array'); END;
 
-CREATE TRIGGER session_marks_metadata_insert AFTER INSERT ON sessions BEGIN INSERT INTO session_marks SELECT new.key, 'metadata', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.metadata) WHERE type NOT IN ('object', 'array'); END;
+CREATE TRIGGER session_label_index_metadata_insert AFTER INSERT ON sessions BEGIN INSERT INTO session_label_index SELECT new.key, 'metadata', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.metadata) WHERE type NOT IN ('object', 'array'); END;
 
-CREATE TRIGGER session_marks_metadata_update AFTER UPDATE OF metadata ON sessions WHEN new.metadata <> old.metadata BEGIN DELETE FROM session_marks WHERE row_key = old.key AND field = 'metadata'; INSERT INTO session_marks SELECT new.key, 'metadata', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.metadata) WHERE type NOT IN ('object', 'array'); END;
+CREATE TRIGGER session_label_index_metadata_update AFTER UPDATE OF metadata ON sessions WHEN new.metadata <> old.metadata BEGIN DELETE FROM session_label_index WHERE row_key = old.key AND field = 'metadata'; INSERT INTO session_label_index SELECT new.key, 'metadata', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.metadata) WHERE type NOT IN ('object', 'array'); END;
 
 CREATE TABLE events (
 	session_key BIGINT NOT NULL, 
@@ -191,19 +191,19 @@ CREATE INDEX runs_trace_id_idx ON runs (namespace, trace_id, start_time, "key") 
 
 CREATE INDEX runs_session_key_idx ON runs (session_key, start_time, "key") WHERE session_key IS NOT NULL;
 
-CREATE TABLE run_marks (row_key INTEGER NOT NULL REFERENCES runs (key) ON DELETE CASCADE, field TEXT NOT NULL, name TEXT NOT NULL, type TEXT NOT NULL, value);
+CREATE TABLE run_label_index (row_key INTEGER NOT NULL REFERENCES runs (key) ON DELETE CASCADE, field TEXT NOT NULL, name TEXT NOT NULL, type TEXT NOT NULL, value);
 
-CREATE INDEX run_marks_row_idx ON run_marks (row_key, field);
+CREATE INDEX run_label_index_row_idx ON run_label_index (row_key, field);
 
-CREATE INDEX run_marks_value_idx ON run_marks (field, name, type, value, row_key);
+CREATE INDEX run_label_index_value_idx ON run_label_index (field, name, type, value, row_key);
 
-CREATE TRIGGER run_marks_labels_insert AFTER INSERT ON runs BEGIN INSERT INTO run_marks SELECT new.key, 'labels', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.labels) WHERE type NOT IN ('object', 'array'); END;
+CREATE TRIGGER run_label_index_labels_insert AFTER INSERT ON runs BEGIN INSERT INTO run_label_index SELECT new.key, 'labels', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.labels) WHERE type NOT IN ('object', 'array'); END;
 
-CREATE TRIGGER run_marks_labels_update AFTER UPDATE OF labels ON runs WHEN new.labels <> old.labels BEGIN DELETE FROM run_marks WHERE row_key = old.key AND field = 'labels'; INSERT INTO run_marks SELECT new.key, 'labels', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.labels) WHERE type NOT IN ('object', 'array'); END;
+CREATE TRIGGER run_label_index_labels_update AFTER UPDATE OF labels ON runs WHEN new.labels <> old.labels BEGIN DELETE FROM run_label_index WHERE row_key = old.key AND field = 'labels'; INSERT INTO run_label_index SELECT new.key, 'labels', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.labels) WHERE type NOT IN ('object', 'array'); END;
 
-CREATE TRIGGER run_marks_metadata_insert AFTER INSERT ON runs BEGIN INSERT INTO run_marks SELECT new.key, 'metadata', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.metadata) WHERE type NOT IN ('object', 'array'); END;
+CREATE TRIGGER run_label_index_metadata_insert AFTER INSERT ON runs BEGIN INSERT INTO run_label_index SELECT new.key, 'metadata', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.metadata) WHERE type NOT IN ('object', 'array'); END;
 
-CREATE TRIGGER run_marks_metadata_update AFTER UPDATE OF metadata ON runs WHEN new.metadata <> old.metadata BEGIN DELETE FROM run_marks WHERE row_key = old.key AND field = 'metadata'; INSERT INTO run_marks SELECT new.key, 'metadata', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.metadata) WHERE type NOT IN ('object', 'array'); END;
+CREATE TRIGGER run_label_index_metadata_update AFTER UPDATE OF metadata ON runs WHEN new.metadata <> old.metadata BEGIN DELETE FROM run_label_index WHERE row_key = old.key AND field = 'metadata'; INSERT INTO run_label_index SELECT new.key, 'metadata', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.metadata) WHERE type NOT IN ('object', 'array'); END;
 
 CREATE TABLE approvals (
 	"key" INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
@@ -257,15 +257,15 @@ CREATE INDEX approvals_session_key_idx ON approvals (session_key, create_time, "
 
 CREATE INDEX approvals_expire_time_idx ON approvals (expire_time) WHERE end_time IS NULL AND expire_time IS NOT NULL;
 
-CREATE TABLE approval_marks (row_key INTEGER NOT NULL REFERENCES approvals (key) ON DELETE CASCADE, field TEXT NOT NULL, name TEXT NOT NULL, type TEXT NOT NULL, value);
+CREATE TABLE approval_label_index (row_key INTEGER NOT NULL REFERENCES approvals (key) ON DELETE CASCADE, field TEXT NOT NULL, name TEXT NOT NULL, type TEXT NOT NULL, value);
 
-CREATE INDEX approval_marks_row_idx ON approval_marks (row_key, field);
+CREATE INDEX approval_label_index_row_idx ON approval_label_index (row_key, field);
 
-CREATE INDEX approval_marks_value_idx ON approval_marks (field, name, type, value, row_key);
+CREATE INDEX approval_label_index_value_idx ON approval_label_index (field, name, type, value, row_key);
 
-CREATE TRIGGER approval_marks_labels_insert AFTER INSERT ON approvals BEGIN INSERT INTO approval_marks SELECT new.key, 'labels', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.labels) WHERE type NOT IN ('object', 'array'); END;
+CREATE TRIGGER approval_label_index_labels_insert AFTER INSERT ON approvals BEGIN INSERT INTO approval_label_index SELECT new.key, 'labels', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.labels) WHERE type NOT IN ('object', 'array'); END;
 
-CREATE TRIGGER approval_marks_labels_update AFTER UPDATE OF labels ON approvals WHEN new.labels <> old.labels BEGIN DELETE FROM approval_marks WHERE row_key = old.key AND field = 'labels'; INSERT INTO approval_marks SELECT new.key, 'labels', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.labels) WHERE type NOT IN ('object', 'array'); END;
+CREATE TRIGGER approval_label_index_labels_update AFTER UPDATE OF labels ON approvals WHEN new.labels <> old.labels BEGIN DELETE FROM approval_label_index WHERE row_key = old.key AND field = 'labels'; INSERT INTO approval_label_index SELECT new.key, 'labels', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.labels) WHERE type NOT IN ('object', 'array'); END;
 
 CREATE TABLE tasks (
 	"key" INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
@@ -343,19 +343,19 @@ CREATE INDEX tasks_claim_kind_idx ON tasks (namespace, kind, priority DESC, crea
 
 CREATE INDEX tasks_lapse_idx ON tasks (claim_time) WHERE claim_time IS NOT NULL AND lease_token IS NOT NULL;
 
-CREATE TABLE task_marks (row_key INTEGER NOT NULL REFERENCES tasks (key) ON DELETE CASCADE, field TEXT NOT NULL, name TEXT NOT NULL, type TEXT NOT NULL, value);
+CREATE TABLE task_label_index (row_key INTEGER NOT NULL REFERENCES tasks (key) ON DELETE CASCADE, field TEXT NOT NULL, name TEXT NOT NULL, type TEXT NOT NULL, value);
 
-CREATE INDEX task_marks_row_idx ON task_marks (row_key, field);
+CREATE INDEX task_label_index_row_idx ON task_label_index (row_key, field);
 
-CREATE INDEX task_marks_value_idx ON task_marks (field, name, type, value, row_key);
+CREATE INDEX task_label_index_value_idx ON task_label_index (field, name, type, value, row_key);
 
-CREATE TRIGGER task_marks_labels_insert AFTER INSERT ON tasks BEGIN INSERT INTO task_marks SELECT new.key, 'labels', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.labels) WHERE type NOT IN ('object', 'array'); END;
+CREATE TRIGGER task_label_index_labels_insert AFTER INSERT ON tasks BEGIN INSERT INTO task_label_index SELECT new.key, 'labels', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.labels) WHERE type NOT IN ('object', 'array'); END;
 
-CREATE TRIGGER task_marks_labels_update AFTER UPDATE OF labels ON tasks WHEN new.labels <> old.labels BEGIN DELETE FROM task_marks WHERE row_key = old.key AND field = 'labels'; INSERT INTO task_marks SELECT new.key, 'labels', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.labels) WHERE type NOT IN ('object', 'array'); END;
+CREATE TRIGGER task_label_index_labels_update AFTER UPDATE OF labels ON tasks WHEN new.labels <> old.labels BEGIN DELETE FROM task_label_index WHERE row_key = old.key AND field = 'labels'; INSERT INTO task_label_index SELECT new.key, 'labels', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.labels) WHERE type NOT IN ('object', 'array'); END;
 
-CREATE TRIGGER task_marks_metadata_insert AFTER INSERT ON tasks BEGIN INSERT INTO task_marks SELECT new.key, 'metadata', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.metadata) WHERE type NOT IN ('object', 'array'); END;
+CREATE TRIGGER task_label_index_metadata_insert AFTER INSERT ON tasks BEGIN INSERT INTO task_label_index SELECT new.key, 'metadata', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.metadata) WHERE type NOT IN ('object', 'array'); END;
 
-CREATE TRIGGER task_marks_metadata_update AFTER UPDATE OF metadata ON tasks WHEN new.metadata <> old.metadata BEGIN DELETE FROM task_marks WHERE row_key = old.key AND field = 'metadata'; INSERT INTO task_marks SELECT new.key, 'metadata', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.metadata) WHERE type NOT IN ('object', 'array'); END;
+CREATE TRIGGER task_label_index_metadata_update AFTER UPDATE OF metadata ON tasks WHEN new.metadata <> old.metadata BEGIN DELETE FROM task_label_index WHERE row_key = old.key AND field = 'metadata'; INSERT INTO task_label_index SELECT new.key, 'metadata', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.metadata) WHERE type NOT IN ('object', 'array'); END;
 
 CREATE TABLE plans (
 	"key" INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
@@ -388,19 +388,19 @@ CREATE INDEX plans_namespace_status_create_time_key_idx ON plans (namespace, sta
 
 CREATE INDEX plans_session_key_idx ON plans (session_key, create_time, "key") WHERE session_key IS NOT NULL;
 
-CREATE TABLE plan_marks (row_key INTEGER NOT NULL REFERENCES plans (key) ON DELETE CASCADE, field TEXT NOT NULL, name TEXT NOT NULL, type TEXT NOT NULL, value);
+CREATE TABLE plan_label_index (row_key INTEGER NOT NULL REFERENCES plans (key) ON DELETE CASCADE, field TEXT NOT NULL, name TEXT NOT NULL, type TEXT NOT NULL, value);
 
-CREATE INDEX plan_marks_row_idx ON plan_marks (row_key, field);
+CREATE INDEX plan_label_index_row_idx ON plan_label_index (row_key, field);
 
-CREATE INDEX plan_marks_value_idx ON plan_marks (field, name, type, value, row_key);
+CREATE INDEX plan_label_index_value_idx ON plan_label_index (field, name, type, value, row_key);
 
-CREATE TRIGGER plan_marks_labels_insert AFTER INSERT ON plans BEGIN INSERT INTO plan_marks SELECT new.key, 'labels', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.labels) WHERE type NOT IN ('object', 'array'); END;
+CREATE TRIGGER plan_label_index_labels_insert AFTER INSERT ON plans BEGIN INSERT INTO plan_label_index SELECT new.key, 'labels', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.labels) WHERE type NOT IN ('object', 'array'); END;
 
-CREATE TRIGGER plan_marks_labels_update AFTER UPDATE OF labels ON plans WHEN new.labels <> old.labels BEGIN DELETE FROM plan_marks WHERE row_key = old.key AND field = 'labels'; INSERT INTO plan_marks SELECT new.key, 'labels', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.labels) WHERE type NOT IN ('object', 'array'); END;
+CREATE TRIGGER plan_label_index_labels_update AFTER UPDATE OF labels ON plans WHEN new.labels <> old.labels BEGIN DELETE FROM plan_label_index WHERE row_key = old.key AND field = 'labels'; INSERT INTO plan_label_index SELECT new.key, 'labels', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.labels) WHERE type NOT IN ('object', 'array'); END;
 
-CREATE TRIGGER plan_marks_metadata_insert AFTER INSERT ON plans BEGIN INSERT INTO plan_marks SELECT new.key, 'metadata', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.metadata) WHERE type NOT IN ('object', 'array'); END;
+CREATE TRIGGER plan_label_index_metadata_insert AFTER INSERT ON plans BEGIN INSERT INTO plan_label_index SELECT new.key, 'metadata', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.metadata) WHERE type NOT IN ('object', 'array'); END;
 
-CREATE TRIGGER plan_marks_metadata_update AFTER UPDATE OF metadata ON plans WHEN new.metadata <> old.metadata BEGIN DELETE FROM plan_marks WHERE row_key = old.key AND field = 'metadata'; INSERT INTO plan_marks SELECT new.key, 'metadata', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.metadata) WHERE type NOT IN ('object', 'array'); END;
+CREATE TRIGGER plan_label_index_metadata_update AFTER UPDATE OF metadata ON plans WHEN new.metadata <> old.metadata BEGIN DELETE FROM plan_label_index WHERE row_key = old.key AND field = 'metadata'; INSERT INTO plan_label_index SELECT new.key, 'metadata', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.metadata) WHERE type NOT IN ('object', 'array'); END;
 
 CREATE TABLE plan_items (
 	plan_key BIGINT NOT NULL, 
@@ -456,23 +456,23 @@ CREATE INDEX memories_user_id_idx ON memories (namespace, user_id, create_time, 
 
 CREATE INDEX memories_session_id_idx ON memories (namespace, session_id, create_time, "key") WHERE session_id IS NOT NULL;
 
-CREATE TABLE memory_marks (row_key INTEGER NOT NULL REFERENCES memories (key) ON DELETE CASCADE, field TEXT NOT NULL, name TEXT NOT NULL, type TEXT NOT NULL, value);
+CREATE TABLE memory_label_index (row_key INTEGER NOT NULL REFERENCES memories (key) ON DELETE CASCADE, field TEXT NOT NULL, name TEXT NOT NULL, type TEXT NOT NULL, value);
 
-CREATE INDEX memory_marks_row_idx ON memory_marks (row_key, field);
+CREATE INDEX memory_label_index_row_idx ON memory_label_index (row_key, field);
 
-CREATE INDEX memory_marks_value_idx ON memory_marks (field, name, type, value, row_key);
+CREATE INDEX memory_label_index_value_idx ON memory_label_index (field, name, type, value, row_key);
 
-CREATE TRIGGER memory_marks_labels_insert AFTER INSERT ON memories BEGIN INSERT INTO memory_marks SELECT new.key, 'labels', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.labels) WHERE type NOT IN ('object', 'array'); END;
+CREATE TRIGGER memory_label_index_labels_insert AFTER INSERT ON memories BEGIN INSERT INTO memory_label_index SELECT new.key, 'labels', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.labels) WHERE type NOT IN ('object', 'array'); END;
 
-CREATE TRIGGER memory_marks_labels_update AFTER UPDATE OF labels ON memories WHEN new.labels <> old.labels BEGIN DELETE FROM memory_marks WHERE row_key = old.key AND field = 'labels'; INSERT INTO memory_marks SELECT new.key, 'labels', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.labels) WHERE type NOT IN ('object', 'array'); END;
+CREATE TRIGGER memory_label_index_labels_update AFTER UPDATE OF labels ON memories WHEN new.labels <> old.labels BEGIN DELETE FROM memory_label_index WHERE row_key = old.key AND field = 'labels'; INSERT INTO memory_label_index SELECT new.key, 'labels', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.labels) WHERE type NOT IN ('object', 'array'); END;
 
-CREATE TRIGGER memory_marks_metadata_insert AFTER INSERT ON memories BEGIN INSERT INTO memory_marks SELECT new.key, 'metadata', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.metadata) WHERE type NOT IN ('object', 'array'); END;
+CREATE TRIGGER memory_label_index_metadata_insert AFTER INSERT ON memories BEGIN INSERT INTO memory_label_index SELECT new.key, 'metadata', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.metadata) WHERE type NOT IN ('object', 'array'); END;
 
-CREATE TRIGGER memory_marks_metadata_update AFTER UPDATE OF metadata ON memories WHEN new.metadata <> old.metadata BEGIN DELETE FROM memory_marks WHERE row_key = old.key AND field = 'metadata'; INSERT INTO memory_marks SELECT new.key, 'metadata', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.metadata) WHERE type NOT IN ('object', 'array'); END;
+CREATE TRIGGER memory_label_index_metadata_update AFTER UPDATE OF metadata ON memories WHEN new.metadata <> old.metadata BEGIN DELETE FROM memory_label_index WHERE row_key = old.key AND field = 'metadata'; INSERT INTO memory_label_index SELECT new.key, 'metadata', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.metadata) WHERE type NOT IN ('object', 'array'); END;
 
-CREATE VIRTUAL TABLE memory_words USING fts5(whole, half, tokenize = 'ascii', detail = 'column', columnsize = 0);
+CREATE VIRTUAL TABLE memory_full_text USING fts5(whole, half, tokenize = 'ascii', detail = 'column', columnsize = 0);
 
-CREATE TRIGGER memory_words_delete AFTER DELETE ON memories BEGIN DELETE FROM memory_words WHERE rowid = old.key; END;
+CREATE TRIGGER memory_full_text_delete AFTER DELETE ON memories BEGIN DELETE FROM memory_full_text WHERE rowid = old.key; END;
 
 CREATE TABLE documents (
 	"key" INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
@@ -506,19 +506,19 @@ CREATE INDEX documents_parent_key_idx ON documents (parent_key, collection, id) 
 
 CREATE INDEX documents_expiry_check_time_idx ON documents (expiry_check_time) WHERE expiry_check_time IS NOT NULL;
 
-CREATE TABLE document_marks (row_key INTEGER NOT NULL REFERENCES documents (key) ON DELETE CASCADE, field TEXT NOT NULL, name TEXT NOT NULL, type TEXT NOT NULL, value);
+CREATE TABLE document_label_index (row_key INTEGER NOT NULL REFERENCES documents (key) ON DELETE CASCADE, field TEXT NOT NULL, name TEXT NOT NULL, type TEXT NOT NULL, value);
 
-CREATE INDEX document_marks_row_idx ON document_marks (row_key, field);
+CREATE INDEX document_label_index_row_idx ON document_label_index (row_key, field);
 
-CREATE INDEX document_marks_value_idx ON document_marks (field, name, type, value, row_key);
+CREATE INDEX document_label_index_value_idx ON document_label_index (field, name, type, value, row_key);
 
-CREATE TRIGGER document_marks_labels_insert AFTER INSERT ON documents BEGIN INSERT INTO document_marks SELECT new.key, 'labels', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.labels) WHERE type NOT IN ('object', 'array'); END;
+CREATE TRIGGER document_label_index_labels_insert AFTER INSERT ON documents BEGIN INSERT INTO document_label_index SELECT new.key, 'labels', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.labels) WHERE type NOT IN ('object', 'array'); END;
 
-CREATE TRIGGER document_marks_labels_update AFTER UPDATE OF labels ON documents WHEN new.labels <> old.labels BEGIN DELETE FROM document_marks WHERE row_key = old.key AND field = 'labels'; INSERT INTO document_marks SELECT new.key, 'labels', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.labels) WHERE type NOT IN ('object', 'array'); END;
+CREATE TRIGGER document_label_index_labels_update AFTER UPDATE OF labels ON documents WHEN new.labels <> old.labels BEGIN DELETE FROM document_label_index WHERE row_key = old.key AND field = 'labels'; INSERT INTO document_label_index SELECT new.key, 'labels', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.labels) WHERE type NOT IN ('object', 'array'); END;
 
-CREATE TRIGGER document_marks_metadata_insert AFTER INSERT ON documents BEGIN INSERT INTO document_marks SELECT new.key, 'metadata', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.metadata) WHERE type NOT IN ('object', 'array'); END;
+CREATE TRIGGER document_label_index_metadata_insert AFTER INSERT ON documents BEGIN INSERT INTO document_label_index SELECT new.key, 'metadata', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.metadata) WHERE type NOT IN ('object', 'array'); END;
 
-CREATE TRIGGER document_marks_metadata_update AFTER UPDATE OF metadata ON documents WHEN new.metadata <> old.metadata BEGIN DELETE FROM document_marks WHERE row_key = old.key AND field = 'metadata'; INSERT INTO document_marks SELECT new.key, 'metadata', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.metadata) WHERE type NOT IN ('object', 'array'); END;
+CREATE TRIGGER document_label_index_metadata_update AFTER UPDATE OF metadata ON documents WHEN new.metadata <> old.metadata BEGIN DELETE FROM document_label_index WHERE row_key = old.key AND field = 'metadata'; INSERT INTO document_label_index SELECT new.key, 'metadata', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.metadata) WHERE type NOT IN ('object', 'array'); END;
 
 CREATE TABLE document_members (
 	row_key BIGINT NOT NULL, 
@@ -527,15 +527,15 @@ CREATE TABLE document_members (
 	FOREIGN KEY(row_key) REFERENCES documents ("key") ON DELETE CASCADE
 );
 
-CREATE VIRTUAL TABLE document_words USING fts5(whole, half, tokenize = 'ascii', detail = 'column', columnsize = 0);
+CREATE VIRTUAL TABLE document_full_text USING fts5(whole, half, tokenize = 'ascii', detail = 'column', columnsize = 0);
 
-CREATE TRIGGER document_words_delete AFTER DELETE ON documents BEGIN DELETE FROM document_words WHERE rowid = old.key; END;
+CREATE TRIGGER document_full_text_delete AFTER DELETE ON documents BEGIN DELETE FROM document_full_text WHERE rowid = old.key; END;
 
-CREATE TABLE turns (
+CREATE TABLE leadership (
 	name TEXT NOT NULL, 
 	holder TEXT NOT NULL, 
 	expire_time BIGINT NOT NULL, 
-	CONSTRAINT turns_pkey PRIMARY KEY (name)
+	CONSTRAINT leadership_pkey PRIMARY KEY (name)
 );
 
 CREATE VIEW active_sessions AS SELECT namespace, id AS session_id, user_id, agent_id, task_id, title, labels, metadata, last_sequence, strftime('%Y-%m-%dT%H:%M:%S', create_time / 1000000, 'unixepoch') || printf('.%06dZ', create_time % 1000000) AS create_time, strftime('%Y-%m-%dT%H:%M:%S', last_activity_time / 1000000, 'unixepoch') || printf('.%06dZ', last_activity_time % 1000000) AS last_activity_time FROM sessions WHERE status = 'active';

@@ -70,7 +70,7 @@ def upgrade() -> None:
     plans()
     memories()
     documents()
-    turns()
+    leadership()
     views()
 
 
@@ -484,7 +484,7 @@ def memories() -> None:
             f"memories_{column}_idx", "memories", ["namespace", column, "create_time", "key"], column
         )
     search("memories", "memory", ("labels", "metadata"))
-    words("memories", "memory")
+    full_text("memories", "memory")
 
 
 def documents() -> None:
@@ -532,16 +532,16 @@ def documents() -> None:
         sa.Column("members", JSONB, nullable=False),
         sa.PrimaryKeyConstraint("row_key", name="document_members_pkey"),
     )
-    words("documents", "document")
+    full_text("documents", "document")
 
 
-def turns() -> None:
+def leadership() -> None:
     op.create_table(
-        "turns",
+        "leadership",
         sa.Column("name", KEY, primary_key=True),
         sa.Column("holder", KEY, nullable=False),
         sa.Column("expire_time", TIME, nullable=False),
-        sa.PrimaryKeyConstraint("name", name="turns_pkey"),
+        sa.PrimaryKeyConstraint("name", name="leadership_pkey"),
     )
 
 
@@ -585,7 +585,7 @@ def view(name: str, columns: str, times: tuple[str, ...], rows: str) -> None:
 def search(table: str, noun: str, fields: tuple[str, ...]) -> None:
     """Make JSON objects searchable by their members."""
     if op.get_context().dialect.name != "postgresql":
-        mark(table, noun, fields)
+        label_index(table, noun, fields)
         return
     for field in fields:
         op.create_index(
@@ -597,20 +597,20 @@ def search(table: str, noun: str, fields: tuple[str, ...]) -> None:
         )
 
 
-def words(table: str, noun: str) -> None:
+def full_text(table: str, noun: str) -> None:
     """Make texts searchable by their words, with each engine's own full-text index."""
     if op.get_context().dialect.name != "postgresql":
         op.execute(
-            f"CREATE VIRTUAL TABLE {noun}_words USING"
+            f"CREATE VIRTUAL TABLE {noun}_full_text USING"
             " fts5(whole, half, tokenize = 'ascii', detail = 'column', columnsize = 0)"
         )
         op.execute(
-            f"CREATE TRIGGER {noun}_words_delete AFTER DELETE ON {table} BEGIN"
-            f" DELETE FROM {noun}_words WHERE rowid = old.key; END"
+            f"CREATE TRIGGER {noun}_full_text_delete AFTER DELETE ON {table} BEGIN"
+            f" DELETE FROM {noun}_full_text WHERE rowid = old.key; END"
         )
         return
     op.create_table(
-        f"{noun}_words",
+        f"{noun}_full_text",
         sa.Column(
             "row_key",
             sa.BigInteger,
@@ -621,29 +621,29 @@ def words(table: str, noun: str) -> None:
         sa.Column("part", sa.SmallInteger, primary_key=True, autoincrement=False),
         sa.Column("namespace", KEY, nullable=False),
         sa.Column("words", postgresql.TSVECTOR, nullable=False),
-        sa.PrimaryKeyConstraint("row_key", "part", name=f"{noun}_words_pkey"),
+        sa.PrimaryKeyConstraint("row_key", "part", name=f"{noun}_full_text_pkey"),
     )
-    op.create_index(f"{noun}_words_words_idx", f"{noun}_words", ["words"], postgresql_using="gin")
+    op.create_index(f"{noun}_full_text_words_idx", f"{noun}_full_text", ["words"], postgresql_using="gin")
 
 
-def mark(table: str, noun: str, fields: tuple[str, ...]) -> None:
+def label_index(table: str, noun: str, fields: tuple[str, ...]) -> None:
     """Keep the scalar members of JSON objects in a table of their own, for SQLite cannot index them."""
-    marks = f"{noun}_marks"
+    index = f"{noun}_label_index"
     op.execute(
-        f"CREATE TABLE {marks} (row_key INTEGER NOT NULL REFERENCES {table} (key) ON DELETE CASCADE,"
+        f"CREATE TABLE {index} (row_key INTEGER NOT NULL REFERENCES {table} (key) ON DELETE CASCADE,"
         " field TEXT NOT NULL, name TEXT NOT NULL, type TEXT NOT NULL, value)"
     )
-    op.execute(f"CREATE INDEX {marks}_row_idx ON {marks} (row_key, field)")
-    op.execute(f"CREATE INDEX {marks}_value_idx ON {marks} (field, name, type, value, row_key)")
+    op.execute(f"CREATE INDEX {index}_row_idx ON {index} (row_key, field)")
+    op.execute(f"CREATE INDEX {index}_value_idx ON {index} (field, name, type, value, row_key)")
     for field in fields:
         insert = (
-            f"INSERT INTO {marks} SELECT new.key, '{field}', key,"
+            f"INSERT INTO {index} SELECT new.key, '{field}', key,"
             " CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom"
             f" FROM json_each(new.{field}) WHERE type NOT IN ('object', 'array');"
         )
-        op.execute(f"CREATE TRIGGER {marks}_{field}_insert AFTER INSERT ON {table} BEGIN {insert} END")
+        op.execute(f"CREATE TRIGGER {index}_{field}_insert AFTER INSERT ON {table} BEGIN {insert} END")
         op.execute(
-            f"CREATE TRIGGER {marks}_{field}_update AFTER UPDATE OF {field} ON {table}"
+            f"CREATE TRIGGER {index}_{field}_update AFTER UPDATE OF {field} ON {table}"
             f" WHEN new.{field} <> old.{field} BEGIN"
-            f" DELETE FROM {marks} WHERE row_key = old.key AND field = '{field}'; {insert} END"
+            f" DELETE FROM {index} WHERE row_key = old.key AND field = '{field}'; {insert} END"
         )

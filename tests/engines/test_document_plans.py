@@ -21,7 +21,7 @@ from tests.support.content import NAMESPACE
 from tests.support.documents import HOUR, draft, get, key, put, sync
 from tests.support.filled import FilledStore, filled_store
 
-LARGE = {"documents", "document_marks", "document_members"}
+LARGE = {"documents", "document_label_index", "document_members"}
 BY_NAME = {"documents_namespace_collection_id_key", "sqlite_autoindex_documents_1"}
 COLLECTIONS, EACH = 40, 250
 PAGE = PageRequest(20)
@@ -87,7 +87,7 @@ async def test_children_are_found_by_their_parent(filled: FilledStore) -> None:
 
 
 async def test_labels_metadata_and_times_are_found_by_their_indexes(filled: FilledStore) -> None:
-    marks = {"document_marks_value_idx"}
+    marks = {"document_label_index_value_idx"}
     assert await listed(filled, rows=120, labels={"l": "8"}) & (marks | {"documents_labels_idx"})
     assert await listed(filled, rows=120, metadata={"m": 8}) & (marks | {"documents_metadata_idx"})
     changed = await put(filled.store, draft("d9749", "[]", collection="a/38"))

@@ -46,7 +46,7 @@ _ON_SQLITE = (
 )
 _ALEMBIC = re.compile("alembic_version")
 # What a search needs is not the same on SQLite: triggers keep the marks, and FTS5 the words.
-_OF_SEARCH = re.compile("_marks|_words")
+_OF_SEARCH = re.compile("_label_index|_full_text")
 
 
 async def catalog(url: str) -> set[str]:

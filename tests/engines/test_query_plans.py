@@ -27,7 +27,7 @@ from holdfastdb_server.storage.store import SqlStore
 from tests.support.content import EVERYTHING, NAMESPACE, draft, note, save, write
 from tests.support.filled import START, FilledStore, filled_store, insert
 
-LARGE = {"sessions", "session_marks", "events", "states", "state_versions", "session_requests"}
+LARGE = {"sessions", "session_label_index", "events", "states", "state_versions", "session_requests"}
 SESSIONS = 6_000
 EVENTS = 12_000
 KEYS = 1_500
@@ -152,8 +152,8 @@ SESSION_FILTERS: dict[str, tuple[dict[str, Any], set[str]]] = {
     "agent": ({"agent_id": "agent 7"}, {"sessions_agent_id_idx"}),
     "parent": ({"parent_session_id": "s7"}, {"sessions_parent_id_idx"}),
     "task": ({"task_id": "task 7"}, {"sessions_task_id_idx"}),
-    "labels": ({"labels": {"team": "team 7"}}, {"sessions_labels_idx", "session_marks"}),
-    "metadata": ({"metadata": {"customer": 7}}, {"sessions_metadata_idx", "session_marks"}),
+    "labels": ({"labels": {"team": "team 7"}}, {"sessions_labels_idx", "session_label_index"}),
+    "metadata": ({"metadata": {"customer": 7}}, {"sessions_metadata_idx", "session_label_index"}),
     "statuses": ({"statuses": [SessionStatus.ACTIVE, SessionStatus.PENDING]}, set()),
     "time": (
         {"created_from": START + timedelta(days=1), "created_until": START + timedelta(days=2)},

@@ -1,4 +1,4 @@
-"""QuickAppends: which appends PostgreSQL carries out in one statement, and which it leaves alone."""
+"""Which appends PostgreSQL carries out in one statement, and which it leaves alone."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import asyncio
 import pytest
 import sqlalchemy as sa
 
-from holdfastdb_server.domain.events import Appended, Event
+from holdfastdb_server.domain.events import AppendResult, Event
 from holdfastdb_server.domain.values import Payload
-from holdfastdb_server.storage.engines.base import PostgresDialect
-from holdfastdb_server.storage.postgres.appends import QuickAppends
+from holdfastdb_server.storage.engines.postgres import PostgresDialect
+from holdfastdb_server.storage.postgres.appends import SingleStatementAppends
 from holdfastdb_server.storage.schema import sessions
 from holdfastdb_server.storage.signals import session_topic
 from holdfastdb_server.storage.store import SqlStore
@@ -32,23 +32,23 @@ def published() -> set[str]:
 
 
 @pytest.fixture
-def quick(store: SqlStore, published: set[str]) -> QuickAppends:
+def quick(store: SqlStore, published: set[str]) -> SingleStatementAppends:
     """What is tested."""
-    return QuickAppends(store._database, PostgresDialect(), published.update)
+    return SingleStatementAppends(store._database, PostgresDialect(), published.update)
 
 
 def request(*events: Event, session: str = "s", expected: int | None = None) -> Append:
     return Append(NAMESPACE, session, events, expected)
 
 
-async def sequences(quick: QuickAppends, *requests: Append) -> list[list[int] | None]:
+async def sequences(quick: SingleStatementAppends, *requests: Append) -> list[list[int] | None]:
     """The sequences that each request has got."""
     answers = await quick.write(requests)
     return [None if answer is None else [r.sequence for r in answer.receipts] for answer in answers]
 
 
 async def test_a_crowd_is_appended_each_in_the_order_of_its_session(
-    store: SqlStore, quick: QuickAppends, published: set[str]
+    store: SqlStore, quick: SingleStatementAppends, published: set[str]
 ) -> None:
     await create(store, "t")
     await append(store, note("before"))
@@ -59,7 +59,7 @@ async def test_a_crowd_is_appended_each_in_the_order_of_its_session(
         request(note(""), note("")),
     ]
     first, second, third, fourth = await quick.write(crowd)
-    assert isinstance(first, Appended)
+    assert isinstance(first, AppendResult)
     assert [(r.event_id, r.sequence) for r in first.receipts] == [("a1", 2), ("a2", 3)]
     assert first.last_sequence == 3
     assert second is not None
@@ -91,7 +91,7 @@ async def test_a_crowd_is_appended_each_in_the_order_of_its_session(
     ids=["no session", "a taken id", "a wrong guard", "an id twice", "guards that differ"],
 )
 async def test_what_needs_a_closer_look_is_left_alone(
-    store: SqlStore, quick: QuickAppends, published: set[str], crowd: list[Append]
+    store: SqlStore, quick: SingleStatementAppends, published: set[str], crowd: list[Append]
 ) -> None:
     await create(store, "t")
     await append(store, note("taken"))
@@ -113,7 +113,7 @@ async def test_what_needs_a_closer_look_is_left_alone(
     ids=["no JSON", "half a pair", "no time", "half a pair in a name", "a number that is too large"],
 )
 async def test_what_postgresql_or_its_driver_refuses_is_left_alone(
-    store: SqlStore, quick: QuickAppends, refused: Append
+    store: SqlStore, quick: SingleStatementAppends, refused: Append
 ) -> None:
     await create(store, "t")
     assert await sequences(quick, refused, request(note("fine"), session="t")) == [None, None]
@@ -131,7 +131,7 @@ async def test_what_postgresql_or_its_driver_refuses_is_left_alone(
     ids=["half a pair in a payload", "half a pair in a text", "half a pair in a label", "no text"],
 )
 async def test_what_cannot_become_a_row_fails_alone(
-    store: SqlStore, quick: QuickAppends, unfit: Event
+    store: SqlStore, quick: SingleStatementAppends, unfit: Event
 ) -> None:
     await create(store, "t")
     assert await sequences(quick, request(unfit), request(note("fine"), session="t")) == [None, [1]]
@@ -144,12 +144,12 @@ async def test_what_cannot_become_a_row_fails_alone(
 
 
 async def test_crowds_of_two_servers_leave_no_gap_and_lose_nothing(
-    two_stores: tuple[SqlStore, SqlStore], store: SqlStore, quick: QuickAppends
+    two_stores: tuple[SqlStore, SqlStore], store: SqlStore, quick: SingleStatementAppends
 ) -> None:
     await create(store, "t")
-    other = QuickAppends(two_stores[1]._database, PostgresDialect(), lambda topics: None)
+    other = SingleStatementAppends(two_stores[1]._database, PostgresDialect(), lambda topics: None)
 
-    async def write(server: QuickAppends, name: str) -> None:
+    async def write(server: SingleStatementAppends, name: str) -> None:
         for turn in range(25):
             crowd = [
                 request(note(f"{name}-{turn}-{n}"), session=("s", "t")[(n + turn) % 2]) for n in range(6)

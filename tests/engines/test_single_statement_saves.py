@@ -1,4 +1,4 @@
-"""QuickSaves: which saves PostgreSQL carries out in one statement, and which it leaves alone."""
+"""Which saves PostgreSQL carries out in one statement, and which it leaves alone."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from holdfastdb_server.domain.sessions import SessionStatus
 from holdfastdb_server.domain.states import State, StateWrite
 from holdfastdb_server.domain.values import Payload
-from holdfastdb_server.storage.engines.base import PostgresDialect
-from holdfastdb_server.storage.postgres.saves import QuickSaves
+from holdfastdb_server.storage.engines.postgres import PostgresDialect
+from holdfastdb_server.storage.postgres.saves import SingleStatementSaves
 from holdfastdb_server.storage.schema import sessions, state_versions
 from holdfastdb_server.storage.store import SqlStore
 from holdfastdb_server.storage.write_path.entries import Save
 from holdfastdb_server.storage.write_path.statements import Statements
-from holdfastdb_server.storage.write_path.transaction import Batch
+from holdfastdb_server.storage.write_path.transaction import Transaction
 from tests.support.content import (
     NAMESPACE,
     append,
@@ -45,16 +45,16 @@ async def store(two_stores: tuple[SqlStore, SqlStore]) -> SqlStore:
 
 
 @pytest.fixture
-def quick(store: SqlStore) -> QuickSaves:
+def quick(store: SqlStore) -> SingleStatementSaves:
     """What is tested."""
-    return QuickSaves(store._database, PostgresDialect(), KEPT)
+    return SingleStatementSaves(store._database, PostgresDialect(), KEPT)
 
 
 def request(*writes: StateWrite, session: str = "s", request_id: str = "") -> Save:
     return Save(NAMESPACE, session, writes, request_id)
 
 
-async def saved(quick: QuickSaves, *requests: Save) -> list[list[int] | None]:
+async def saved(quick: SingleStatementSaves, *requests: Save) -> list[list[int] | None]:
     """The versions that each request has got."""
     answers = await quick.write(requests)
     return [None if answer is None else [state.version for state in answer] for answer in answers]
@@ -72,7 +72,9 @@ async def stored(store: SqlStore, session: str = "s") -> list[tuple[str, int]]:
     return [(row.key, row.version) for row in found]
 
 
-async def test_a_crowd_is_saved_each_in_the_order_of_its_key(store: SqlStore, quick: QuickSaves) -> None:
+async def test_a_crowd_is_saved_each_in_the_order_of_its_key(
+    store: SqlStore, quick: SingleStatementSaves
+) -> None:
     await create(store, "t")
     await append(store, *notes(2))
     await save(store, write("a", "0"), write("b", "0"))
@@ -126,7 +128,7 @@ async def test_a_crowd_is_saved_each_in_the_order_of_its_key(store: SqlStore, qu
     ],
 )
 async def test_what_needs_a_closer_look_is_left_alone(
-    store: SqlStore, quick: QuickSaves, crowd: list[Save]
+    store: SqlStore, quick: SingleStatementSaves, crowd: list[Save]
 ) -> None:
     await create(store, "t")
     await create(store, "ended")
@@ -148,14 +150,14 @@ async def test_what_needs_a_closer_look_is_left_alone(
     ids=["no JSON", "half a pair", "half a pair in a name", "a number that is too large"],
 )
 async def test_what_postgresql_or_its_driver_refuses_is_left_alone(
-    store: SqlStore, quick: QuickSaves, refused: Save
+    store: SqlStore, quick: SingleStatementSaves, refused: Save
 ) -> None:
     await create(store, "t")
     assert await saved(quick, refused, request(write("fine"), session="t")) == [None, None]
     assert await saved(quick, request(write("fine"), session="t")) == [[1]]
 
 
-async def test_what_cannot_become_a_row_fails_alone(store: SqlStore, quick: QuickSaves) -> None:
+async def test_what_cannot_become_a_row_fails_alone(store: SqlStore, quick: SingleStatementSaves) -> None:
     await create(store, "t")
     unfit = StateWrite("unfit", Payload(json='"\ud800"'))
     crowd = [request(unfit), request(write("fine"), session="t")]
@@ -181,7 +183,7 @@ async def is_anyone_waiting(store: SqlStore) -> bool:
 
 async def carry_out(connection: AsyncConnection, save: Save) -> None:
     """Carry out a save as the journal does where it plans."""
-    batch = Batch(connection, Statements(PostgresDialect()), KEPT)
+    batch = Transaction(connection, Statements(PostgresDialect()), KEPT)
     await batch.lock([(save.namespace, save.session_id)])
     session = batch.session(save.namespace, save.session_id)
     await batch.look_up_heads([(session, write.key) for write in save.writes])
@@ -197,7 +199,9 @@ class TestBehindALock:
         """Start some saves, which wait; meanwhile save for others, and let them go on."""
         await save(store, write("k", "1"))
 
-        async def run(quick: QuickSaves, *requests: Save, others: list[Save]) -> list[list[int] | None]:
+        async def run(
+            quick: SingleStatementSaves, *requests: Save, others: list[Save]
+        ) -> list[list[int] | None]:
             async with store._database._writer.connect() as connection, connection.begin():
                 await connection.execute(sa.select(sessions).with_for_update(key_share=True))
                 waiting = asyncio.create_task(saved(quick, *requests))
@@ -209,7 +213,7 @@ class TestBehindALock:
         return run
 
     async def test_versions_follow_what_others_saved(
-        self, store: SqlStore, quick: QuickSaves, overtaken: Any
+        self, store: SqlStore, quick: SingleStatementSaves, overtaken: Any
     ) -> None:
         others = [request(write("k")), request(write("k")), request(write("new"))]
         crowd = [request(write("k", "9")), request(write("new", "9"))]
@@ -218,21 +222,21 @@ class TestBehindALock:
         assert await stored(store) == [*(("k", n) for n in (2, 3, 4)), ("new", 1), ("new", 2)]
 
     async def test_a_guard_that_was_overtaken_lets_nothing_be_written(
-        self, store: SqlStore, quick: QuickSaves, overtaken: Any
+        self, store: SqlStore, quick: SingleStatementSaves, overtaken: Any
     ) -> None:
         crowd = [request(write("k", "9", expected=1), write("beside"))]
         assert await overtaken(quick, *crowd, others=[request(write("k"))]) == [None]
         assert await stored(store) == [("k", 1), ("k", 2)]
 
     async def test_a_guard_that_fits_what_others_saved_holds(
-        self, store: SqlStore, quick: QuickSaves, overtaken: Any
+        self, store: SqlStore, quick: SingleStatementSaves, overtaken: Any
     ) -> None:
         crowd = [request(write("k", "9", expected=2))]
         assert await overtaken(quick, *crowd, others=[request(write("k"))]) == [[3]]
         assert await load_json(store, "k") == "9"
 
     async def test_an_id_that_was_taken_meanwhile_lets_nothing_be_written(
-        self, store: SqlStore, quick: QuickSaves, overtaken: Any
+        self, store: SqlStore, quick: SingleStatementSaves, overtaken: Any
     ) -> None:
         crowd = [request(write("k", "9"), request_id="r")]
         assert await overtaken(quick, *crowd, others=[request(write("other"), request_id="r")]) == [None]
@@ -241,14 +245,14 @@ class TestBehindALock:
     async def test_what_it_could_not_see_to_delete_goes_at_the_next_save(
         self, store: SqlStore, overtaken: Any
     ) -> None:
-        quick = QuickSaves(store._database, PostgresDialect(), 1)
+        quick = SingleStatementSaves(store._database, PostgresDialect(), 1)
         assert await overtaken(quick, request(write("k")), others=[request(write("k"))]) == [[3]]
         assert await stored(store) == [("k", 2), ("k", 3)]
         assert await saved(quick, request(write("k"))) == [[4]]
         assert await stored(store) == [("k", 4)]
 
 
-async def test_the_newest_versions_are_kept(store: SqlStore, quick: QuickSaves) -> None:
+async def test_the_newest_versions_are_kept(store: SqlStore, quick: SingleStatementSaves) -> None:
     for number in range(1, 8):
         assert await saved(quick, request(write("k"))) == [[number]]
     assert await stored(store) == [("k", 5), ("k", 6), ("k", 7)]
@@ -258,7 +262,9 @@ async def test_the_newest_versions_are_kept(store: SqlStore, quick: QuickSaves) 
     assert await load_json(store) == "12"
 
 
-async def test_no_step_of_a_large_crowd_compares_each_with_each(store: SqlStore, quick: QuickSaves) -> None:
+async def test_no_step_of_a_large_crowd_compares_each_with_each(
+    store: SqlStore, quick: SingleStatementSaves
+) -> None:
     """All with the same key, a guard and an id: what is joined by any less is joined with everything."""
     number = 100
     for index in range(number):
@@ -284,10 +290,10 @@ async def test_crowds_of_two_servers_leave_no_gap_and_lose_nothing(
     two_stores: tuple[SqlStore, SqlStore], store: SqlStore
 ) -> None:
     await create(store, "t")
-    servers = [QuickSaves(one._database, PostgresDialect(), 10_000) for one in two_stores]
+    servers = [SingleStatementSaves(one._database, PostgresDialect(), 10_000) for one in two_stores]
     got: dict[tuple[str, str], list[int]] = {}
 
-    async def work(server: QuickSaves, name: str) -> None:
+    async def work(server: SingleStatementSaves, name: str) -> None:
         for turn in range(25):
             crowd = [
                 request(

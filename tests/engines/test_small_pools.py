@@ -37,7 +37,7 @@ async def test_a_connection_that_died_in_the_pool_is_not_used(postgres_url: str)
     store = await opener(pool_min=1, pool_max=4)
     await create(store)
     engine = store._database._writer
-    await store._database._lines.close()
+    await store._database._raw_connections.close()
     connections = [await engine.connect() for _ in range(3)]
     drivers = [(await connection.get_raw_connection()).driver_connection for connection in connections]
     for connection in connections:

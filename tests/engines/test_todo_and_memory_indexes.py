@@ -23,7 +23,7 @@ from tests.support.filled import START, FilledStore, filled_store, insert, plain
 from tests.support.memories import look
 from tests.support.todo import item, plan_draft
 
-LARGE = {"plans", "plan_items", "plan_marks", "memories", "memory_marks", "memory_words"}
+LARGE = {"plans", "plan_items", "plan_label_index", "memories", "memory_label_index", "memory_full_text"}
 ROWS = 4_000
 PAGE = PageRequest(20, descending=True)
 WORDS = [f"{a}{b}{c}" for a in "abcdefghij" for b in "klmnopqrst" for c in "aeiou"]
@@ -126,8 +126,8 @@ PLANS: dict[str, tuple[dict[str, Any], set[str]]] = {
     "times": (BOUNDS, {"plans_namespace_create_time_key_idx"}),
     "session": ({"session_id": "s"}, {"plans_session_key_idx"}),
     "status": ({"statuses": [PlanStatus.ACTIVE]}, {"plans_namespace_status_create_time_key_idx"}),
-    "labels": ({"labels": {"team": "7"}}, {"plans_labels_idx", "plan_marks_value_idx"}),
-    "metadata": ({"metadata": {"n": 7}}, {"plans_metadata_idx", "plan_marks_value_idx"}),
+    "labels": ({"labels": {"team": "7"}}, {"plans_labels_idx", "plan_label_index_value_idx"}),
+    "metadata": ({"metadata": {"n": 7}}, {"plans_metadata_idx", "plan_label_index_value_idx"}),
 }
 MEMORIES: dict[str, tuple[dict[str, Any], set[str]]] = {
     "nothing": ({}, {"memories_namespace_create_time_key_idx"}),
@@ -136,8 +136,8 @@ MEMORIES: dict[str, tuple[dict[str, Any], set[str]]] = {
     "agent": ({"agent_id": "agent7"}, {"memories_agent_id_idx"}),
     "user": ({"user_id": "user7"}, {"memories_user_id_idx"}),
     "session": ({"session_id": "session7"}, {"memories_session_id_idx"}),
-    "labels": ({"labels": {"team": "7"}}, {"memories_labels_idx", "memory_marks_value_idx"}),
-    "metadata": ({"metadata": {"n": 7}}, {"memories_metadata_idx", "memory_marks_value_idx"}),
+    "labels": ({"labels": {"team": "7"}}, {"memories_labels_idx", "memory_label_index_value_idx"}),
+    "metadata": ({"metadata": {"n": 7}}, {"memories_metadata_idx", "memory_label_index_value_idx"}),
 }
 
 
@@ -177,4 +177,4 @@ async def test_a_search_enters_the_full_text_index(filled: FilledStore, match_al
     for tool in ("", "tool7"):
         used = await filled.check(look(filled.store, query, match_all=match_all, tool_name=tool), rows=1_000)
         # SQLite's plans do not name the index of an FTS5 table: it has nothing else.
-        assert "memory_words_words_idx" in used or filled.store._database.dialect.name == "sqlite"
+        assert "memory_full_text_words_idx" in used or filled.store._database.dialect.name == "sqlite"

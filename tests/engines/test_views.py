@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from holdfastdb_server.domain.approvals import Question
+from holdfastdb_server.domain.approvals import ApprovalRequest
 from holdfastdb_server.domain.sessions import SessionStatus
 from holdfastdb_server.domain.tasks.moves import Claim, TaskTransition
 from holdfastdb_server.domain.tasks.task import TaskDraft, TaskStatus
@@ -48,8 +48,10 @@ async def test_active_sessions_are_those_that_are_active(store: SqlStore) -> Non
 
 
 async def test_pending_approvals_are_those_that_can_be_decided(store: SqlStore) -> None:
-    await store.approvals.request(NAMESPACE, Question("brief", ttl=HOUR, requested_by="coder").checked())
-    await store.approvals.request(NAMESPACE, Question("long", title="May I?").checked())
+    await store.approvals.request(
+        NAMESPACE, ApprovalRequest("brief", ttl=HOUR, requested_by="coder").checked()
+    )
+    await store.approvals.request(NAMESPACE, ApprovalRequest("long", title="May I?").checked())
     assert {row["approval_id"] for row in await show(store, "pending_approvals")} == {"brief", "long"}
     await age(store, 2 * HOUR)
     (row,) = await show(store, "pending_approvals")

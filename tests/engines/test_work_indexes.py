@@ -21,7 +21,7 @@ from tests.support.filled import START, FilledStore, filled_store, insert, plain
 from tests.support.runs import start
 from tests.support.tasks import add, claim
 
-LARGE = {"tasks", "task_marks", "runs", "run_marks", "approvals", "approval_marks"}
+LARGE = {"tasks", "task_label_index", "runs", "run_label_index", "approvals", "approval_label_index"}
 ROWS = 4_000
 OPEN = 90
 PAGE = PageRequest(20, descending=True)
@@ -135,8 +135,8 @@ TASKS: dict[str, tuple[dict[str, Any], set[str]]] = {
     "worker": ({"worker_id": "worker_id 7"}, {"tasks_worker_id_idx"}),
     "dedupe key": ({"dedupe_key": "d"}, {"tasks_dedupe_digest_idx"}),
     "trace": ({"trace_id": "trace_id 7"}, {"tasks_trace_id_idx"}),
-    "labels": ({"labels": {"team": "7"}}, {"tasks_labels_idx", "task_marks_value_idx"}),
-    "metadata": ({"metadata": {"n": 7}}, {"tasks_metadata_idx", "task_marks_value_idx"}),
+    "labels": ({"labels": {"team": "7"}}, {"tasks_labels_idx", "task_label_index_value_idx"}),
+    "metadata": ({"metadata": {"n": 7}}, {"tasks_metadata_idx", "task_label_index_value_idx"}),
 }
 RUNS: dict[str, tuple[dict[str, Any], set[str]]] = {
     "nothing": ({}, {"runs_namespace_start_time_key_idx"}),
@@ -148,8 +148,8 @@ RUNS: dict[str, tuple[dict[str, Any], set[str]]] = {
     "parent": ({"parent_run_id": "parent_id 7"}, {"runs_parent_id_idx"}),
     "trace": ({"trace_id": "trace_id 7"}, {"runs_trace_id_idx"}),
     "session": ({"session_id": "s"}, {"runs_session_key_idx"}),
-    "labels": ({"labels": {"team": "7"}}, {"runs_labels_idx", "run_marks_value_idx"}),
-    "metadata": ({"metadata": {"n": 7}}, {"runs_metadata_idx", "run_marks_value_idx"}),
+    "labels": ({"labels": {"team": "7"}}, {"runs_labels_idx", "run_label_index_value_idx"}),
+    "metadata": ({"metadata": {"n": 7}}, {"runs_metadata_idx", "run_label_index_value_idx"}),
 }
 APPROVALS: dict[str, tuple[dict[str, Any], set[str]]] = {
     "nothing": ({}, {"approvals_namespace_create_time_key_idx"}),
@@ -162,7 +162,7 @@ APPROVALS: dict[str, tuple[dict[str, Any], set[str]]] = {
     "decider": ({"decided_by": "decided_by 7"}, {"approvals_decided_by_idx"}),
     "trace": ({"trace_id": "trace_id 7"}, {"approvals_trace_id_idx"}),
     "session": ({"session_id": "s"}, {"approvals_session_key_idx"}),
-    "labels": ({"labels": {"team": "7"}}, {"approvals_labels_idx", "approval_marks_value_idx"}),
+    "labels": ({"labels": {"team": "7"}}, {"approvals_labels_idx", "approval_label_index_value_idx"}),
 }
 
 

@@ -82,7 +82,7 @@ async def test_callers_that_go_away_leave_no_half_of_a_request(
     runs = [events[start : start + 5] for start in range(0, len(events), 5)]
     assert all([event.value for event in run] == [0, 1, 2, 3, 4] for run in runs)
     assert all(len({event.run_id for event in run}) == 1 for run in runs)
-    answered = {f"r{n}" for n, outcome in enumerate(outcomes) if isinstance(outcome, holdfastdb.Appended)}
+    answered = {f"r{n}" for n, outcome in enumerate(outcomes) if isinstance(outcome, holdfastdb.AppendResult)}
     assert answered <= {run[0].run_id for run in runs}
     assert len(answered) < len(calls)
 

@@ -111,6 +111,6 @@ async def test_one_bad_append_of_many_raises_for_its_caller_alone(
     assert isinstance(bad, holdfastdb.NotFound)
     assert bad.reason == "SESSION_NOT_FOUND"
     assert bad.call_id
-    assert isinstance(good, holdfastdb.Appended)
-    assert isinstance(fine, holdfastdb.Appended)
+    assert isinstance(good, holdfastdb.AppendResult)
+    assert isinstance(fine, holdfastdb.AppendResult)
     assert {good.last_sequence, fine.last_sequence} == {1, 2}

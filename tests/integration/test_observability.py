@@ -75,8 +75,8 @@ async def test_the_metrics_count_calls_and_what_the_storage_does(
     assert grown[call("grpc_server_started_total", "TailEvents", kind="server_stream")] == 1
     assert grown["holdfast_tail_events_total"] == 4
     assert grown["holdfast_tail_lag_seconds_count"] >= 1
-    assert grown['holdfast_batch_requests_sum{kind="journal"}'] == 4
-    assert grown['holdfast_batch_seconds_count{kind="journal"}'] >= 1
+    assert grown['holdfast_batch_requests_sum{kind="group_commit"}'] == 4
+    assert grown['holdfast_batch_seconds_count{kind="group_commit"}'] >= 1
     assert after['holdfast_pool_connections{state="size"}'] >= 1
     assert after["process_resident_memory_bytes"] > 0
 

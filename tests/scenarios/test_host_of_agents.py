@@ -17,7 +17,7 @@ import pytest
 
 import holdfastdb
 from holdfastdb import Event, EventKind
-from holdfastdb.types.documents import Document, Synced
+from holdfastdb.types.documents import Document, SyncResult
 from tests.support.clients import connected
 from tests.support.postgres import PostgresCluster
 from tests.support.servers import ServerProcess
@@ -47,9 +47,9 @@ class AgentHost:
         if self._client is not None:
             await self._client.close()
 
-    async def start(self, *, prune: bool = False) -> Mapping[str, Synced]:
+    async def start(self, *, prune: bool = False) -> Mapping[str, SyncResult]:
         """Read all configurations; bring those that Holdfast has up to date, and say what that took."""
-        synced: dict[str, Synced] = {}
+        synced: dict[str, SyncResult] = {}
         for kind in KINDS:
             for file in (self._directory / kind).glob("*.json"):
                 self.configurations[kind, file.stem] = json.loads(file.read_text())
@@ -184,14 +184,14 @@ async def test_configurations_are_synchronised_from_files_at_start(
     """Configurations of agents, workflows and custom workflows: synchronised from files at start (all of
     them, in one call; new, changed and unchanged ones told apart ...)."""
     first = await host.start()
-    assert first["agents"] == Synced(("coder", "planner"), (), (), ())
+    assert first["agents"] == SyncResult(("coder", "planner"), (), (), ())
     assert first["workflows"].created_ids == ("review",)
     assert first["custom_workflows"].created_ids == ("mine",)
     write(files, "agents", "coder", {"model": "large"})
     write(files, "agents", "writer", {"model": "small"})
     await shared_server.restart()
     again = await host.start()
-    assert again["agents"] == Synced(("writer",), ("coder",), ("planner",), ())
+    assert again["agents"] == SyncResult(("writer",), ("coder",), ("planner",), ())
     kept = await contents(client, "agents")
     assert {name: document.version for name, document in kept.items()} == {
         "coder": 2,

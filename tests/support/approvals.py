@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from holdfastdb_server.domain.approvals import Answer, Approval, ApprovalStatus, Question
+from holdfastdb_server.domain.approvals import Approval, ApprovalRequest, ApprovalStatus, Decision
 from holdfastdb_server.domain.ports import Store
 from tests.support.content import NAMESPACE
 
 
 async def ask(store: Store, approval_id: str = "a", *, namespace: str = NAMESPACE, **fields: Any) -> Approval:
-    """Request an approval. `fields` are those of Question."""
-    return await store.approvals.request(namespace, Question(approval_id, **fields).checked())
+    """Request an approval. `fields` are those of ApprovalRequest."""
+    return await store.approvals.request(namespace, ApprovalRequest(approval_id, **fields).checked())
 
 
 async def decide(
@@ -26,9 +26,9 @@ async def decide(
     request_id: str = "",
     **fields: Any,
 ) -> Approval:
-    """Answer an approval. `fields` are those of Answer."""
-    answer = Answer(status, by, **fields).checked()
-    return await store.approvals.decide(NAMESPACE, approval_id, answer, request_id)
+    """Answer an approval. `fields` are those of Decision."""
+    decision = Decision(status, by, **fields).checked()
+    return await store.approvals.decide(NAMESPACE, approval_id, decision, request_id)
 
 
 async def bring(store: Store, status: ApprovalStatus, approval_id: str = "a") -> Approval:

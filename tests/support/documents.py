@@ -16,9 +16,9 @@ from holdfastdb_server.domain.documents.document import (
     DocumentPut,
     Put,
     Sync,
-    Synced,
+    SyncResult,
 )
-from holdfastdb_server.domain.documents.filters import DocumentFilter, Found
+from holdfastdb_server.domain.documents.filters import DocumentFilter, Match
 from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.search import check_query
 from holdfastdb_server.domain.values import Payload
@@ -64,7 +64,7 @@ async def sync(
     prune: bool = False,
     request_id: str = "",
     namespace: str = NAMESPACE,
-) -> Synced:
+) -> SyncResult:
     """Sync a collection."""
     wanted = Sync(collection, drafts, prune).checked()
     return await store.documents.sync(namespace, wanted, request_id)
@@ -81,7 +81,7 @@ async def names(store: Store, **where: Any) -> list[str]:
     return [str(document.key) for document in await listed(store, **where)]
 
 
-async def search(store: Store, query: str, **where: Any) -> list[Found]:
+async def search(store: Store, query: str, **where: Any) -> list[Match]:
     """Return what a query finds."""
     wanted = DocumentFilter(words=check_query("query", query), **where).checked()
     return await read_all(lambda page: store.documents.search(NAMESPACE, wanted, page), size=100)

@@ -47,7 +47,7 @@ def statements(store: SqlStore) -> Iterator[list[Statement]]:
         if re.match(r"\s*(SELECT|WITH|INSERT|UPDATE|DELETE)\b", statement):
             seen.append((statement, tuple(first or ())))
 
-    lines = store._database._lines
+    lines = store._database._raw_connections
     fetch = lines.fetch
 
     async def fetch_noted(statement: str, arguments: Sequence[Any]) -> Sequence[Any]:

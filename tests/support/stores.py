@@ -69,7 +69,7 @@ class SharedStore:
             await self.close()
             return
         # A test may have gone while its writes were under way.
-        await store._journal.close()
+        await store._group_commit.close()
         await store._reads.close()
         await store._database.write(_delete_all)
 

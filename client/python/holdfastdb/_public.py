@@ -33,7 +33,7 @@ from holdfastdb.managers.todo_list_manager import AsyncTodoListManager, TodoItem
 from holdfastdb.recorder.buffer import RecorderStats
 from holdfastdb.recorder.recorder import Recorder
 from holdfastdb.types.approvals import Approval, ApprovalStatus
-from holdfastdb.types.documents import Document, DocumentDraft, DocumentKey, DocumentMatch, Synced
+from holdfastdb.types.documents import Document, DocumentDraft, DocumentKey, DocumentMatch, SyncResult
 from holdfastdb.types.events import (
     Blob,
     Body,
@@ -64,10 +64,10 @@ from holdfastdb.types.plans import (
 )
 from holdfastdb.types.runs import Run, RunStatus, RunSummary, TokenUsage
 from holdfastdb.types.sessions import (
-    Appended,
+    AppendResult,
     EventReceipt,
     EventSummary,
-    Replaced,
+    ReplaceResult,
     Session,
     SessionStatus,
     State,
@@ -78,7 +78,7 @@ from holdfastdb.types.tasks import Task, TaskStatus
 __all__ = [
     "Aborted",
     "AlreadyExists",
-    "Appended",
+    "AppendResult",
     "Approval",
     "ApprovalStatus",
     "AsyncClient",
@@ -131,7 +131,7 @@ __all__ = [
     "Recorder",
     "RecorderStats",
     "RemoveItem",
-    "Replaced",
+    "ReplaceResult",
     "ResourceExhausted",
     "Run",
     "RunStatus",
@@ -143,7 +143,7 @@ __all__ = [
     "StateManager",
     "StateWrite",
     "Step",
-    "Synced",
+    "SyncResult",
     "Tail",
     "Task",
     "TaskStatus",

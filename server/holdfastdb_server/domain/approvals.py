@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from holdfastdb_server.domain import limits
 from holdfastdb_server.domain.errors import ApprovalAlreadyDecided, InvalidField, LimitExceeded
 from holdfastdb_server.domain.events import Event, server_event
+from holdfastdb_server.domain.fingerprint import fingerprint_of
 from holdfastdb_server.domain.ids import check_id, check_optional_id
-from holdfastdb_server.domain.sessions import fingerprint
 from holdfastdb_server.domain.values import (
     Payload,
     check_count,
@@ -49,7 +49,7 @@ TRANSITIONS: Mapping[ApprovalStatus, frozenset[ApprovalStatus]] = {
 }
 
 
-class Question(Struct, frozen=True):
+class ApprovalRequest(Struct, frozen=True):
     """What is asked. `approval_id` is final: chosen by the caller or made by us. `ttl` None: for ever."""
 
     approval_id: str
@@ -64,7 +64,7 @@ class Question(Struct, frozen=True):
     trace_id: str = ""
     ttl: timedelta | None = None
 
-    def checked(self) -> Question:
+    def checked(self) -> ApprovalRequest:
         """Return the question within all bounds. Raises InvalidField."""
         check_id("approval.approval_id", self.approval_id)
         for name in ("session_id", "task_id", "run_id", "requested_by", "approver", "trace_id"):
@@ -78,7 +78,7 @@ class Question(Struct, frozen=True):
 
     def fingerprint(self) -> bytes:
         """Return what two questions with the same content have in common."""
-        return fingerprint(
+        return fingerprint_of(
             self.session_id,
             self.task_id,
             self.run_id,
@@ -92,7 +92,7 @@ class Question(Struct, frozen=True):
         )
 
 
-class Answer(Struct, frozen=True):
+class Decision(Struct, frozen=True):
     """What became of the question: pending at first, then a final status and who gave it why."""
 
     status: ApprovalStatus = ApprovalStatus.PENDING
@@ -100,7 +100,7 @@ class Answer(Struct, frozen=True):
     reason: str = ""
     response: Payload | None = None
 
-    def checked(self, decider: str = "decided_by") -> Answer:
+    def checked(self, decider: str = "decided_by") -> Decision:
         """Return the answer within all bounds; `decider` names who gives it. Raises InvalidField."""
         check_optional_id(decider, self.decided_by)
         check_text("reason", self.reason, limits.REASON_LENGTH)
@@ -111,53 +111,56 @@ class Answer(Struct, frozen=True):
     def fingerprint(self, approval_id: str) -> bytes:
         """Return what two requests with the same answer have in common."""
         content = (self.status, self.decided_by, self.reason, payload_content(self.response))
-        return fingerprint("answer", approval_id, *content)
+        return fingerprint_of("decision", approval_id, *content)
 
 
 class Approval(Struct, frozen=True):
     """An approval as it is stored. Times are aware, in UTC."""
 
-    question: Question
-    answer: Answer
+    request: ApprovalRequest
+    decision: Decision
     create_time: datetime
     end_time: datetime | None
 
     @property
     def status(self) -> ApprovalStatus:
         """Where it stands."""
-        return self.answer.status
+        return self.decision.status
 
     @property
     def expire_time(self) -> datetime | None:
         """When it expires if nobody decides; None for never."""
-        return None if self.question.ttl is None else self.create_time + self.question.ttl
+        return None if self.request.ttl is None else self.create_time + self.request.ttl
 
     def is_due(self, now: datetime) -> bool:
         """Whether its time is up, and its expiry not yet written down."""
         return not self.status.is_final and self.expire_time is not None and self.expire_time <= now
 
-    def answered(self, answer: Answer, now: datetime) -> Approval:
+    def decided(self, decision: Decision, now: datetime) -> Approval:
         """Return it with its answer. Raises ApprovalAlreadyDecided, LimitExceeded."""
-        if answer.status not in TRANSITIONS[self.status]:
-            raise ApprovalAlreadyDecided(self.question.approval_id, self.status.name)
-        size = payload_bytes(self.question.payload) + payload_bytes(answer.response)
+        if decision.status not in TRANSITIONS[self.status]:
+            raise ApprovalAlreadyDecided(self.request.approval_id, self.status.name)
+        size = payload_bytes(self.request.payload) + payload_bytes(decision.response)
         if size > limits.PAYLOAD_BYTES:
             raise LimitExceeded("bytes of payload and response", size, limits.PAYLOAD_BYTES)
-        return replace(self, answer=answer, end_time=now)
+        return replace(self, decision=decision, end_time=now)
 
     def expired(self) -> Approval:
         """Return it as it is from its expiry on."""
-        return replace(self, answer=Answer(ApprovalStatus.EXPIRED), end_time=self.expire_time)
+        return replace(self, decision=Decision(ApprovalStatus.EXPIRED), end_time=self.expire_time)
 
     def event(self) -> Event:
         """Return the event of the status that it has taken."""
-        asked, answer = self.question, self.answer
-        if answer.status.is_final:
-            actor, details = answer.decided_by, {"from": ApprovalStatus.PENDING.name, "reason": answer.reason}
+        asked, decision = self.request, self.decision
+        if decision.status.is_final:
+            actor, details = (
+                decision.decided_by,
+                {"from": ApprovalStatus.PENDING.name, "reason": decision.reason},
+            )
         else:
             actor, details = asked.requested_by, {"title": asked.title, "approver": asked.approver}
         return replace(
-            server_event(f"approval.{answer.status}", actor, to=answer.status.name, **details),
+            server_event(f"approval.{decision.status}", actor, to=decision.status.name, **details),
             task_id=asked.task_id,
             run_id=asked.run_id,
             trace_id=asked.trace_id,

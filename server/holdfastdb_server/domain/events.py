@@ -94,7 +94,7 @@ class EventReceipt(Struct, frozen=True):
     create_time: datetime
 
 
-class Appended(Struct, frozen=True):
+class AppendResult(Struct, frozen=True):
     """The receipts, in the order of the request, and the session's last sequence afterwards."""
 
     receipts: Sequence[EventReceipt]
@@ -123,7 +123,7 @@ class Replacement(Struct, frozen=True):
         return replace(self, events=check_events(self.events, at_least=0))
 
 
-class Replaced(Struct, frozen=True):
+class ReplaceResult(Struct, frozen=True):
     """What a replacement did."""
 
     removed_count: int

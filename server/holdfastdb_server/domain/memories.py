@@ -10,10 +10,10 @@ from msgspec.structs import asdict, replace
 
 from holdfastdb_server.domain import limits
 from holdfastdb_server.domain.errors import InvalidField
+from holdfastdb_server.domain.fingerprint import fingerprint_of
 from holdfastdb_server.domain.ids import check_id, check_optional_id
 from holdfastdb_server.domain.merge_patch import merge
 from holdfastdb_server.domain.search import words
-from holdfastdb_server.domain.sessions import fingerprint
 from holdfastdb_server.domain.values import (
     JsonObject,
     JsonScalar,
@@ -90,7 +90,7 @@ class MemoryDraft(Struct, frozen=True):
 
     def fingerprint(self) -> bytes:
         """Return what two drafts with the same content have in common."""
-        return fingerprint(*self.fields.content())
+        return fingerprint_of(*self.fields.content())
 
 
 class MemoryChange(Struct, frozen=True):

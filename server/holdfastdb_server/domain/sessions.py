@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -14,6 +12,7 @@ from msgspec.structs import replace
 
 from holdfastdb_server.domain import limits
 from holdfastdb_server.domain.errors import InvalidField, TransitionNotAllowed
+from holdfastdb_server.domain.fingerprint import fingerprint_of
 from holdfastdb_server.domain.ids import check_id, check_optional_id
 from holdfastdb_server.domain.merge_patch import merge
 from holdfastdb_server.domain.values import (
@@ -105,7 +104,7 @@ class SessionDraft(Struct, frozen=True):
     def fingerprint(self) -> bytes:
         """Return what two drafts with the same content have in common."""
         fields = self.fields
-        return fingerprint(
+        return fingerprint_of(
             self.parent_session_id,
             fields.user_id,
             fields.agent_id,
@@ -142,7 +141,7 @@ class ForkDraft(Struct, frozen=True):
 
     def fingerprint(self, source_id: str) -> bytes:
         """Return what two forks with the same content have in common."""
-        return fingerprint("fork", source_id, self.sequence, self.title)
+        return fingerprint_of("fork", source_id, self.sequence, self.title)
 
 
 class SessionChange(Struct, frozen=True):
@@ -231,9 +230,3 @@ def check_fields(path: str, fields: SessionFields) -> SessionFields:
         labels=check_labels(f"{path}.labels", fields.labels),
         metadata=check_metadata(f"{path}.metadata", fields.metadata),
     )
-
-
-def fingerprint(*content: object) -> bytes:
-    """Return 16 bytes that differ when the content does; the order of an object's members does not count."""
-    text = json.dumps(content, sort_keys=True, ensure_ascii=False)
-    return hashlib.blake2b(text.encode(), digest_size=16).digest()

@@ -18,7 +18,7 @@ class StorageObserver(Protocol):
         """So many tails are open now."""
 
     def swept(self, what: str, count: int) -> None:
-        """The janitor has dealt with so many; `what` is the name of a field of Swept."""
+        """The janitor has dealt with so many; `what` is the name of a field of SweepCounts."""
 
 
 class NoObserver:

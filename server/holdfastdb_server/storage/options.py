@@ -34,6 +34,7 @@ class StorageOptions:
     max_tails: int = 10_000
     """Open tails at most, each of which holds a page at a time; and as many who wait for an approval."""
     max_waiting: int = 10_000
-    """Requests that may wait for their batch, and claims for a task, before further ones are OVERLOADED."""
+    """Requests that may wait for their transaction, and claims that may wait for a task, before
+    further ones are OVERLOADED."""
     janitor_interval: float = 0.0
     """How often the janitor sweeps; 0: only when it is told to."""

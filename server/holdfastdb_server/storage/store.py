@@ -14,32 +14,32 @@ from holdfastdb_server.storage.approvals.store import SqlApprovals
 from holdfastdb_server.storage.approvals.waits import ApprovalWaits
 from holdfastdb_server.storage.documents.store import SqlDocuments
 from holdfastdb_server.storage.engines import migrations
-from holdfastdb_server.storage.engines.base import PostgresDialect
 from holdfastdb_server.storage.engines.file_lock import FileLock
 from holdfastdb_server.storage.engines.opening import listen_url, open_database, parse_url
+from holdfastdb_server.storage.engines.postgres import PostgresDialect
 from holdfastdb_server.storage.events.pages import EventPages
 from holdfastdb_server.storage.events.store import SqlEvents
 from holdfastdb_server.storage.events.tails import Tails
-from holdfastdb_server.storage.idempotency.request_ids import Requests
-from holdfastdb_server.storage.janitor.janitor import SqlJanitor, chores_of
-from holdfastdb_server.storage.janitor.retention import Leftovers
+from holdfastdb_server.storage.idempotency.request_ids import Idempotency
+from holdfastdb_server.storage.janitor.janitor import SqlJanitor, jobs_of
+from holdfastdb_server.storage.janitor.retention import Retention
 from holdfastdb_server.storage.memories.store import SqlMemories
 from holdfastdb_server.storage.observer import NoObserver, StorageObserver
 from holdfastdb_server.storage.options import StartupRefused, StorageOptions
 from holdfastdb_server.storage.plans.store import SqlPlans
 from holdfastdb_server.storage.postgres.analyze import TableStatistics
-from holdfastdb_server.storage.postgres.appends import QuickAppends
+from holdfastdb_server.storage.postgres.appends import SingleStatementAppends
 from holdfastdb_server.storage.postgres.notify import Announcer, Listener
-from holdfastdb_server.storage.postgres.saves import QuickSaves
-from holdfastdb_server.storage.postgres.single_statement import QuickWrites
+from holdfastdb_server.storage.postgres.saves import SingleStatementSaves
 from holdfastdb_server.storage.runs.store import SqlRuns
-from holdfastdb_server.storage.sessions.jobs import SessionChores
+from holdfastdb_server.storage.sessions.jobs import SessionJobs
 from holdfastdb_server.storage.sessions.store import SqlSessions
 from holdfastdb_server.storage.signals import Signals
 from holdfastdb_server.storage.states.store import SqlStates
 from holdfastdb_server.storage.tasks.claims import Claims
 from holdfastdb_server.storage.tasks.store import SqlTasks
-from holdfastdb_server.storage.write_path.group_commit import Journal
+from holdfastdb_server.storage.write_path.entries import SingleStatementWriter
+from holdfastdb_server.storage.write_path.group_commit import GroupCommit
 from holdfastdb_server.storage.write_path.point_reads import PointReads
 from holdfastdb_server.storage.write_path.statements import Statements
 from holdfastdb_server.storage.write_path.writer import Writer
@@ -63,21 +63,21 @@ class SqlStore:
         # SQLite's file is this process's alone, and without statistics it takes the index that fits best.
         self._announcer: Announcer | None = None
         self._statistics: TableStatistics | None = None
-        quick: list[QuickWrites[Any, Any]] = []
+        quick: list[SingleStatementWriter] = []
         if isinstance(dialect, PostgresDialect):
             self._announcer = Announcer(self._database)
             self._statistics = TableStatistics(self._database)
-            quick.append(QuickAppends(self._database, dialect, self._published))
-            quick.append(QuickSaves(self._database, dialect, policy.state_versions_kept))
+            quick.append(SingleStatementAppends(self._database, dialect, self._published))
+            quick.append(SingleStatementSaves(self._database, dialect, policy.state_versions_kept))
         self._reads = PointReads(self._database, statements, observer, options.max_waiting)
         writer = Writer(self._database, statements, policy.state_versions_kept, self._published)
-        self._journal = Journal(writer, quick, observer, options.max_waiting)
+        self._group_commit = GroupCommit(writer, quick, observer, options.max_waiting)
         pages = EventPages(dialect)
         self._tails = Tails(self._database, statements, pages, self._reads, self._signals, observer, options)
         self.sessions = SqlSessions(self._database, writer, self._reads, policy)
-        self.states = SqlStates(self._database, writer, self._journal, self._reads)
-        self.events = SqlEvents(self._database, writer, self._journal, pages, self._tails)
-        requests = Requests(dialect)
+        self.states = SqlStates(self._database, writer, self._group_commit, self._reads)
+        self.events = SqlEvents(self._database, writer, self._group_commit, pages, self._tails)
+        requests = Idempotency(dialect)
         self.runs = SqlRuns(self._database, writer, requests)
         self._waits = ApprovalWaits(self._database, self._signals, options.max_tails)
         self.approvals = SqlApprovals(self._database, writer, requests, self._waits, self._signals)
@@ -86,14 +86,14 @@ class SqlStore:
         self.plans = SqlPlans(self._database, writer, requests)
         self.memories = SqlMemories(self._database, requests)
         self.documents = SqlDocuments(self._database, requests)
-        chores = chores_of(
-            SessionChores(self._database, writer, policy),
+        jobs = jobs_of(
+            SessionJobs(self._database, writer, policy),
             self.approvals,
             self.tasks,
             self.documents,
-            Leftovers(self._database, policy),
+            Retention(self._database, policy),
         )
-        self.janitor = SqlJanitor(self._database, chores, observer)
+        self.janitor = SqlJanitor(self._database, jobs, observer)
         self._tasks: list[asyncio.Task[None]] = []
         self._listeners: list[Callable[[bool], None]] = []
         self.is_available = False
@@ -204,7 +204,7 @@ class SqlStore:
     async def close(self) -> None:
         """Finish what is under way, and close."""
         self._signals.drain()
-        await self._journal.close()
+        await self._group_commit.close()
         await self._reads.close()
         for task in self._tasks:
             task.cancel()

@@ -33,7 +33,7 @@ def lister(store: Store, where: ApprovalFilter = ANY) -> Fetch[Approval]:
 async def found(store: Store, *, size: int = 100, descending: bool = False, **where: Any) -> list[str]:
     """Return the ids of the approvals that match."""
     approvals = await read_all(lister(store, ApprovalFilter(**where)), size=size, descending=descending)
-    return [approval.question.approval_id for approval in approvals]
+    return [approval.request.approval_id for approval in approvals]
 
 
 async def total(store: Store, **where: Any) -> int | None:
@@ -64,7 +64,7 @@ async def test_approvals_that_come_and_go_while_paging_do_not_disturb_the_others
     async for page in pages(lister(store), 3, descending=True):
         if not seen:
             await store.sessions.delete(NAMESPACE, "gone")
-        seen += [approval.question.approval_id for approval in page.items]
+        seen += [approval.request.approval_id for approval in page.items]
         await ask(store, f"new {len(seen)}")
     assert [name for name in seen if name not in ("a8", "a5", "a2")] == ["a7", "a6", "a4", "a3", "a1", "a0"]
 
@@ -75,7 +75,7 @@ async def test_a_listed_approval_is_the_same_as_a_single_one(store: Store) -> No
     await ask(store, "b", title="t")
     await decide(store, "b", reason="r", response=Payload(data=b"\x00"))
     for approval in await read_all(lister(store), size=100):
-        assert approval == await store.approvals.get(NAMESPACE, approval.question.approval_id)
+        assert approval == await store.approvals.get(NAMESPACE, approval.request.approval_id)
 
 
 async def test_each_id_is_searched_exactly(store: Store) -> None:
@@ -142,7 +142,7 @@ async def test_a_page_ends_before_it_passes_the_page_bytes(store: Store) -> None
     read = [page async for page in pages(lister(store), 100)]
     assert [len(page.items) for page in read] == [1] * 5
     bare = await store.approvals.list(NAMESPACE, ApprovalFilter(omit_payload=True), PageRequest(100))
-    assert [(one.question.payload, one.answer.response) for one in bare.items] == [(None, None)] * 5
+    assert [(one.request.payload, one.decision.response) for one in bare.items] == [(None, None)] * 5
     assert bare.next is None
 
 

@@ -9,7 +9,13 @@ from typing import Any
 
 import pytest
 
-from holdfastdb_server.domain.approvals import Answer, Approval, ApprovalFilter, ApprovalStatus, Question
+from holdfastdb_server.domain.approvals import (
+    Approval,
+    ApprovalFilter,
+    ApprovalRequest,
+    ApprovalStatus,
+    Decision,
+)
 from holdfastdb_server.domain.errors import (
     ApprovalAlreadyDecided,
     ApprovalNotFound,
@@ -63,7 +69,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 async def test_a_new_approval_is_pending(store: Store) -> None:
     before = datetime.now(UTC)
     approval = await ask(store)
-    assert approval.answer == Answer()
+    assert approval.decision == Decision()
     assert (approval.status, approval.end_time, approval.expire_time) == (PENDING, None, None)
     assert before <= approval.create_time <= datetime.now(UTC)
 
@@ -71,7 +77,7 @@ async def test_a_new_approval_is_pending(store: Store) -> None:
 async def test_an_approval_comes_back_as_it_was_asked(store: Store) -> None:
     await create(store)
     asked = await ask(store, session_id="s", **FULL)
-    assert asked.question == Question("a", session_id="s", **FULL)
+    assert asked.request == ApprovalRequest("a", session_id="s", **FULL)
     assert asked.expire_time == asked.create_time + MINUTE
     assert await store.approvals.get(NAMESPACE, "a") == asked
     data = await ask(store, "b", payload=OTHER["payload"])
@@ -134,7 +140,7 @@ async def test_each_decision_is_kept_and_appends_its_event(store: Store) -> None
         before = datetime.now(UTC)
         await ask(store, status, session_id="s", **FULL)
         decided = await decide(store, status, status, by="ada", reason='be"cause ☃', response=response)
-        assert decided.answer == Answer(status, "ada", 'be"cause ☃', response)
+        assert decided.decision == Decision(status, "ada", 'be"cause ☃', response)
         assert decided.end_time is not None
         assert before <= decided.end_time <= datetime.now(UTC)
         assert await store.approvals.get(NAMESPACE, status) == decided
@@ -223,7 +229,7 @@ async def test_from_its_expiry_on_an_approval_is_expired_for_every_call(store: S
     asked = [await ask(store, name, session_id="s", ttl=MINUTE) for name in names]
     clock.advance(61)
     expired = [approval.expired() for approval in asked]
-    assert expired[0].answer == Answer(EXPIRED)
+    assert expired[0].decision == Decision(EXPIRED)
     assert expired[0].end_time == asked[0].expire_time
     assert await store.approvals.get(NAMESPACE, "get") == expired[0]
     with pytest.raises(ApprovalAlreadyDecided) as caught:

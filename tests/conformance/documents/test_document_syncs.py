@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from holdfastdb_server.domain.documents.document import Synced
+from holdfastdb_server.domain.documents.document import SyncResult
 from holdfastdb_server.domain.errors import (
     DependencyCycle,
     DocumentHasChildren,
@@ -26,7 +26,7 @@ async def test_new_changed_unchanged_and_deleted_ones_are_told_apart(store: Stor
     done = await sync(
         store, draft("new"), draft("b", "1"), draft("a"), draft("Ä", labels={"x": "y"}), prune=True
     )
-    assert done == Synced(["new"], ["b", "Ä"], ["a"], ["gone"])
+    assert done == SyncResult(["new"], ["b", "Ä"], ["a"], ["gone"])
     assert await names(store) == ["c/a", "c/b", "c/new", "c/Ä", "c/d/far"]
     assert [(await get(store, name)).version for name in ("a", "b", "new", "Ä")] == [1, 2, 1, 2]
     assert (await get(store, "b")).fields.content == Payload(json="1")
@@ -34,14 +34,14 @@ async def test_new_changed_unchanged_and_deleted_ones_are_told_apart(store: Stor
 
 async def test_without_pruning_the_others_stay(store: Store) -> None:
     await sync(store, draft("a"), draft("b"))
-    assert await sync(store, draft("a")) == Synced(unchanged_ids=["a"])
-    assert await sync(store) == Synced()
+    assert await sync(store, draft("a")) == SyncResult(unchanged_ids=["a"])
+    assert await sync(store) == SyncResult()
     assert await names(store) == ["c/a", "c/b"]
 
 
 async def test_a_sync_of_nothing_prunes_everything(store: Store) -> None:
     await sync(store, draft("a"), draft("b"))
-    assert await sync(store, prune=True) == Synced(deleted_ids=["a", "b"])
+    assert await sync(store, prune=True) == SyncResult(deleted_ids=["a", "b"])
     assert await names(store) == []
 
 
@@ -97,7 +97,7 @@ async def test_lapsed_documents_are_created_anew_and_not_told_of(store: SqlStore
     await sync(store, draft("a", ttl=SECOND), draft("b", ttl=SECOND), draft("c", ttl=HOUR))
     await let_pass(store, 2 * SECOND)
     done = await sync(store, draft("a", ttl=SECOND), draft("c", ttl=HOUR), prune=True)
-    assert done == Synced(created_ids=["a"], unchanged_ids=["c"])
+    assert done == SyncResult(created_ids=["a"], unchanged_ids=["c"])
     assert (await get(store, "a")).version == 1
 
 
@@ -151,6 +151,6 @@ async def test_puts_and_syncs_at_once_lose_nothing(two_stores: tuple[SqlStore, S
 async def test_namespaces_are_synced_apart(store: Store) -> None:
     await put(store, draft("a"))
     done = await sync(store, draft("b"), prune=True, namespace="other")
-    assert done == Synced(created_ids=["b"])
+    assert done == SyncResult(created_ids=["b"])
     assert await names(store) == ["c/a"]
     assert await store.documents.delete(NAMESPACE, key("a")) == 1

@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from holdfastdb_server.domain.errors import EventIdTaken, HoldfastError, SequenceMismatch, SessionNotFound
-from holdfastdb_server.domain.events import Appended, Event, EventKind, Replacement
+from holdfastdb_server.domain.events import AppendResult, Event, EventKind, Replacement
 from holdfastdb_server.domain.messages import Message, Step, Text
 from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.sessions import (
@@ -394,7 +394,7 @@ class TestCancelled:
             task.cancel()
         results = await asyncio.gather(*tasks, return_exceptions=True)
         kept = [result for n, result in enumerate(results) if n % 3]
-        assert all(isinstance(result, Appended) for result in kept)
+        assert all(isinstance(result, AppendResult) for result in kept)
         ids = {event.event_id for event in await history(store)}
         for number in range(30):
             assert (f"{number}-1" in ids) == (f"{number}-2" in ids)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from holdfastdb_server.domain.errors import EventIdTaken, SequenceMismatch, SessionNotFound
-from holdfastdb_server.domain.events import Event, EventKind, Replaced, Replacement
+from holdfastdb_server.domain.events import Event, EventKind, Replacement, ReplaceResult
 from holdfastdb_server.domain.messages import Step
 from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.sessions import SessionStatus
@@ -25,7 +25,7 @@ async def session(store: Store) -> None:
     await create(store)
 
 
-async def replace(store: Store, *events: Event, expected: int | None = None, **what: Any) -> Replaced:
+async def replace(store: Store, *events: Event, expected: int | None = None, **what: Any) -> ReplaceResult:
     replacement = Replacement(events=events, **what).checked()
     return await store.events.replace(NAMESPACE, "s", replacement, expected)
 
@@ -52,7 +52,7 @@ async def test_all_events_are_replaced(store: Store) -> None:
 
 async def test_all_events_are_removed_without_others_in_their_place(store: Store) -> None:
     await append(store, *notes(3))
-    assert await replace(store) == Replaced(3, [], 4)
+    assert await replace(store) == ReplaceResult(3, [], 4)
     assert await ids(store) == [REPLACED]
 
 
@@ -119,7 +119,7 @@ async def test_the_replaced_event_tells_what_was_removed(store: Store) -> None:
 
 
 async def test_nothing_is_noted_if_nothing_was_removed(store: Store) -> None:
-    assert await replace(store) == Replaced(0, [], 0)
+    assert await replace(store) == ReplaceResult(0, [], 0)
     await append(store, *notes(2))
     assert (await replace(store, note("new"), after_sequence=2)).removed_count == 0
     assert await ids(store) == ["e1", "e2", "new"]
@@ -196,7 +196,7 @@ async def test_many_replacements_and_appends_at_once_lose_nothing(store: Store) 
     )
     given = [s for result in results[:10] if isinstance(result, list) for s in result]
     for result in results[10:]:
-        assert isinstance(result, Replaced)
+        assert isinstance(result, ReplaceResult)
         assert result.removed_count == 1
         given += [receipt.sequence for receipt in result.receipts]
     assert len(given) == len(set(given)) == 25
@@ -212,5 +212,5 @@ async def test_of_many_pops_at_one_expected_sequence_one_succeeds(store: Store) 
     results = await asyncio.gather(
         *(replace(store, newest=1, expected=5) for _ in range(8)), return_exceptions=True
     )
-    assert sum(isinstance(result, Replaced) for result in results) == 1
+    assert sum(isinstance(result, ReplaceResult) for result in results) == 1
     assert sum(isinstance(result, SequenceMismatch) for result in results) == 7

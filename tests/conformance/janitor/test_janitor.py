@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from holdfastdb_server.domain.approvals import ApprovalStatus, Question
+from holdfastdb_server.domain.approvals import ApprovalRequest, ApprovalStatus
 from holdfastdb_server.domain.documents.document import (
     DocumentDraft,
     DocumentFields,
@@ -18,7 +18,7 @@ from holdfastdb_server.domain.documents.document import (
 )
 from holdfastdb_server.domain.errors import RequestIdTaken, SessionNotFound, StateNotFound
 from holdfastdb_server.domain.limits import Policy
-from holdfastdb_server.domain.ports import Swept
+from holdfastdb_server.domain.ports import SweepCounts
 from holdfastdb_server.domain.sessions import SessionStatus, Transition
 from holdfastdb_server.domain.tasks.moves import Claim
 from holdfastdb_server.domain.tasks.task import TaskDraft, TaskStatus
@@ -30,7 +30,7 @@ from tests.support.content import NAMESPACE, append, create, history, load_json,
 from tests.support.explained import explainer, statements
 from tests.support.stores import OpenStore, StoreOpener
 
-NOTHING = Swept()
+NOTHING = SweepCounts()
 DAY = timedelta(days=1)
 
 
@@ -49,7 +49,7 @@ async def test_a_session_at_rest_expires_by_an_ordinary_transition(
     await create(store)
     moved = await move(store, "s", before)
     await age(store, 7 * DAY)
-    assert await store.janitor.sweep() == Swept(sessions_expired=1)
+    assert await store.janitor.sweep() == SweepCounts(sessions_expired=1)
     after = await store.sessions.get(NAMESPACE, "s")
     assert (after.status, after.version) == (SessionStatus.EXPIRED, moved.version + 1)
     assert after.end_time is not None
@@ -83,7 +83,7 @@ async def test_expiry_counts_from_the_last_activity(store: SqlStore) -> None:
     assert await store.janitor.sweep() == NOTHING
     assert await status(store) is SessionStatus.PENDING
     await age(store, DAY)
-    assert await store.janitor.sweep() == Swept(sessions_expired=1)
+    assert await store.janitor.sweep() == SweepCounts(sessions_expired=1)
 
 
 async def test_a_session_that_never_expires_does_not(store: SqlStore) -> None:
@@ -97,12 +97,12 @@ async def test_a_retention_of_its_own_goes_before_the_policys(store: SqlStore) -
     await create(store, "brief", retention=DAY)
     await create(store, "long", retention=30 * DAY)
     await age(store, 2 * DAY)
-    assert await store.janitor.sweep() == Swept(sessions_expired=1)
+    assert await store.janitor.sweep() == SweepCounts(sessions_expired=1)
     assert await status(store, "brief") is SessionStatus.EXPIRED
     await age(store, 20 * DAY)
     assert await store.janitor.sweep() == NOTHING
     await age(store, 10 * DAY)
-    assert await store.janitor.sweep() == Swept(sessions_expired=1)
+    assert await store.janitor.sweep() == SweepCounts(sessions_expired=1)
     assert await status(store, "long") is SessionStatus.EXPIRED
 
 
@@ -140,7 +140,7 @@ async def test_it_sweeps_all_namespaces_and_more_than_a_batch(store: SqlStore) -
     for namespace in ("one", "two"):
         await asyncio.gather(*(create(store, name, namespace=namespace) for name in names))
     await age(store, 8 * DAY)
-    assert await store.janitor.sweep() == Swept(sessions_expired=210)
+    assert await store.janitor.sweep() == SweepCounts(sessions_expired=210)
     assert await status(store, "s104", "two") is SessionStatus.EXPIRED
 
 
@@ -172,14 +172,14 @@ async def test_writers_go_on_while_sessions_expire(store: SqlStore) -> None:
 
 
 async def test_approvals_and_tasks_are_swept_too(store: SqlStore) -> None:
-    question = Question("a", ttl=timedelta(hours=1)).checked()
+    question = ApprovalRequest("a", ttl=timedelta(hours=1)).checked()
     await store.approvals.request(NAMESPACE, question)
     await store.tasks.create(NAMESPACE, TaskDraft("t", "scan").checked())
     lease = await store.tasks.claim(NAMESPACE, Claim(lease_duration=timedelta(hours=1)))
     assert lease is not None
     assert await store.janitor.sweep() == NOTHING
     await age(store, timedelta(hours=2))
-    assert await store.janitor.sweep() == Swept(approvals_expired=1, leases_checked=1)
+    assert await store.janitor.sweep() == SweepCounts(approvals_expired=1, leases_checked=1)
     assert (await store.approvals.get(NAMESPACE, "a")).status is ApprovalStatus.EXPIRED
     assert (await store.tasks.get(NAMESPACE, "t")).status is TaskStatus.PENDING
     assert await store.janitor.sweep() == NOTHING
@@ -191,7 +191,7 @@ async def test_documents_are_swept_too(store: SqlStore) -> None:
     await store.documents.put(NAMESPACE, DocumentPut(draft))
     assert await store.janitor.sweep() == NOTHING
     await age(store, DAY)
-    assert await store.janitor.sweep() == Swept(documents_deleted=1)
+    assert await store.janitor.sweep() == SweepCounts(documents_deleted=1)
     assert await store.janitor.sweep() == NOTHING
 
 
@@ -226,7 +226,7 @@ async def test_the_first_sweep_of_a_server_trims_states_to_the_number_kept(open_
     assert (await store.janitor.sweep()).versions_deleted == 0
     await store.close()
     store = await open_store(policy=Policy(state_versions_kept=3))
-    assert await store.janitor.sweep() == Swept(versions_deleted=16)
+    assert await store.janitor.sweep() == SweepCounts(versions_deleted=16)
     assert [await load_json(store, "k", version) for version in (5, 6, 7)] == ["5", "6", "7"]
     for version in range(1, 5):
         with pytest.raises(StateNotFound):
@@ -256,7 +256,7 @@ async def test_sessions_that_ended_long_ago_are_deleted_with_all_that_hangs_on_t
     await move(store, "new", SessionStatus.COMPLETED)
     assert await store.janitor.sweep() == NOTHING
     await age(store, 2 * DAY)
-    assert await store.janitor.sweep() == Swept(sessions_deleted=2)
+    assert await store.janitor.sweep() == SweepCounts(sessions_deleted=2)
     for name in ("old", "also old"):
         with pytest.raises(SessionNotFound):
             await store.sessions.get(NAMESPACE, name)
@@ -283,19 +283,19 @@ async def test_while_one_server_sweeps_another_leaves_it_to_it(
     first, second = two_stores
     await create(first)
     await age(first, 8 * DAY)
-    assert await first.janitor._turn.take()
+    assert await first.janitor._leadership.take()
     assert await second.janitor.sweep() == NOTHING
     waiting = asyncio.create_task(second.janitor.sweep(patient=True))
-    await first.janitor._turn.give_back()
-    assert await waiting == Swept(sessions_expired=1)
+    await first.janitor._leadership.give_back()
+    assert await waiting == SweepCounts(sessions_expired=1)
 
 
 async def test_the_turn_of_a_server_that_died_lapses(two_stores: tuple[SqlStore, SqlStore]) -> None:
     first, second = two_stores
     await create(first)
-    assert await first.janitor._turn.take()
+    assert await first.janitor._leadership.take()
     await age(first, 8 * DAY)
-    assert await second.janitor.sweep() == Swept(sessions_expired=1)
+    assert await second.janitor.sweep() == SweepCounts(sessions_expired=1)
 
 
 async def test_what_a_writer_has_locked_is_passed_over(two_stores: tuple[SqlStore, SqlStore]) -> None:
@@ -304,12 +304,12 @@ async def test_what_a_writer_has_locked_is_passed_over(two_stores: tuple[SqlStor
     await create(first, "idle")
     await age(first, 8 * DAY)
 
-    async def hold(connection: AsyncConnection) -> Swept:
+    async def hold(connection: AsyncConnection) -> SweepCounts:
         await require(connection, NAMESPACE, "busy", for_update=True)
         return await second.janitor.sweep()
 
-    assert await first._database.write(hold) == Swept(sessions_expired=1)
-    assert await second.janitor.sweep() == Swept(sessions_expired=1)
+    assert await first._database.write(hold) == SweepCounts(sessions_expired=1)
+    assert await second.janitor.sweep() == SweepCounts(sessions_expired=1)
 
 
 async def test_no_chore_reads_a_whole_table(open_store: StoreOpener) -> None:

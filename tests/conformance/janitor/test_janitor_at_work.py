@@ -9,7 +9,7 @@ import pytest
 
 from holdfastdb_server.domain.errors import DatabaseUnavailable
 from holdfastdb_server.storage.janitor.janitor import SqlJanitor
-from holdfastdb_server.storage.janitor.job import Chore, Done
+from holdfastdb_server.storage.janitor.job import Job, JobResult
 from holdfastdb_server.storage.observer import NoObserver
 from holdfastdb_server.storage.store import SqlStore
 from tests.support.waiting import eventually
@@ -22,13 +22,13 @@ async def test_a_sweep_that_failed_is_told_and_tried_again(
     times_there = iter([False, False])
     swept = []
 
-    async def sweep(limit: int) -> Done:
+    async def sweep(limit: int) -> JobResult:
         if troubles:
             raise troubles.pop(0)
         swept.append(limit)
-        return Done(7)
+        return JobResult(7)
 
-    janitor = SqlJanitor(store._database, [Chore("sessions_expired", sweep)], NoObserver())
+    janitor = SqlJanitor(store._database, [Job("sessions_expired", sweep)], NoObserver())
     with caplog.at_level(logging.INFO, "holdfast.janitor"):
         running = asyncio.create_task(janitor.run(0.001, lambda: next(times_there, True)))
         await eventually(lambda: "swept" in caplog.messages)

@@ -11,14 +11,14 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from holdfastdb.v1 import approval_service_pb2 as pb
 from holdfastdb.v1 import payload_pb2
-from holdfastdb_server.domain.approvals import Answer, Approval, ApprovalStatus, Question
+from holdfastdb_server.domain.approvals import Approval, ApprovalRequest, ApprovalStatus, Decision
 from holdfastdb_server.domain.errors import InvalidField
 from holdfastdb_server.domain.values import Payload
 from holdfastdb_server.rpc.convert import approvals
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-QUESTION = Question(
+REQUEST = ApprovalRequest(
     approval_id="a",
     session_id="s",
     task_id="t",
@@ -44,8 +44,8 @@ def write(approval: Approval) -> pb.Approval:
 
 
 def test_an_approval_has_all_of_its_fields() -> None:
-    answer = Answer(ApprovalStatus.REJECTED, "eve", "no", Payload(data=b"\0"))
-    assert write(Approval(QUESTION, answer, NOON, NOON)) == pb.Approval(
+    decision = Decision(ApprovalStatus.REJECTED, "eve", "no", Payload(data=b"\0"))
+    assert write(Approval(REQUEST, decision, NOON, NOON)) == pb.Approval(
         approval_id="a",
         session_id="s",
         task_id="t",
@@ -69,20 +69,20 @@ def test_an_approval_has_all_of_its_fields() -> None:
 
 @pytest.mark.parametrize("status", ApprovalStatus)
 def test_each_status_has_its_number(status: ApprovalStatus) -> None:
-    written = write(Approval(Question("a"), Answer(status), NOON, None))
+    written = write(Approval(ApprovalRequest("a"), Decision(status), NOON, None))
     assert pb.ApprovalStatus.Name(written.status) == f"APPROVAL_STATUS_{status.name}"
     assert not written.HasField("payload")
     assert not written.HasField("expire_time")
 
 
 def test_a_question_is_read_as_it_is_written_and_its_answer_ignored() -> None:
-    answer = Answer(ApprovalStatus.REJECTED, "eve", "no", Payload(json="1"))
-    request = pb.RequestApprovalRequest(approval=write(Approval(QUESTION, answer, NOON, NOON)))
-    assert approvals.read_question(request) == QUESTION
+    decision = Decision(ApprovalStatus.REJECTED, "eve", "no", Payload(json="1"))
+    request = pb.RequestApprovalRequest(approval=write(Approval(REQUEST, decision, NOON, NOON)))
+    assert approvals.read_approval_request(request) == REQUEST
 
 
 def test_a_question_without_an_id_gets_one() -> None:
-    assert UUID(approvals.read_question(pb.RequestApprovalRequest()).approval_id).version == 7
+    assert UUID(approvals.read_approval_request(pb.RequestApprovalRequest()).approval_id).version == 7
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_a_question_without_an_id_gets_one() -> None:
 )
 def test_a_bad_field_is_refused_by_its_name(approval: pb.Approval, field: str) -> None:
     with pytest.raises(InvalidField) as refusal:
-        approvals.read_question(pb.RequestApprovalRequest(approval=approval))
+        approvals.read_approval_request(pb.RequestApprovalRequest(approval=approval))
     assert refusal.value.field == field
 
 
@@ -109,7 +109,7 @@ def test_a_decision_has_all_of_its_fields() -> None:
         reason="fine",
         response=payload_pb2.Payload(json="1"),
     )
-    wanted = Answer(ApprovalStatus.APPROVED, "ada", "fine", Payload(json="1"))
+    wanted = Decision(ApprovalStatus.APPROVED, "ada", "fine", Payload(json="1"))
     assert approvals.read_decision(request) == wanted
 
 
@@ -137,7 +137,7 @@ def test_a_bad_decision_is_refused(request_: pb.DecideApprovalRequest, field: st
 
 def test_a_cancellation_may_be_nobodys() -> None:
     cancelled = approvals.read_cancellation(pb.CancelApprovalRequest(reason="late"))
-    assert cancelled == Answer(ApprovalStatus.CANCELLED, "", "late")
+    assert cancelled == Decision(ApprovalStatus.CANCELLED, "", "late")
     with pytest.raises(InvalidField) as refusal:
         approvals.read_cancellation(pb.CancelApprovalRequest(actor="a\nb"))
     assert refusal.value.field == "actor"

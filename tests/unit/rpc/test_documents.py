@@ -15,10 +15,10 @@ from holdfastdb_server.domain.documents.document import (
     DocumentFields,
     DocumentKey,
     Put,
-    Synced,
+    SyncResult,
     check_collection,
 )
-from holdfastdb_server.domain.documents.filters import CollectionFilter, ContentOperator, Found
+from holdfastdb_server.domain.documents.filters import CollectionFilter, ContentOperator, Match
 from holdfastdb_server.domain.errors import InvalidField
 from holdfastdb_server.domain.limits import PAYLOAD_BYTES
 from holdfastdb_server.domain.values import Payload
@@ -263,7 +263,7 @@ def test_a_document_is_written_whole() -> None:
 
 
 def test_what_was_found_has_scores_and_a_sync_four_lists() -> None:
-    found = documents.write_found([Found(a_document(content=Payload(json="1")), 0.5)])
+    found = documents.write_found([Match(a_document(content=Payload(json="1")), 0.5)])
     assert (list(found.scores), found.documents[0].content.json) == ([0.5], "1")
-    synced = documents.write_synced(Synced(["a"], ["b"], ["c"], ["d"]))
+    synced = documents.write_synced(SyncResult(["a"], ["b"], ["c"], ["d"]))
     assert [*synced.created_ids, *synced.updated_ids, *synced.unchanged_ids, *synced.deleted_ids] == [*"abcd"]

@@ -16,13 +16,13 @@ from holdfastdb.v1 import history_service_pb2 as pb
 from holdfastdb.v1 import payload_pb2
 from holdfastdb_server.domain.errors import InvalidField, SessionNotFound
 from holdfastdb_server.domain.events import (
-    Appended,
+    AppendResult,
     CaughtUp,
     EventKind,
     EventReceipt,
     EventSummary,
     Grouping,
-    Replaced,
+    ReplaceResult,
 )
 from holdfastdb_server.rpc.context import Call
 from holdfastdb_server.rpc.convert import events
@@ -212,14 +212,14 @@ def test_receipts_come_in_order() -> None:
         pb.EventReceipt(event_id="a", sequence=1, create_time=STAMP),
         pb.EventReceipt(event_id="b", sequence=2, create_time=STAMP),
     ]
-    appended = events.write_appended(Appended(receipts, 2))
+    appended = events.write_appended(AppendResult(receipts, 2))
     assert appended == pb.AppendEventsResponse(receipts=wanted, last_sequence=2)
-    replaced = events.write_replaced(Replaced(4, receipts, 2))
+    replaced = events.write_replaced(ReplaceResult(4, receipts, 2))
     assert replaced == pb.ReplaceEventsResponse(removed_count=4, receipts=wanted, last_sequence=2)
 
 
 def test_a_batch_answers_each_request_with_its_receipts_or_its_error() -> None:
-    appended = Appended([EventReceipt("a", 1, NOON)], 1)
+    appended = AppendResult([EventReceipt("a", 1, NOON)], 1)
     bug = ValueError("a secret")
     response = events.write_batch([appended, SessionNotFound("gone"), bug], Call(known_request_id="r-1"))
     found, gone, broken = response.results

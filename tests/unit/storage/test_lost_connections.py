@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncpg
 import pytest
 
-from holdfastdb_server.storage.engines.base import PostgresDialect
+from holdfastdb_server.storage.engines.postgres import PostgresDialect
 
 ENDS = [
     ConnectionRefusedError(),

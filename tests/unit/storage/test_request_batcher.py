@@ -10,7 +10,7 @@ import pytest
 from holdfastdb_server.domain.errors import Overloaded
 from holdfastdb_server.storage.observer import NoObserver
 from holdfastdb_server.storage.write_path import request_batcher
-from holdfastdb_server.storage.write_path.request_batcher import Gatherer, Waiting
+from holdfastdb_server.storage.write_path.request_batcher import RequestBatcher, Waiting
 from tests.support.waiting import PATIENCE, eventually
 
 
@@ -32,8 +32,8 @@ class Doubler:
             one.succeed(one.request * 2)
 
 
-def gatherer(doubler: Doubler, parallel: int = 1, max_waiting: int = 10) -> Gatherer[int, int]:
-    return Gatherer("test", doubler.run, NoObserver(), parallel=parallel, max_waiting=max_waiting)
+def gatherer(doubler: Doubler, parallel: int = 1, max_waiting: int = 10) -> RequestBatcher[int, int]:
+    return RequestBatcher("test", doubler.run, NoObserver(), parallel=parallel, max_waiting=max_waiting)
 
 
 @pytest.mark.parametrize("parallel", [1, 2])

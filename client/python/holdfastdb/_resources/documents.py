@@ -15,7 +15,7 @@ from holdfastdb._resources.directories import collection_of, read_directory
 from holdfastdb._transport.channel import Connection
 from holdfastdb._transport.ids import new_id
 from holdfastdb._transport.paging import AsyncPager, Page
-from holdfastdb.types.documents import Document, DocumentDraft, DocumentMatch, Synced
+from holdfastdb.types.documents import Document, DocumentDraft, DocumentMatch, SyncResult
 from holdfastdb.types.sessions import Order
 from holdfastdb.v1 import document_service_pb2 as pb
 
@@ -265,7 +265,7 @@ class AsyncDocuments:
         prune: bool = False,
         request_id: str | None = None,
         timeout: float | None = None,
-    ) -> Synced:
+    ) -> SyncResult:
         """Make a collection hold these documents, all or nothing, and tell what that took.
 
             done = await client.documents.sync("agents", {"planner": {...}, "coder": {...}}, prune=True)
@@ -288,7 +288,7 @@ class AsyncDocuments:
             request_id=request_id or new_id(),
         )
         answer = await self._connection.call(self._connection.stubs.documents.SyncDocuments, request, timeout)
-        return Synced(
+        return SyncResult(
             tuple(answer.created_ids),
             tuple(answer.updated_ids),
             tuple(answer.unchanged_ids),
@@ -303,7 +303,7 @@ class AsyncDocuments:
         prune: bool = False,
         request_id: str | None = None,
         timeout: float | None = None,
-    ) -> Synced:
+    ) -> SyncResult:
         """`sync` with the `*.json` files of a directory: each is the document named as the file is.
 
             await client.documents.sync_directory("config/agents", prune=True)

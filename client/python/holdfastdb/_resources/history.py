@@ -16,7 +16,7 @@ from holdfastdb._transport.ids import new_id
 from holdfastdb._transport.paging import AsyncPager, Page
 from holdfastdb.errors import refused
 from holdfastdb.types.events import Event, EventKind
-from holdfastdb.types.sessions import Appended, EventGrouping, EventSummary, Order, Replaced
+from holdfastdb.types.sessions import AppendResult, EventGrouping, EventSummary, Order, ReplaceResult
 from holdfastdb.v1 import history_service_pb2 as pb
 
 
@@ -53,7 +53,7 @@ class AsyncHistory:
         *,
         expected_last_sequence: int | None = None,
         timeout: float | None = None,
-    ) -> Appended:
+    ) -> AppendResult:
         """Append one event, or 1 to 1,000, all or none. They get the next sequences, in their order.
 
             await client.history.append("order-42", Event.message("user", "Where is my parcel?"))
@@ -69,7 +69,7 @@ class AsyncHistory:
             fill("", request, expected_last_sequence=expected_last_sequence)
         write_events(request, events)
         answer = await self._appends.append(request, timeout)
-        return Appended(to_receipts(answer.receipts), answer.last_sequence)
+        return AppendResult(to_receipts(answer.receipts), answer.last_sequence)
 
     def list(
         self,
@@ -163,7 +163,7 @@ class AsyncHistory:
         expected_last_sequence: int | None = None,
         request_id: str | None = None,
         timeout: float | None = None,
-    ) -> Replaced:
+    ) -> ReplaceResult:
         """Remove events and append others in their place, at once.
 
             await client.history.replace("order-42", [Event.message("system", summary)],
@@ -188,11 +188,11 @@ class AsyncHistory:
         )
         write_events(request, events)
         answer = await self._connection.call(self._connection.stubs.history.ReplaceEvents, request, timeout)
-        return Replaced(answer.removed_count, to_receipts(answer.receipts), answer.last_sequence)
+        return ReplaceResult(answer.removed_count, to_receipts(answer.receipts), answer.last_sequence)
 
     async def clear(
         self, session_id: str, *, expected_last_sequence: int | None = None, timeout: float | None = None
-    ) -> Replaced:
+    ) -> ReplaceResult:
         """Remove all events but the server's own. See `replace`."""
         return await self.replace(
             session_id, (), expected_last_sequence=expected_last_sequence, timeout=timeout
@@ -206,7 +206,7 @@ class AsyncHistory:
         kinds: Iterable[EventKind] = (),
         expected_last_sequence: int | None = None,
         timeout: float | None = None,
-    ) -> Replaced:
+    ) -> ReplaceResult:
         """Remove the newest `count` events, fewer where there are not as many. See `replace`.
 
         To know which they were, list them first and pass the last sequence that you saw.
@@ -227,7 +227,7 @@ class AsyncHistory:
         *,
         expected_last_sequence: int | None = None,
         timeout: float | None = None,
-    ) -> Replaced:
+    ) -> ReplaceResult:
         """Remove everything after a sequence. See `replace`."""
         return await self.replace(
             session_id,

@@ -86,7 +86,7 @@ class DocumentMatch:
 
 
 @dataclass(frozen=True, slots=True)
-class Synced:
+class SyncResult:
     """What a sync did, by id, each list ascending."""
 
     created_ids: tuple[str, ...]

@@ -133,7 +133,7 @@ class EventReceipt:
 
 
 @dataclass(frozen=True, slots=True)
-class Appended:
+class AppendResult:
     """What an append did: a receipt for each event, in their order."""
 
     receipts: tuple[EventReceipt, ...]
@@ -142,7 +142,7 @@ class Appended:
 
 
 @dataclass(frozen=True, slots=True)
-class Replaced:
+class ReplaceResult:
     """What replace, clear, pop or rewind did."""
 
     removed_count: int

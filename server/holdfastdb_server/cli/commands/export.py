@@ -43,7 +43,7 @@ def export(
     token: options.Token = None,
     tls: options.Tls = False,
 ) -> None:
-    """Write sessions as JSON Lines with "messages" as OpenAI has them, the oldest session first.
+    """Write sessions as JSON lines with "messages" as OpenAI has them, the oldest session first.
 
     What `holdfast import` took in comes out as it was. Of other sessions, the messages are written; their
     other events have no place in a transcript, and stderr says how many there were.

@@ -26,7 +26,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 def import_(
     file: Annotated[
-        str, typer.Argument(metavar="FILE", help="JSON Lines; `-` is stdin.", show_default=False)
+        str, typer.Argument(metavar="FILE", help="JSON RawConnections; `-` is stdin.", show_default=False)
     ],
     prefix: Annotated[
         str | None,

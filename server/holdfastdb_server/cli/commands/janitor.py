@@ -16,7 +16,7 @@ from holdfastdb_server.cli.invocation import fail
 
 if TYPE_CHECKING:
     from holdfastdb_server.config.settings import Settings
-    from holdfastdb_server.domain.ports import Swept
+    from holdfastdb_server.domain.ports import SweepCounts
 
 
 def janitor(
@@ -49,7 +49,7 @@ def janitor(
         typer.echo("nothing to clear up")
 
 
-def _sweep(settings: Settings) -> Swept:
+def _sweep(settings: Settings) -> SweepCounts:
     from holdfastdb_server.domain.errors import HoldfastError
     from holdfastdb_server.observability.logs import configure_logs
     from holdfastdb_server.storage.engines.diagnosis import holder, sqlite_path
@@ -70,7 +70,7 @@ def _sweep(settings: Settings) -> Swept:
         fail(f"{shown} cannot be reached; `holdfast doctor` says why")
 
 
-async def _sweep_store(settings: Settings) -> Swept:
+async def _sweep_store(settings: Settings) -> SweepCounts:
     from holdfastdb_server.storage.store import SqlStore
 
     store = SqlStore(replace(settings.storage_options(), janitor_interval=0), settings.policy())

@@ -32,7 +32,7 @@ from holdfastdb import (
     RunSummary,
     Session,
     Step,
-    Synced,
+    SyncResult,
     Task,
     Text,
     TokenUsage,
@@ -300,7 +300,7 @@ def document_match(it: DocumentMatch) -> dict[str, Any]:
     return {"document": document(it.document), "score": it.score}
 
 
-def synced(collection: str, it: Synced) -> dict[str, Any]:
+def synced(collection: str, it: SyncResult) -> dict[str, Any]:
     """What a sync did."""
     return {"collection": collection, **asdict(it)}
 

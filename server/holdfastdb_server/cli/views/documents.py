@@ -8,7 +8,7 @@ from datetime import timedelta
 from rich.table import Table
 from rich.text import Text
 
-from holdfastdb import Document, Synced
+from holdfastdb import Document, SyncResult
 from holdfastdb_server.cli.transcripts.lines import plain_numbers
 from holdfastdb_server.cli.views import as_json, formatting
 
@@ -71,7 +71,7 @@ def print_document(document: Document) -> None:
         console.print(f"{len(document.data or b''):,} bytes; --json has them.", style="dim")
 
 
-def print_synced(collection: str, done: Synced) -> None:
+def print_synced(collection: str, done: SyncResult) -> None:
     """A table of what a sync did, and its sum."""
     by_change = {
         "created": done.created_ids,

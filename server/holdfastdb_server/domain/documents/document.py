@@ -12,9 +12,9 @@ from msgspec.structs import replace
 from holdfastdb_server.domain import limits
 from holdfastdb_server.domain.documents.content import searchable, strings
 from holdfastdb_server.domain.errors import InvalidField
+from holdfastdb_server.domain.fingerprint import fingerprint_of
 from holdfastdb_server.domain.ids import check_id, check_optional_id, new_id
 from holdfastdb_server.domain.search import words
-from holdfastdb_server.domain.sessions import fingerprint
 from holdfastdb_server.domain.values import (
     JsonObject,
     Payload,
@@ -70,7 +70,7 @@ class DocumentFields(Struct, frozen=True):
 
     def fingerprint(self) -> bytes:
         """Return what equal fields have in common."""
-        return fingerprint(
+        return fingerprint_of(
             payload_content(self.content),
             None if self.parent is None else [self.parent.collection, self.parent.document_id],
             dict(self.labels),
@@ -143,7 +143,7 @@ class DocumentPut(Struct, frozen=True):
     def fingerprint(self) -> bytes:
         """Return what equal puts have in common."""
         parent = None if self.missing_parent is None else self.missing_parent.content()
-        return fingerprint("put", self.draft.content(), self.expected_version, self.keep_existing, parent)
+        return fingerprint_of("put", self.draft.content(), self.expected_version, self.keep_existing, parent)
 
 
 class Put(Struct, frozen=True):
@@ -183,10 +183,10 @@ class Sync(Struct, frozen=True):
 
     def fingerprint(self) -> bytes:
         """Return what equal syncs have in common."""
-        return fingerprint("sync", self.collection, [d.content() for d in self.drafts], self.prune)
+        return fingerprint_of("sync", self.collection, [d.content() for d in self.drafts], self.prune)
 
 
-class Synced(Struct, frozen=True):
+class SyncResult(Struct, frozen=True):
     """What a sync did, by id. Each list is ascending, and no id is in two of them."""
 
     created_ids: Sequence[str] = field(default_factory=list)

@@ -88,7 +88,7 @@ class DocumentFilter(Struct, frozen=True):
         return replace(self, labels=check_labels("labels", self.labels))
 
 
-class Found(Struct, frozen=True):
+class Match(Struct, frozen=True):
     """A document that a query found, and the share of the query's words that it holds."""
 
     document: Document

@@ -12,9 +12,9 @@ from msgspec.structs import replace
 from holdfastdb_server.domain import limits
 from holdfastdb_server.domain.errors import LimitExceeded, PlanItemNotFound
 from holdfastdb_server.domain.events import Event, server_event
+from holdfastdb_server.domain.fingerprint import fingerprint_of
 from holdfastdb_server.domain.ids import check_id, check_optional_id
 from holdfastdb_server.domain.plans.items import ItemDraft, PlanItem, Progress, check_drafts, progress_of
-from holdfastdb_server.domain.sessions import fingerprint
 from holdfastdb_server.domain.values import (
     JsonObject,
     JsonScalar,
@@ -122,7 +122,7 @@ class PlanDraft(Struct, frozen=True):
     def fingerprint(self) -> bytes:
         """Return what two drafts with the same content have in common."""
         items = [item.content() for item in self.items]
-        return fingerprint(self.session_id, *self.fields.content(), items)
+        return fingerprint_of(self.session_id, *self.fields.content(), items)
 
     def made(self, now: datetime) -> Plan:
         """Return the plan. Raises PlanItemNotFound, DependencyCycle, LimitExceeded."""

@@ -17,7 +17,7 @@ from typing import Protocol
 from holdfastdb_server.domain.ports.approvals import ApprovalStore
 from holdfastdb_server.domain.ports.documents import DocumentStore
 from holdfastdb_server.domain.ports.events import EventStore
-from holdfastdb_server.domain.ports.janitor import Janitor, Swept
+from holdfastdb_server.domain.ports.janitor import Janitor, SweepCounts
 from holdfastdb_server.domain.ports.memories import MemoryStore
 from holdfastdb_server.domain.ports.plans import PlanStore
 from holdfastdb_server.domain.ports.runs import RunStore
@@ -100,6 +100,6 @@ __all__ = [
     "SessionStore",
     "StateStore",
     "Store",
-    "Swept",
+    "SweepCounts",
     "TaskStore",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from holdfastdb_server.domain.approvals import Answer, Approval, ApprovalFilter, Question
+from holdfastdb_server.domain.approvals import Approval, ApprovalFilter, ApprovalRequest, Decision
 from holdfastdb_server.domain.paging import Page, PageRequest
 
 
@@ -16,16 +16,16 @@ class ApprovalStore(Protocol):
     any more, and whatever returns it has written its expiry down first.
     """
 
-    async def request(self, namespace: str, question: Question) -> Approval:
+    async def request(self, namespace: str, request: ApprovalRequest) -> Approval:
         """Record the question, pending, and return it.
 
-        If an approval with this id asks the same question, return that as it is now. Raises IdTaken if it
+        If an approval with this id asks the same request, return that as it is now. Raises IdTaken if it
         asks another one, and SessionNotFound.
         """
         ...
 
     async def decide(
-        self, namespace: str, approval_id: str, answer: Answer, request_id: str = ""
+        self, namespace: str, approval_id: str, decision: Decision, request_id: str = ""
     ) -> Approval:
         """Approve, reject or cancel a pending approval, and return it.
 

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from holdfastdb_server.domain.documents.document import Document, DocumentKey, DocumentPut, Put, Sync, Synced
-from holdfastdb_server.domain.documents.filters import CollectionFilter, DocumentFilter, Found
+from holdfastdb_server.domain.documents.document import (
+    Document,
+    DocumentKey,
+    DocumentPut,
+    Put,
+    Sync,
+    SyncResult,
+)
+from holdfastdb_server.domain.documents.filters import CollectionFilter, DocumentFilter, Match
 from holdfastdb_server.domain.paging import Page, PageRequest
 
 
@@ -41,7 +48,7 @@ class DocumentStore(Protocol):
 
     async def search(
         self, namespace: str, where: DocumentFilter, page: PageRequest, *, refresh_ttl: bool = False
-    ) -> Page[Found]:
+    ) -> Page[Match]:
         """Return the documents that match all of `where`, best first, then the last updated first.
 
         A document's score is the share of the query's words that its string values hold. The cursor is
@@ -63,7 +70,7 @@ class DocumentStore(Protocol):
         """
         ...
 
-    async def sync(self, namespace: str, sync: Sync, request_id: str = "") -> Synced:
+    async def sync(self, namespace: str, sync: Sync, request_id: str = "") -> SyncResult:
         """Put every document of the sync, or none; pruning deletes the collection's others.
 
         Two syncs of a collection are applied one after the other. Raises ParentNotFound, DependencyCycle,

@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from holdfastdb_server.domain.events import (
-    Appended,
+    AppendResult,
     CaughtUp,
     Event,
     EventFilter,
     EventSummary,
     Grouping,
-    Replaced,
     Replacement,
+    ReplaceResult,
 )
 from holdfastdb_server.domain.paging import Page, PageRequest
 
@@ -27,7 +27,7 @@ class EventStore(Protocol):
         session_id: str,
         events: Sequence[Event],
         expected_last_sequence: int | None = None,
-    ) -> Appended:
+    ) -> AppendResult:
         """Append the events with the next sequences, all or none.
 
         An event that is there with the same content is not appended again and gets its first receipt; if
@@ -81,7 +81,7 @@ class EventStore(Protocol):
         replacement: Replacement,
         expected_last_sequence: int | None = None,
         request_id: str = "",
-    ) -> Replaced:
+    ) -> ReplaceResult:
         """Remove the events that the replacement names, but none of the server's own, and append its events.
 
         The removed sequences are never given again. If any was removed, `holdfast.history.replaced` is

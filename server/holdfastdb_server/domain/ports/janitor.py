@@ -7,7 +7,7 @@ from typing import Protocol
 from msgspec import Struct
 
 
-class Swept(Struct, frozen=True):
+class SweepCounts(Struct, frozen=True):
     """How many of each a sweep has dealt with, in all namespaces."""
 
     sessions_expired: int = 0
@@ -35,7 +35,7 @@ class Janitor(Protocol):
     servers one sweeps at a time.
     """
 
-    async def sweep(self, *, patient: bool = False) -> Swept:
+    async def sweep(self, *, patient: bool = False) -> SweepCounts:
         """Clear up, and return how many of each that was.
 
         Sessions at rest for longer than their retention, or than the policy's if they have none of their own,

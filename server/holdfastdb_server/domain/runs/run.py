@@ -12,9 +12,9 @@ from msgspec.structs import astuple, fields, replace
 from holdfastdb_server.domain import limits
 from holdfastdb_server.domain.errors import InvalidField, LimitExceeded, RunEnded, TransitionNotAllowed
 from holdfastdb_server.domain.events import Event, server_event
+from holdfastdb_server.domain.fingerprint import fingerprint_of
 from holdfastdb_server.domain.ids import check_id, check_optional_id
 from holdfastdb_server.domain.merge_patch import merge
-from holdfastdb_server.domain.sessions import fingerprint
 from holdfastdb_server.domain.values import (
     JsonObject,
     Payload,
@@ -113,7 +113,7 @@ class RunDraft(Struct, frozen=True):
     def fingerprint(self) -> bytes:
         """Return what two drafts with the same content have in common."""
         results = self.results
-        return fingerprint(
+        return fingerprint_of(
             self.session_id,
             self.parent_run_id,
             self.task_id,
@@ -199,7 +199,7 @@ class RunChange(Struct, frozen=True):
 
     def fingerprint(self, run_id: str, expected_version: int | None) -> bytes:
         """Return what two requests for the same change have in common."""
-        return fingerprint(
+        return fingerprint_of(
             "update run",
             run_id,
             expected_version,
@@ -256,7 +256,7 @@ class RunEnd(Struct, frozen=True):
         """Return what two requests for the same end have in common."""
         usage = None if self.usage is None else astuple(self.usage)
         content = (self.status, payload_content(self.output), self.error, usage, str(self.end_time))
-        return fingerprint("finish run", run_id, expected_version, *content)
+        return fingerprint_of("finish run", run_id, expected_version, *content)
 
     def apply(self, run: Run, now: datetime) -> Run:
         """Return the run after its end. Raises TransitionNotAllowed, LimitExceeded, InvalidField."""

@@ -13,8 +13,8 @@ from msgspec.structs import asdict, replace
 from holdfastdb_server.domain import limits
 from holdfastdb_server.domain.errors import InvalidField, LeaseNotHeld, LimitExceeded
 from holdfastdb_server.domain.events import Event, server_event
+from holdfastdb_server.domain.fingerprint import fingerprint_of
 from holdfastdb_server.domain.ids import check_id, check_optional_id
-from holdfastdb_server.domain.sessions import fingerprint
 from holdfastdb_server.domain.values import (
     JsonObject,
     JsonScalar,
@@ -219,7 +219,7 @@ class TaskDraft(Struct, frozen=True):
     def fingerprint(self) -> bytes:
         """Return what two drafts with the same content have in common, whatever their ids."""
         keys = (self.kind, self.session_id, self.idempotency_key, self.dedupe_key, self.trace_id)
-        return fingerprint(*keys, *self.fields.content())
+        return fingerprint_of(*keys, *self.fields.content())
 
 
 class TaskFilter(Struct, frozen=True):

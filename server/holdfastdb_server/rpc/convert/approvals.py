@@ -7,7 +7,13 @@ from typing import TypeVar
 
 from holdfastdb.v1 import approval_service_pb2 as pb
 from holdfastdb_server.domain import limits
-from holdfastdb_server.domain.approvals import Answer, Approval, ApprovalFilter, ApprovalStatus, Question
+from holdfastdb_server.domain.approvals import (
+    Approval,
+    ApprovalFilter,
+    ApprovalRequest,
+    ApprovalStatus,
+    Decision,
+)
 from holdfastdb_server.domain.errors import InvalidField
 from holdfastdb_server.domain.ids import check_id, new_id
 from holdfastdb_server.domain.values import check_wait
@@ -35,10 +41,10 @@ _STATUSES: dict[int, ApprovalStatus] = {number: status for status, number in _NU
 _DECISIONS = (ApprovalStatus.APPROVED, ApprovalStatus.REJECTED)
 
 
-def read_question(request: pb.RequestApprovalRequest) -> Question:
+def read_approval_request(request: pb.RequestApprovalRequest) -> ApprovalRequest:
     """Return what is asked, with a new id if the caller chose none."""
     approval = request.approval
-    return Question(
+    return ApprovalRequest(
         approval_id=approval.approval_id or new_id(),
         session_id=approval.session_id,
         task_id=approval.task_id,
@@ -53,18 +59,18 @@ def read_question(request: pb.RequestApprovalRequest) -> Question:
     ).checked()
 
 
-def read_decision(request: pb.DecideApprovalRequest) -> Answer:
+def read_decision(request: pb.DecideApprovalRequest) -> Decision:
     """Return the yes or no."""
     status = read_choice("status", request.status, _STATUSES)
     if status not in _DECISIONS:
         raise InvalidField("status", f"is {status.name}; a decision is APPROVED or REJECTED")
     decided_by = check_id("decided_by", request.decided_by)
-    return Answer(status, decided_by, request.reason, read_optional_payload(request, "response")).checked()
+    return Decision(status, decided_by, request.reason, read_optional_payload(request, "response")).checked()
 
 
-def read_cancellation(request: pb.CancelApprovalRequest) -> Answer:
+def read_cancellation(request: pb.CancelApprovalRequest) -> Decision:
     """Return who takes the question back and why."""
-    return Answer(ApprovalStatus.CANCELLED, request.actor, request.reason).checked("actor")
+    return Decision(ApprovalStatus.CANCELLED, request.actor, request.reason).checked("actor")
 
 
 def read_filter(request: pb.ListApprovalsRequest) -> ApprovalFilter:
@@ -109,12 +115,12 @@ def write_approvals(approvals: Sequence[Approval]) -> pb.ListApprovalsResponse:
 
 
 def _write_approval(target: pb.Approval, approval: Approval) -> None:
-    asked, answer = approval.question, approval.answer
+    asked, decision = approval.request, approval.decision
     target.approval_id = asked.approval_id
     target.session_id = asked.session_id
     target.task_id = asked.task_id
     target.run_id = asked.run_id
-    target.status = _NUMBERS[answer.status]
+    target.status = _NUMBERS[decision.status]
     target.title = asked.title
     if asked.payload is not None:
         target.payload.SetInParent()
@@ -126,11 +132,11 @@ def _write_approval(target: pb.Approval, approval: Approval) -> None:
     target.trace_id = asked.trace_id
     if asked.ttl is not None:
         write_duration(target.ttl, asked.ttl)
-    target.decided_by = answer.decided_by
-    target.reason = answer.reason
-    if answer.response is not None:
+    target.decided_by = decision.decided_by
+    target.reason = decision.reason
+    if decision.response is not None:
         target.response.SetInParent()
-        write_payload(target.response, answer.response)
+        write_payload(target.response, decision.response)
     write_time(target.create_time, approval.create_time)
     if approval.expire_time is not None:
         write_time(target.expire_time, approval.expire_time)

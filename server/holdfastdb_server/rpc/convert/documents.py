@@ -14,14 +14,14 @@ from holdfastdb_server.domain.documents.document import (
     DocumentPut,
     Put,
     Sync,
-    Synced,
+    SyncResult,
 )
 from holdfastdb_server.domain.documents.filters import (
     CollectionFilter,
     ContentFilter,
     ContentOperator,
     DocumentFilter,
-    Found,
+    Match,
     content_filter,
 )
 from holdfastdb_server.domain.errors import InvalidField
@@ -118,14 +118,14 @@ def write_documents(documents: Sequence[Document]) -> pb.ListDocumentsResponse:
     return response
 
 
-def write_found(found: Sequence[Found]) -> pb.ListDocumentsResponse:
+def write_found(found: Sequence[Match]) -> pb.ListDocumentsResponse:
     """Return the documents that were found, with their scores."""
     response = write_documents([one.document for one in found])
     response.scores.extend(one.score for one in found)
     return response
 
 
-def write_synced(synced: Synced) -> pb.SyncDocumentsResponse:
+def write_synced(synced: SyncResult) -> pb.SyncDocumentsResponse:
     """Return the answer to a sync."""
     return pb.SyncDocumentsResponse(
         created_ids=synced.created_ids,

@@ -8,7 +8,7 @@ from holdfastdb.v1 import history_service_pb2 as pb
 from holdfastdb_server.domain import limits
 from holdfastdb_server.domain.errors import InvalidField
 from holdfastdb_server.domain.events import (
-    Appended,
+    AppendResult,
     CaughtUp,
     Event,
     EventFilter,
@@ -16,8 +16,8 @@ from holdfastdb_server.domain.events import (
     EventReceipt,
     EventSummary,
     Grouping,
-    Replaced,
     Replacement,
+    ReplaceResult,
     check_events,
 )
 from holdfastdb_server.domain.values import check_bucket, check_count_between
@@ -99,20 +99,20 @@ def write_listed(events: Sequence[Event]) -> pb.ListEventsResponse:
     return response
 
 
-def write_appended(appended: Appended) -> pb.AppendEventsResponse:
+def write_appended(appended: AppendResult) -> pb.AppendEventsResponse:
     """Return the answer to an append."""
     response = pb.AppendEventsResponse()
     _write_appended(response, appended)
     return response
 
 
-def write_batch(outcomes: Iterable[Appended | BaseException], call: Call) -> pb.BatchAppendEventsResponse:
+def write_batch(outcomes: Iterable[AppendResult | BaseException], call: Call) -> pb.BatchAppendEventsResponse:
     """Return the answer to a batch of appends."""
     response = pb.BatchAppendEventsResponse()
     results = response.results
     for outcome in outcomes:
         match outcome:
-            case Appended():
+            case AppendResult():
                 _write_appended(results.add().response, outcome)
             case Exception():
                 results.add().error.MergeFromString(failure_from(outcome, call).details)
@@ -121,7 +121,7 @@ def write_batch(outcomes: Iterable[Appended | BaseException], call: Call) -> pb.
     return response
 
 
-def write_replaced(replaced: Replaced) -> pb.ReplaceEventsResponse:
+def write_replaced(replaced: ReplaceResult) -> pb.ReplaceEventsResponse:
     """Return the answer to a replacement."""
     response = pb.ReplaceEventsResponse()
     response.removed_count = replaced.removed_count
@@ -203,7 +203,7 @@ def _write_event(target: pb.Event, event: Event) -> None:
         write_time(target.create_time, event.create_time)
 
 
-def _write_appended(target: pb.AppendEventsResponse, appended: Appended) -> None:
+def _write_appended(target: pb.AppendEventsResponse, appended: AppendResult) -> None:
     target.last_sequence = appended.last_sequence
     receipts = target.receipts
     for receipt in appended.receipts:

@@ -13,20 +13,20 @@ from holdfastdb_server.domain.errors import InvalidField
 _MERGED = frozenset({"labels", "metadata"})
 
 
-class Taken(NamedTuple):
+class MaskResult(NamedTuple):
     """The fields to replace whole, and whether labels and metadata are merged."""
 
     replaced: frozenset[str]
     merges: bool
 
 
-def read_mask(mask: FieldMask, message: Message, allowed: Collection[str]) -> Taken:
+def read_mask(mask: FieldMask, message: Message, allowed: Collection[str]) -> MaskResult:
     """Return what the mask lists, or, where it is empty, those of the `allowed` that are not."""
     if not mask.paths:
         given = {field.name for field, _ in message.ListFields()}
-        return Taken(frozenset(given & set(allowed)) - _MERGED, merges=True)
+        return MaskResult(frozenset(given & set(allowed)) - _MERGED, merges=True)
     for path in mask.paths:
         if path not in allowed:
             problem = f"has '{path[:100]}'; allowed are {', '.join(allowed)}"
             raise InvalidField("update_mask", problem)
-    return Taken(frozenset(mask.paths), merges=False)
+    return MaskResult(frozenset(mask.paths), merges=False)

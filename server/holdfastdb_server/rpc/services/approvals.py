@@ -25,7 +25,7 @@ class ApprovalService(ApprovalServiceServicer):
     async def RequestApproval(
         self, request: pb.RequestApprovalRequest, context: Context
     ) -> pb.RequestApprovalResponse:
-        approval = await self._approvals.request(namespace(), approvals.read_question(request))
+        approval = await self._approvals.request(namespace(), approvals.read_approval_request(request))
         return approvals.write_approval(pb.RequestApprovalResponse(), approval)
 
     async def DecideApproval(

@@ -12,7 +12,7 @@ import grpc
 from holdfastdb.v1 import history_service_pb2 as pb
 from holdfastdb.v1.history_service_pb2_grpc import HistoryServiceServicer
 from holdfastdb_server.domain.errors import InvalidField
-from holdfastdb_server.domain.events import Appended, EventFilter
+from holdfastdb_server.domain.events import AppendResult, EventFilter
 from holdfastdb_server.domain.ids import check_id, check_optional_id
 from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.rpc.context import current_call, namespace
@@ -40,7 +40,7 @@ class HistoryService(HistoryServiceServicer):
         outcomes = await asyncio.gather(*appends, return_exceptions=True)
         return events.write_batch(outcomes, current_call.get())
 
-    async def _append(self, request: pb.AppendEventsRequest) -> Appended:
+    async def _append(self, request: pb.AppendEventsRequest) -> AppendResult:
         return await self._events.append(
             namespace(),
             check_id("session_id", request.session_id),

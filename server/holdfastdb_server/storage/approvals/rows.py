@@ -8,21 +8,27 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from holdfastdb_server.domain.approvals import Answer, Approval, ApprovalFilter, ApprovalStatus, Question
+from holdfastdb_server.domain.approvals import (
+    Approval,
+    ApprovalFilter,
+    ApprovalRequest,
+    ApprovalStatus,
+    Decision,
+)
 from holdfastdb_server.domain.values import payload_bytes, utf8_size
 from holdfastdb_server.storage.engines.base import Dialect
 from holdfastdb_server.storage.engines.columns import Micros
 from holdfastdb_server.storage.query.filters import owned_by
 from holdfastdb_server.storage.query.payloads import payload_of, payload_values
+from holdfastdb_server.storage.query.sizes import OVERHEAD, searchable_size
 from holdfastdb_server.storage.schema import approvals
-from holdfastdb_server.storage.write_path.rows import OVERHEAD, searchable_size
 
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def question_values(approval: Approval) -> dict[str, Any]:
+def request_values(approval: Approval) -> dict[str, Any]:
     """Return the columns of the question, but those of its session."""
-    asked = approval.question
+    asked = approval.request
     return {
         "id": asked.approval_id,
         "task_id": asked.task_id or None,
@@ -39,23 +45,23 @@ def question_values(approval: Approval) -> dict[str, Any]:
     }
 
 
-def answer_values(approval: Approval) -> dict[str, Any]:
+def decision_values(approval: Approval) -> dict[str, Any]:
     """Return the columns of the answer, which are written once more."""
-    answer = approval.answer
+    decision = approval.decision
     return {
-        "status": answer.status,
-        "decided_by": answer.decided_by or None,
-        "reason": answer.reason,
+        "status": decision.status,
+        "decided_by": decision.decided_by or None,
+        "reason": decision.reason,
         "end_time": approval.end_time,
-        "size": _size(approval) + payload_bytes(approval.question.payload) + payload_bytes(answer.response),
-        **payload_values("response", answer.response),
+        "size": _size(approval) + payload_bytes(approval.request.payload) + payload_bytes(decision.response),
+        **payload_values("response", decision.response),
     }
 
 
 def approval_of(row: Any) -> Approval:
     """Return the approval in a whole row of `approvals`."""
     return Approval(
-        question=Question(
+        request=ApprovalRequest(
             approval_id=row.id,
             session_id=row.session_id or "",
             task_id=row.task_id or "",
@@ -68,7 +74,7 @@ def approval_of(row: Any) -> Approval:
             trace_id=row.trace_id or "",
             ttl=None if row.ttl is None else timedelta(microseconds=row.ttl),
         ),
-        answer=Answer(
+        decision=Decision(
             status=ApprovalStatus(row.status),
             decided_by=row.decided_by or "",
             reason=row.reason,
@@ -85,7 +91,7 @@ def head_size(row: Any) -> int:
 
 
 def _size(approval: Approval) -> int:
-    asked, answer = approval.question, approval.answer
+    asked, decision = approval.request, approval.decision
     texts = (
         asked.approval_id,
         asked.session_id,
@@ -95,8 +101,8 @@ def _size(approval: Approval) -> int:
         asked.requested_by,
         asked.approver,
         asked.trace_id,
-        answer.decided_by,
-        answer.reason,
+        decision.decided_by,
+        decision.reason,
     )
     return OVERHEAD + sum(map(utf8_size, texts)) + searchable_size(asked.labels)
 

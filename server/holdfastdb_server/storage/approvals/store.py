@@ -10,27 +10,33 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from holdfastdb_server.domain.approvals import Answer, Approval, ApprovalFilter, ApprovalStatus, Question
+from holdfastdb_server.domain.approvals import (
+    Approval,
+    ApprovalFilter,
+    ApprovalRequest,
+    ApprovalStatus,
+    Decision,
+)
 from holdfastdb_server.domain.errors import ApprovalAlreadyDecided, ApprovalNotFound, IdTaken
 from holdfastdb_server.domain.paging import Page, PageRequest
 from holdfastdb_server.storage.approvals.rows import (
-    answer_values,
     approval_conditions,
     approval_of,
+    decision_values,
     head_size,
-    question_values,
+    request_values,
 )
 from holdfastdb_server.storage.approvals.waits import ApprovalWaits
 from holdfastdb_server.storage.engines.columns import to_micros
 from holdfastdb_server.storage.engines.connection import Database
 from holdfastdb_server.storage.idempotency import replies
-from holdfastdb_server.storage.idempotency.request_ids import Requests
+from holdfastdb_server.storage.idempotency.request_ids import Idempotency
 from holdfastdb_server.storage.query.cache import Queries
 from holdfastdb_server.storage.query.pages import PageQuery, after_time, fitting, time_position
 from holdfastdb_server.storage.query.payloads import payload_names
 from holdfastdb_server.storage.schema import approvals
 from holdfastdb_server.storage.signals import Signals, approval_topic
-from holdfastdb_server.storage.write_path.transaction import Batch
+from holdfastdb_server.storage.write_path.transaction import Transaction
 from holdfastdb_server.storage.write_path.writer import Writer
 
 _PAYLOADS = payload_names("payload", "response")
@@ -43,77 +49,77 @@ class SqlApprovals:
         self,
         database: Database,
         writer: Writer,
-        requests: Requests,
+        idempotency: Idempotency,
         waits: ApprovalWaits,
         signals: Signals,
     ) -> None:
         self._database = database
         self._writer = writer
-        self._requests = requests
+        self._idempotency = idempotency
         self._waits = waits
         self._signals = signals
         self._queries: Queries[PageQuery] = Queries()
 
-    async def request(self, namespace: str, question: Question) -> Approval:
+    async def request(self, namespace: str, request: ApprovalRequest) -> Approval:
         """See ApprovalStore."""
-        mark = question.fingerprint()
+        fingerprint = request.fingerprint()
 
-        async def work(batch: Batch) -> Approval | None:
-            connection = batch.connection
-            session = await batch.lock_owner(namespace, question.session_id)
-            approval = Approval(question, Answer(), batch.now, None)
+        async def work(transaction: Transaction) -> Approval | None:
+            connection = transaction.connection
+            session = await transaction.lock_owner(namespace, request.session_id)
+            approval = Approval(request, Decision(), transaction.now, None)
             insert = (
                 self._database.dialect.insert(approvals)
                 .values(
                     namespace=namespace,
                     session_key=None if session is None else session.key,
-                    session_id=question.session_id or None,
-                    request_fingerprint=mark,
-                    **question_values(approval),
-                    **answer_values(approval),
+                    session_id=request.session_id or None,
+                    request_fingerprint=fingerprint,
+                    **request_values(approval),
+                    **decision_values(approval),
                 )
                 .on_conflict_do_nothing()
                 .returning(approvals.c.key)
             )
             if (await connection.execute(insert)).first() is None:
-                row = await require(connection, namespace, question.approval_id)
-                if bytes(row.request_fingerprint) != mark:
-                    raise IdTaken("approval", question.approval_id)
+                row = await require(connection, namespace, request.approval_id)
+                if bytes(row.request_fingerprint) != fingerprint:
+                    raise IdTaken("approval", request.approval_id)
                 return None
             if session is not None:
-                batch.append(session, [approval.event()])
-                await batch.write()
+                transaction.append(session, [approval.event()])
+                await transaction.write()
             return approval
 
         approval = await self._writer.run(work)
-        return approval or await self.get(namespace, question.approval_id)
+        return approval or await self.get(namespace, request.approval_id)
 
     async def decide(
-        self, namespace: str, approval_id: str, answer: Answer, request_id: str = ""
+        self, namespace: str, approval_id: str, decision: Decision, request_id: str = ""
     ) -> Approval:
         """See ApprovalStore."""
-        mark = answer.fingerprint(approval_id)
+        fingerprint = decision.fingerprint(approval_id)
 
-        async def work(batch: Batch) -> Approval:
-            connection = batch.connection
+        async def work(transaction: Transaction) -> Approval:
+            connection = transaction.connection
             row = await require(connection, namespace, approval_id)
             if row.session_id:
-                await batch.lock([(namespace, row.session_id)])
+                await transaction.lock([(namespace, row.session_id)])
             row = await require(connection, namespace, approval_id, for_update=True)
             approval = approval_of(row)
-            if approval.is_due(batch.now):
-                await _expire(batch, [row.key])
+            if approval.is_due(transaction.now):
+                await _expire(transaction, [row.key])
                 return approval.expired()
-            if await self._requests.claim(connection, namespace, request_id, mark) is not None:
+            if await self._idempotency.reserve(connection, namespace, request_id, fingerprint) is not None:
                 return approval
-            await self._requests.finish(connection, namespace, request_id, replies.DONE)
-            decided = approval.answered(answer, batch.now)
+            await self._idempotency.complete(connection, namespace, request_id, replies.DONE)
+            decided = approval.decided(decision, transaction.now)
             update = approvals.update().where(approvals.c.key == row.key)
-            await connection.execute(update.values(answer_values(decided)))
+            await connection.execute(update.values(decision_values(decided)))
             if row.session_id:
-                batch.append(batch.session(namespace, row.session_id), [decided.event()])
-                await batch.write()
-            batch.topics.add(approval_topic(row.key))
+                transaction.append(transaction.session(namespace, row.session_id), [decided.event()])
+                await transaction.write()
+            transaction.topics.add(approval_topic(row.key))
             return decided
 
         approval = await self._writer.run(work)
@@ -204,19 +210,19 @@ class SqlApprovals:
     async def _expire(self, keys: Sequence[int]) -> int:
         """Write down the expiry of those that are still pending; return how many it were."""
 
-        async def work(batch: Batch) -> int:
+        async def work(transaction: Transaction) -> int:
             owners = sa.select(approvals.c.namespace, approvals.c.session_id).where(
                 approvals.c.key.in_(keys), approvals.c.session_id.is_not(None)
             )
-            await batch.lock(
-                [(row.namespace, row.session_id) for row in await batch.connection.execute(owners)]
+            await transaction.lock(
+                [(row.namespace, row.session_id) for row in await transaction.connection.execute(owners)]
             )
-            return await _expire(batch, keys)
+            return await _expire(transaction, keys)
 
         return await self._writer.run(work)
 
 
-async def _expire(batch: Batch, keys: Sequence[int]) -> int:
+async def _expire(transaction: Transaction, keys: Sequence[int]) -> int:
     """Expire those that are still pending, whose sessions are locked; return how many it were."""
     heads = [sa.null().label(c.name) if c.name in _PAYLOADS else c for c in approvals.columns]
     pending = (
@@ -225,15 +231,17 @@ async def _expire(batch: Batch, keys: Sequence[int]) -> int:
         .order_by(approvals.c.key)
         .with_for_update()
     )
-    found = (await batch.connection.execute(pending)).all()
+    found = (await transaction.connection.execute(pending)).all()
     for row in found:
-        batch.topics.add(approval_topic(row.key))
+        transaction.topics.add(approval_topic(row.key))
         if row.session_id:
-            batch.append(batch.session(row.namespace, row.session_id), [approval_of(row).expired().event()])
-    await batch.write()
+            transaction.append(
+                transaction.session(row.namespace, row.session_id), [approval_of(row).expired().event()]
+            )
+    await transaction.write()
     update = approvals.update().where(approvals.c.key.in_([row.key for row in found]))
     # At the time that was announced, whenever it is that somebody looks.
-    await batch.connection.execute(
+    await transaction.connection.execute(
         update.values(status=ApprovalStatus.EXPIRED, end_time=approvals.c.expire_time)
     )
     return len(found)

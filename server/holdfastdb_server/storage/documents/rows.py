@@ -11,8 +11,8 @@ from holdfastdb_server.domain.documents.document import Document, DocumentDraft,
 from holdfastdb_server.domain.values import payload_bytes, utf8_size
 from holdfastdb_server.storage.engines.columns import Micros
 from holdfastdb_server.storage.query.payloads import payload_names, payload_of, payload_values
+from holdfastdb_server.storage.query.sizes import OVERHEAD, searchable_size
 from holdfastdb_server.storage.schema import documents
-from holdfastdb_server.storage.write_path.rows import OVERHEAD, searchable_size
 
 CONTENT = payload_names("content")
 HEAD = tuple(c for c in documents.columns if c.name not in (*CONTENT, "labels", "metadata"))
@@ -31,7 +31,7 @@ def key_of(row: Any) -> DocumentKey:
     return DocumentKey(row.collection, row.id)
 
 
-def fields_values(draft: DocumentDraft, mark: bytes) -> dict[str, Any]:
+def fields_values(draft: DocumentDraft, fingerprint: bytes) -> dict[str, Any]:
     """Return the columns of what a caller says, but those of the parent."""
     fields = draft.fields
     return {
@@ -39,7 +39,7 @@ def fields_values(draft: DocumentDraft, mark: bytes) -> dict[str, Any]:
         "labels": dict(fields.labels),
         "metadata": fields.metadata,
         "ttl": None if fields.ttl is None else fields.ttl // _MICROSECOND,
-        "fingerprint": mark,
+        "fingerprint": fingerprint,
         "size": _size(draft.key, fields) + payload_bytes(fields.content),
     }
 

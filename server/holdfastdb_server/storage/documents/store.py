@@ -19,10 +19,10 @@ from holdfastdb_server.domain.documents.document import (
     DocumentPut,
     Put,
     Sync,
-    Synced,
+    SyncResult,
     index_content,
 )
-from holdfastdb_server.domain.documents.filters import CollectionFilter, DocumentFilter, Found
+from holdfastdb_server.domain.documents.filters import CollectionFilter, DocumentFilter, Match
 from holdfastdb_server.domain.errors import DocumentNotFound, VersionMismatch
 from holdfastdb_server.domain.paging import Page, PageRequest
 from holdfastdb_server.domain.values import payload_bytes
@@ -32,10 +32,10 @@ from holdfastdb_server.storage.documents.tree import DocumentStatements, Documen
 from holdfastdb_server.storage.documents.writes import DocumentWriter, Outcome, Written
 from holdfastdb_server.storage.engines.columns import to_micros
 from holdfastdb_server.storage.engines.connection import Database, Work
-from holdfastdb_server.storage.engines.full_text import score
 from holdfastdb_server.storage.idempotency import replies
-from holdfastdb_server.storage.idempotency.request_ids import Requests
-from holdfastdb_server.storage.schema import document_words, documents
+from holdfastdb_server.storage.idempotency.request_ids import Idempotency
+from holdfastdb_server.storage.query.full_text import score
+from holdfastdb_server.storage.schema import document_full_text, documents
 from holdfastdb_server.storage.write_path.transaction import Conflict
 
 T = TypeVar("T")
@@ -47,21 +47,21 @@ _INDEXED_AT_ONCE = 16 * 1024
 class SqlDocuments:
     """See DocumentStore."""
 
-    def __init__(self, database: Database, requests: Requests) -> None:
+    def __init__(self, database: Database, idempotency: Idempotency) -> None:
         self._database = database
-        self._requests = requests
+        self._idempotency = idempotency
         self._sql = DocumentStatements(database.dialect)
-        self._words = database.dialect.word_search(document_words.name)
+        self._words = database.dialect.word_search(document_full_text.name)
         self._lists = DocumentLists(database.dialect, self._words)
 
     async def put(self, namespace: str, put: DocumentPut, request_id: str = "") -> Put:
         """See DocumentStore."""
-        mark = put.fingerprint()
+        fingerprint = put.fingerprint()
         put = replace(put, draft=put.draft.identified())
         indexes = await _indexes([put.draft, *([put.missing_parent] if put.missing_parent else [])])
 
         async def work(connection: AsyncConnection) -> Put:
-            known = await self._requests.claim(connection, namespace, request_id, mark)
+            known = await self._idempotency.reserve(connection, namespace, request_id, fingerprint)
             if known is not None:
                 key, is_created, is_parent_created = replies.read_put(known)
                 return Put(await self._require(connection, namespace, key), is_created, is_parent_created)
@@ -70,7 +70,7 @@ class SqlDocuments:
             result = replies.write_put(
                 done.document.key, is_created=done.is_created, is_parent_created=done.is_parent_created
             )
-            await self._requests.finish(connection, namespace, request_id, result)
+            await self._idempotency.complete(connection, namespace, request_id, result)
             return done
 
         return await self._write(work)
@@ -119,13 +119,13 @@ class SqlDocuments:
 
     async def search(
         self, namespace: str, where: DocumentFilter, page: PageRequest, *, refresh_ttl: bool = False
-    ) -> Page[Found]:
+    ) -> Page[Match]:
         """See DocumentStore."""
         rows, more, total = await self._page(namespace, where, page)
         last = (rows[-1].points, to_micros(rows[-1].update_time), rows[-1].key) if more else None
         found = await self._refreshed(rows, refresh_ttl)
         scores = [score(row.points, where.words) for row in rows]
-        return Page([Found(*one) for one in zip(found, scores, strict=True)], last, total)
+        return Page([Match(*one) for one in zip(found, scores, strict=True)], last, total)
 
     async def _page(
         self, namespace: str, where: DocumentFilter, page: PageRequest
@@ -166,13 +166,13 @@ class SqlDocuments:
 
         return await self._database.write(work)
 
-    async def sync(self, namespace: str, sync: Sync, request_id: str = "") -> Synced:
+    async def sync(self, namespace: str, sync: Sync, request_id: str = "") -> SyncResult:
         """See DocumentStore."""
-        mark = sync.fingerprint()
+        fingerprint = sync.fingerprint()
         indexes = await _indexes(sync.drafts)
 
-        async def work(connection: AsyncConnection) -> Synced:
-            known = await self._requests.claim(connection, namespace, request_id, mark)
+        async def work(connection: AsyncConnection) -> SyncResult:
+            known = await self._idempotency.reserve(connection, namespace, request_id, fingerprint)
             if known is not None:
                 return replies.read_synced(known)
             name = f"documents/{namespace}/{sync.collection}"
@@ -181,13 +181,13 @@ class SqlDocuments:
             existing = await writer.tree.lock(namespace, [draft.key for draft in sync.drafts])
             written = await writer.write(sync.drafts, existing)
             deleted = await self._prune(connection, writer.tree, namespace, sync) if sync.prune else []
-            synced = Synced(
+            synced = SyncResult(
                 created_ids=_ids(written, Outcome.CREATED),
                 updated_ids=_ids(written, Outcome.UPDATED),
                 unchanged_ids=_ids(written, Outcome.UNCHANGED),
                 deleted_ids=sorted(deleted),
             )
-            await self._requests.finish(connection, namespace, request_id, replies.write_synced(synced))
+            await self._idempotency.complete(connection, namespace, request_id, replies.write_synced(synced))
             return synced
 
         return await self._write(work)

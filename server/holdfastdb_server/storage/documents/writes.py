@@ -61,17 +61,17 @@ class DocumentWriter:
 
         Raises ParentNotFound, DependencyCycle, and Conflict if another transaction has just created one.
         """
-        marks = {draft.key: draft.fields.fingerprint() for draft in drafts}
+        fingerprints = {draft.key: draft.fields.fingerprint() for draft in drafts}
         new = [draft for draft in drafts if draft.key not in existing]
         changed = [
             draft
             for draft in drafts
-            if draft.key in existing and bytes(existing[draft.key].fingerprint) != marks[draft.key]
+            if draft.key in existing and bytes(existing[draft.key].fingerprint) != fingerprints[draft.key]
         ]
         keys = {key: row.key for key, row in existing.items()}
-        keys |= await self._parent_keys([*new, *changed], marks.keys())
-        await self._insert(new, keys, marks)
-        await self._update(changed, existing, keys, marks)
+        keys |= await self._parent_keys([*new, *changed], fingerprints.keys())
+        await self._insert(new, keys, fingerprints)
+        await self._update(changed, existing, keys, fingerprints)
         await self._index(keys, new, changed)
         writing = {draft.key for draft in (*new, *changed)}
         await self.tree.refresh(existing[draft.key] for draft in drafts if draft.key not in writing)
@@ -91,7 +91,7 @@ class DocumentWriter:
         self,
         drafts: Sequence[DocumentDraft],
         keys: dict[DocumentKey, int],
-        marks: Mapping[DocumentKey, bytes],
+        fingerprints: Mapping[DocumentKey, bytes],
     ) -> None:
         """Insert parents before their children, and add to `keys`."""
         insert = self._sql.dialect.insert(documents).on_conflict_do_nothing()
@@ -108,7 +108,7 @@ class DocumentWriter:
                     "id": draft.key.document_id,
                     "version": 1,
                     "create_time": self.tree.now,
-                    **self._values(draft, keys, marks[draft.key]),
+                    **self._values(draft, keys, fingerprints[draft.key]),
                 }
                 for draft in ready
             ]
@@ -123,12 +123,12 @@ class DocumentWriter:
         drafts: Sequence[DocumentDraft],
         existing: Mapping[DocumentKey, Any],
         keys: Mapping[DocumentKey, int],
-        marks: Mapping[DocumentKey, bytes],
+        fingerprints: Mapping[DocumentKey, bytes],
     ) -> None:
         if not drafts:
             return
         rows = [existing[draft.key] for draft in drafts]
-        values = [self._values(draft, keys, marks[draft.key]) for draft in drafts]
+        values = [self._values(draft, keys, fingerprints[draft.key]) for draft in drafts]
         moved = [
             row.key for row, new in zip(rows, values, strict=True) if new["parent_key"] != row.parent_key
         ]
@@ -150,11 +150,13 @@ class DocumentWriter:
         if moved:
             await self.tree.check_no_cycle(moved)
 
-    def _values(self, draft: DocumentDraft, keys: Mapping[DocumentKey, int], mark: bytes) -> dict[str, Any]:
+    def _values(
+        self, draft: DocumentDraft, keys: Mapping[DocumentKey, int], fingerprint: bytes
+    ) -> dict[str, Any]:
         parent = draft.fields.parent
         expire_time = self._expire_time(draft)
         return {
-            **fields_values(draft, mark),
+            **fields_values(draft, fingerprint),
             "parent_key": None if parent is None else keys[parent],
             "parent_collection": None if parent is None else parent.collection,
             "parent_id": None if parent is None else parent.document_id,

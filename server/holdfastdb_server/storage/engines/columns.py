@@ -115,3 +115,9 @@ def text_key(name: str, **options: Any) -> sa.Column[str]:
     """Return a text column that compares by bytes on every engine, as keys must."""
     collated = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
     return sa.Column(name, collated, **options)
+
+
+def singular(table: sa.Table) -> str:
+    """What one of the table's rows is called: `session` of `sessions`, `memory` of `memories`."""
+    name: str = table.name
+    return f"{name.removesuffix('ies')}y" if name.endswith("ies") else name.removesuffix("s")

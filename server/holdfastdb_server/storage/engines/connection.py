@@ -15,14 +15,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from holdfastdb_server.domain.errors import DatabaseUnavailable, HoldfastError, SchemaMismatch
 from holdfastdb_server.storage.engines.base import Dialect
 from holdfastdb_server.storage.engines.direct import DirectSelect
-from holdfastdb_server.storage.engines.raw_connections import Lines
+from holdfastdb_server.storage.engines.raw_connections import RawConnections
 
 T = TypeVar("T")
 Work = Callable[[AsyncConnection], Awaitable[T]]
 
 _ATTEMPTS = 3
 # As many as the journal, the announcer and the point reads have under way when they are busy.
-_MOST_LINES_KEPT = 8
+_RAW_CONNECTIONS_KEPT = 8
 
 
 @dataclass(slots=True)
@@ -45,7 +45,7 @@ class Database:
         self._writer = writer
         self.dialect = dialect
         # Half of the pool is left to all else.
-        self._lines = Lines(writer, min(_MOST_LINES_KEPT, pool_max // 2))
+        self._raw_connections = RawConnections(writer, min(_RAW_CONNECTIONS_KEPT, pool_max // 2))
         self._direct: dict[sa.Select[Any], DirectSelect | None] = {}
         self._writes: set[asyncio.Future[Any]] = set()
         self.lost = asyncio.Event()
@@ -103,7 +103,7 @@ class Database:
         """
 
         async def fetch(attempt: _Attempt) -> Sequence[Any]:
-            return await self._lines.fetch(statement, arguments)
+            return await self._raw_connections.fetch(statement, arguments)
 
         return await self._run(fetch)
 
@@ -149,12 +149,12 @@ class Database:
         """Return how many connections are open and in use."""
         pool: Any = self._readers.sync_engine.pool
         size = pool.checkedin() + pool.checkedout()
-        return {"size": size, "in_use": pool.checkedout() - self._lines.idle}
+        return {"size": size, "in_use": pool.checkedout() - self._raw_connections.idle}
 
     async def close(self) -> None:
         """Finish the writes that are under way, their callers gone or not, and close all connections."""
         await asyncio.gather(*self._writes, return_exceptions=True)
-        await self._lines.close()
+        await self._raw_connections.close()
         await self._readers.dispose()
         if self._writer is not self._readers:
             await self._writer.dispose()

@@ -12,11 +12,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfastdb_server.domain.errors import DatabaseUnavailable
-from holdfastdb_server.storage.engines.base import PostgresDialect
 from holdfastdb_server.storage.engines.connection import driver_error
 from holdfastdb_server.storage.engines.file_lock import FileLock
 from holdfastdb_server.storage.engines.migrations import SchemaState, read_state
 from holdfastdb_server.storage.engines.opening import open_database, parse_url
+from holdfastdb_server.storage.engines.postgres import PostgresDialect
 from holdfastdb_server.storage.options import StartupRefused, StorageOptions
 
 

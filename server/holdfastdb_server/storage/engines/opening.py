@@ -7,8 +7,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from holdfastdb_server.storage.engines.base import PostgresDialect, SqliteDialect
 from holdfastdb_server.storage.engines.connection import Database
+from holdfastdb_server.storage.engines.postgres import PostgresDialect
+from holdfastdb_server.storage.engines.sqlite import SqliteDialect
 from holdfastdb_server.storage.options import StartupRefused, StorageOptions
 
 _SQLITE_READERS = 4

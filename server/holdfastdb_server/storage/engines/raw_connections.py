@@ -1,4 +1,4 @@
-"""Lines: asyncpg's own connections for the few statements that run all the time."""
+"""Raw connections: asyncpg's own connections for the few statements that run all the time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
+class _RawConnection:
     connection: AsyncConnection
     driver: asyncpg.Connection[asyncpg.Record]
 
@@ -21,7 +21,7 @@ class _Line:
         await self.connection.close()
 
 
-class Lines:
+class RawConnections:
     """Connections of an engine that are not given back after each use, and are used without SQLAlchemy.
 
     Both take longer than a small statement does. At most `kept` are held while nobody uses them.
@@ -30,7 +30,7 @@ class Lines:
     def __init__(self, engine: AsyncEngine, kept: int) -> None:
         self._engine = engine
         self._kept = kept
-        self._idle: list[_Line] = []
+        self._idle: list[_RawConnection] = []
 
     @property
     def idle(self) -> int:
@@ -38,31 +38,31 @@ class Lines:
         return len(self._idle)
 
     async def fetch(self, statement: str, arguments: Sequence[Any]) -> Sequence[Any]:
-        """Run a statement, in no transaction but its own. A line that had an error is not used again."""
-        line = await self._take()
+        """Run a statement, which commits by itself. A connection that had an error is not used again."""
+        raw = await self._take()
         try:
-            rows: Sequence[Any] = await line.driver.fetch(statement, *arguments)
+            rows: Sequence[Any] = await raw.driver.fetch(statement, *arguments)
         except BaseException:
-            await line.close()
+            await raw.close()
             raise
         if len(self._idle) < self._kept:
-            self._idle.append(line)
+            self._idle.append(raw)
         else:
-            await line.close()
+            await raw.close()
         return rows
 
-    async def _take(self) -> _Line:
+    async def _take(self) -> _RawConnection:
         while True:
-            line = self._idle.pop() if self._idle else await self._open()
+            raw = self._idle.pop() if self._idle else await self._open()
             # It may have died while nobody used it, here or in the pool.
-            if not line.driver.is_closed():
-                return line
-            await line.close()
+            if not raw.driver.is_closed():
+                return raw
+            await raw.close()
 
-    async def _open(self) -> _Line:
+    async def _open(self) -> _RawConnection:
         connection = await self._engine.connect()
         raw: Any = await connection.get_raw_connection()
-        return _Line(connection, raw.driver_connection)
+        return _RawConnection(connection, raw.driver_connection)
 
     async def close(self) -> None:
         """Give back those that are held."""

@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from holdfastdb_server.domain.events import EventFilter
 from holdfastdb_server.domain.paging import Cursor
 from holdfastdb_server.storage.engines.base import Dialect
+from holdfastdb_server.storage.events.filters import event_conditions
 from holdfastdb_server.storage.query.cache import Queries
-from holdfastdb_server.storage.query.filters import event_conditions
 from holdfastdb_server.storage.query.pages import PageQuery
 from holdfastdb_server.storage.schema import events
 

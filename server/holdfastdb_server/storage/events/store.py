@@ -12,29 +12,30 @@ from holdfastdb_server.domain import limits
 from holdfastdb_server.domain.errors import EventIdTaken, LimitExceeded, SequenceMismatch
 from holdfastdb_server.domain.events import (
     RESERVED_PREFIX,
-    Appended,
+    AppendResult,
     CaughtUp,
     Event,
     EventFilter,
     EventSummary,
     Grouping,
-    Replaced,
     Replacement,
+    ReplaceResult,
     server_event,
 )
+from holdfastdb_server.domain.fingerprint import fingerprint_of
 from holdfastdb_server.domain.paging import Page, PageRequest
-from holdfastdb_server.domain.sessions import fingerprint
 from holdfastdb_server.storage.engines.connection import Database
+from holdfastdb_server.storage.events.filters import event_conditions
 from holdfastdb_server.storage.events.pages import EventPages
 from holdfastdb_server.storage.events.tails import Tails
 from holdfastdb_server.storage.idempotency import replies
-from holdfastdb_server.storage.query.filters import event_conditions, has_prefix
+from holdfastdb_server.storage.query.filters import has_prefix
 from holdfastdb_server.storage.schema import events, sessions
 from holdfastdb_server.storage.sessions.store import require
 from holdfastdb_server.storage.write_path import rows
 from holdfastdb_server.storage.write_path.entries import Append
-from holdfastdb_server.storage.write_path.group_commit import Journal
-from holdfastdb_server.storage.write_path.transaction import Batch, LockedSession
+from holdfastdb_server.storage.write_path.group_commit import GroupCommit
+from holdfastdb_server.storage.write_path.transaction import LockedSession, Transaction
 from holdfastdb_server.storage.write_path.writer import Writer
 
 
@@ -45,13 +46,13 @@ class SqlEvents:
         self,
         database: Database,
         writer: Writer,
-        journal: Journal,
+        group_commit: GroupCommit,
         pages: EventPages,
         tails: Tails,
     ) -> None:
         self._database = database
         self._writer = writer
-        self._journal = journal
+        self._group_commit = group_commit
         self._pages = pages
         self._tails = tails
 
@@ -61,9 +62,9 @@ class SqlEvents:
         session_id: str,
         events: Sequence[Event],
         expected_last_sequence: int | None = None,
-    ) -> Appended:
+    ) -> AppendResult:
         """See EventStore."""
-        return await self._journal.append(Append(namespace, session_id, events, expected_last_sequence))
+        return await self._group_commit.append(Append(namespace, session_id, events, expected_last_sequence))
 
     async def list(
         self,
@@ -156,30 +157,32 @@ class SqlEvents:
         replacement: Replacement,
         expected_last_sequence: int | None = None,
         request_id: str = "",
-    ) -> Replaced:
+    ) -> ReplaceResult:
         """See EventStore."""
-        mark = fingerprint("replace", replacement.content(), expected_last_sequence) if request_id else b""
+        fingerprint = (
+            fingerprint_of("replace", replacement.content(), expected_last_sequence) if request_id else b""
+        )
 
-        async def work(batch: Batch) -> Replaced:
-            await batch.lock([(namespace, session_id)])
-            session = batch.session(namespace, session_id)
-            await batch.look_up_requests([(session, request_id)] if request_id else [])
-            if (known := batch.recall(session, request_id, mark)) is not None:
+        async def work(transaction: Transaction) -> ReplaceResult:
+            await transaction.lock([(namespace, session_id)])
+            session = transaction.session(namespace, session_id)
+            await transaction.look_up_requests([(session, request_id)] if request_id else [])
+            if (known := transaction.recall(session, request_id, fingerprint)) is not None:
                 return replies.read_replaced(known)
             if expected_last_sequence not in (None, session.last_sequence):
                 raise SequenceMismatch(session_id, expected_last_sequence or 0, session.last_sequence)
-            removed = await _remove(batch.connection, session, replacement)
+            removed = await _remove(transaction.connection, session, replacement)
             if removed:
-                batch.append(session, [_replaced_event(removed, len(replacement.events))])
+                transaction.append(session, [_replaced_event(removed, len(replacement.events))])
             given = [(session, event.event_id) for event in replacement.events if event.event_id]
-            await batch.look_up_events(given)
+            await transaction.look_up_events(given)
             for _, event_id in given:
-                if (sequence := batch.sequence_of(session, event_id)) is not None:
+                if (sequence := transaction.sequence_of(session, event_id)) is not None:
                     raise EventIdTaken(session_id, event_id, sequence)
-            receipts = batch.append(session, replacement.events).receipts
-            replaced = Replaced(len(removed), receipts, session.last_sequence)
-            batch.remember(session, request_id, mark, replies.write_replaced(replaced))
-            await batch.write()
+            receipts = transaction.append(session, replacement.events).receipts
+            replaced = ReplaceResult(len(removed), receipts, session.last_sequence)
+            transaction.remember(session, request_id, fingerprint, replies.write_replaced(replaced))
+            await transaction.write()
             return replaced
 
         return await self._writer.run(work)

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from msgspec.structs import astuple
 
-from holdfastdb_server.domain.documents.document import DocumentKey, Synced
-from holdfastdb_server.domain.events import EventReceipt, Replaced
+from holdfastdb_server.domain.documents.document import DocumentKey, SyncResult
+from holdfastdb_server.domain.events import EventReceipt, ReplaceResult
 from holdfastdb_server.domain.values import dump_json
 from holdfastdb_server.storage.engines.columns import from_micros, to_micros
 
@@ -39,17 +39,17 @@ def read_put(result: str) -> tuple[DocumentKey, bool, bool]:
     return DocumentKey(collection, document_id), is_created, is_parent_created
 
 
-def write_synced(synced: Synced) -> str:
+def write_synced(synced: SyncResult) -> str:
     """Return the result of a sync."""
     return dump_json(astuple(synced))
 
 
-def read_synced(result: str) -> Synced:
+def read_synced(result: str) -> SyncResult:
     """Return what `write_synced` was given."""
-    return Synced(*json.loads(result))
+    return SyncResult(*json.loads(result))
 
 
-def write_replaced(replaced: Replaced) -> str:
+def write_replaced(replaced: ReplaceResult) -> str:
     """Return the result of a replacement."""
     receipts = [(r.event_id, r.sequence, to_micros(r.create_time)) for r in replaced.receipts]
     return dump_json(
@@ -57,8 +57,8 @@ def write_replaced(replaced: Replaced) -> str:
     )
 
 
-def read_replaced(result: str) -> Replaced:
+def read_replaced(result: str) -> ReplaceResult:
     """Return what `write_replaced` was given."""
     value = json.loads(result)
     receipts = [EventReceipt(name, sequence, from_micros(time)) for name, sequence, time in value["receipts"]]
-    return Replaced(value["removed"], receipts, value["last"])
+    return ReplaceResult(value["removed"], receipts, value["last"])

@@ -12,7 +12,7 @@ from holdfastdb_server.storage.engines.base import Dialect
 from holdfastdb_server.storage.schema import requests
 
 
-class Requests:
+class Idempotency:
     """What is known of requests, in the transactions that carry them out."""
 
     def __init__(self, dialect: Dialect) -> None:
@@ -24,10 +24,10 @@ class Requests:
         self._select = sa.select(requests).where(named)
         self._update = requests.update().where(named).values(result=sa.bindparam("new_result"))
 
-    async def claim(
+    async def reserve(
         self, connection: AsyncConnection, namespace: str, request_id: str, fingerprint: bytes
     ) -> str | None:
-        """Return the result of a request that was carried out; None: carry it out, then `finish` it.
+        """Return the result of a request that was carried out; None: carry it out, then `complete` it.
 
         Of two that race, the second waits here for the first one's commit. Raises RequestIdTaken if the
         id was used for another request. An empty id is never known.
@@ -49,8 +49,10 @@ class Requests:
         result: str = known.result
         return result
 
-    async def finish(self, connection: AsyncConnection, namespace: str, request_id: str, result: str) -> None:
-        """Keep the result of a request that was claimed."""
+    async def complete(
+        self, connection: AsyncConnection, namespace: str, request_id: str, result: str
+    ) -> None:
+        """Keep the result of a request that was reserved."""
         if request_id:
             name = {"in_namespace": namespace, "with_id": request_id}
             await connection.execute(self._update, {**name, "new_result": result})

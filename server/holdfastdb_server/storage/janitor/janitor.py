@@ -14,14 +14,14 @@ from msgspec.structs import asdict
 from holdfastdb_server.domain.errors import DatabaseUnavailable
 from holdfastdb_server.domain.ports.approvals import ApprovalStore
 from holdfastdb_server.domain.ports.documents import DocumentStore
-from holdfastdb_server.domain.ports.janitor import Swept
+from holdfastdb_server.domain.ports.janitor import SweepCounts
 from holdfastdb_server.domain.ports.tasks import TaskStore
 from holdfastdb_server.storage.engines.connection import Database
-from holdfastdb_server.storage.janitor.job import Chore, counted
-from holdfastdb_server.storage.janitor.leadership import Turn
-from holdfastdb_server.storage.janitor.retention import Leftovers
+from holdfastdb_server.storage.janitor.job import Job, counted
+from holdfastdb_server.storage.janitor.leadership import Leadership
+from holdfastdb_server.storage.janitor.retention import Retention
 from holdfastdb_server.storage.observer import StorageObserver
-from holdfastdb_server.storage.sessions.jobs import SessionChores
+from holdfastdb_server.storage.sessions.jobs import SessionJobs
 
 _BATCH = 200
 _PATIENCE = 0.5
@@ -29,58 +29,58 @@ _PATIENCE = 0.5
 logger = logging.getLogger("holdfast.janitor")
 
 
-def chores_of(
-    sessions: SessionChores,
+def jobs_of(
+    sessions: SessionJobs,
     approvals: ApprovalStore,
     tasks: TaskStore,
     documents: DocumentStore,
-    leftovers: Leftovers,
-) -> list[Chore]:
-    """Return all chores, what somebody may wait for first."""
+    leftovers: Retention,
+) -> list[Job]:
+    """Return all jobs, what somebody may wait for first."""
     return [
-        Chore("leases_checked", counted(tasks.requeue_lapsed)),
-        Chore("approvals_expired", counted(approvals.expire)),
-        Chore("sessions_expired", sessions.expire_own),
-        Chore("sessions_expired", sessions.expire_default),
-        Chore("sessions_expired", sessions.expire_shortened),
-        Chore("documents_deleted", counted(documents.delete_lapsed)),
-        Chore("keys_freed", leftovers.free_keys),
-        Chore("requests_forgotten", leftovers.forget_requests),
-        Chore("requests_forgotten", leftovers.forget_session_requests),
-        Chore("versions_deleted", leftovers.trim_versions),
-        Chore("sessions_deleted", sessions.purge),
+        Job("leases_checked", counted(tasks.requeue_lapsed)),
+        Job("approvals_expired", counted(approvals.expire)),
+        Job("sessions_expired", sessions.expire_own),
+        Job("sessions_expired", sessions.expire_default),
+        Job("sessions_expired", sessions.expire_shortened),
+        Job("documents_deleted", counted(documents.delete_lapsed)),
+        Job("keys_freed", leftovers.free_keys),
+        Job("requests_forgotten", leftovers.forget_requests),
+        Job("requests_forgotten", leftovers.forget_session_requests),
+        Job("versions_deleted", leftovers.trim_versions),
+        Job("sessions_deleted", sessions.purge),
     ]
 
 
 class SqlJanitor:
     """See Janitor."""
 
-    def __init__(self, database: Database, chores: Sequence[Chore], observer: StorageObserver) -> None:
-        self._chores = chores
-        self._turn = Turn(database, "janitor")
+    def __init__(self, database: Database, jobs: Sequence[Job], observer: StorageObserver) -> None:
+        self._chores = jobs
+        self._leadership = Leadership(database, "janitor")
         self._observer = observer
 
-    async def sweep(self, *, patient: bool = False) -> Swept:
+    async def sweep(self, *, patient: bool = False) -> SweepCounts:
         """See Janitor."""
         counts: Counter[str] = Counter()
         waiting = deque(self._chores)
-        while waiting and await self._has_turn(patient):
-            chore = waiting[0]
+        while waiting and await self._has_leadership(patient):
+            job = waiting[0]
             started = time.monotonic()
-            done = await chore.do_batch(_BATCH)
+            done = await job.do_batch(_BATCH)
             if done.count:
-                counts[chore.counts] += done.count
-                self._observer.swept(chore.counts, done.count)
+                counts[job.counts] += done.count
+                self._observer.swept(job.counts, done.count)
             if done.may_be_more:
                 # At least half of the time is the writers'.
                 await asyncio.sleep(time.monotonic() - started)
             else:
                 waiting.popleft()
-        await self._turn.give_back()
-        return Swept(**counts)
+        await self._leadership.give_back()
+        return SweepCounts(**counts)
 
-    async def _has_turn(self, patient: bool) -> bool:
-        while not await self._turn.take():
+    async def _has_leadership(self, patient: bool) -> bool:
+        while not await self._leadership.take():
             if not patient:
                 return False
             await asyncio.sleep(_PATIENCE)

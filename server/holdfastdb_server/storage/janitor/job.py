@@ -1,4 +1,4 @@
-"""Chores: what the janitor does, a batch at a time."""
+"""Jobs: what the janitor does, a batch of rows at a time."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """What a batch of a chore did."""
+class JobResult:
+    """What one batch of a job did."""
 
     count: int
     may_be_more: bool = False
@@ -16,19 +16,19 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
-class Chore:
-    """A chore, and what it counts: the name of a field of Swept."""
+class Job:
+    """A job, and what it counts: the name of a field of SweepCounts."""
 
     counts: str
-    do_batch: Callable[[int], Awaitable[Done]]
+    do_batch: Callable[[int], Awaitable[JobResult]]
     """Deals with at most so many, in one short transaction."""
 
 
-def counted(do_batch: Callable[[int], Awaitable[int]]) -> Callable[[int], Awaitable[Done]]:
+def counted(do_batch: Callable[[int], Awaitable[int]]) -> Callable[[int], Awaitable[JobResult]]:
     """Return a batch for a method that tells how many it dealt with: fewer than asked for are all."""
 
-    async def do(limit: int) -> Done:
+    async def do(limit: int) -> JobResult:
         count = await do_batch(limit)
-        return Done(count, may_be_more=count >= limit)
+        return JobResult(count, may_be_more=count >= limit)
 
     return do

@@ -10,14 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfastdb_server.domain.ids import new_id
 from holdfastdb_server.storage.engines.connection import Database
-from holdfastdb_server.storage.schema import turns
+from holdfastdb_server.storage.schema import leadership
 
 # Far longer than what is done between two looks at the turn; so long do the others wait for a dead server.
 _LEASE = timedelta(seconds=30)
 _RENEWAL = 10.0
 
 
-class Turn:
+class Leadership:
     """A turn at some work, which lapses unless it is taken again and again.
 
     A row and not an advisory lock: one of a session does not work through a pooler, and one of a transaction
@@ -41,16 +41,20 @@ class Turn:
     async def _take(self, connection: AsyncConnection) -> bool:
         dialect = self._database.dialect
         now = (await connection.execute(sa.select(dialect.clock()))).scalar_one()
-        insert = dialect.insert(turns).values(name=self._name, holder=self._holder, expire_time=now + _LEASE)
+        insert = dialect.insert(leadership).values(
+            name=self._name, holder=self._holder, expire_time=now + _LEASE
+        )
         take = insert.on_conflict_do_update(
-            index_elements=[turns.c.name],
+            index_elements=[leadership.c.name],
             set_={"holder": insert.excluded.holder, "expire_time": insert.excluded.expire_time},
-            where=sa.or_(turns.c.holder == self._holder, turns.c.expire_time <= now),
+            where=sa.or_(leadership.c.holder == self._holder, leadership.c.expire_time <= now),
         )
         return (await connection.execute(take)).rowcount > 0
 
     async def give_back(self) -> None:
         """Let another server have the turn."""
         self._renew_at = 0.0
-        give_back = turns.delete().where(turns.c.name == self._name, turns.c.holder == self._holder)
+        give_back = leadership.delete().where(
+            leadership.c.name == self._name, leadership.c.holder == self._holder
+        )
         await self._database.write(lambda connection: connection.execute(give_back))

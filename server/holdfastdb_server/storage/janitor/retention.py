@@ -10,14 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfastdb_server.domain.limits import Policy
 from holdfastdb_server.storage.engines.connection import Database
-from holdfastdb_server.storage.janitor.job import Done
+from holdfastdb_server.storage.janitor.job import JobResult
 from holdfastdb_server.storage.schema import requests, session_requests, state_versions, states, tasks
 
 # Keys of states that are looked at in one transaction: most have no version too many.
 _STATES_READ = 1_000
 
 
-class Leftovers:
+class Retention:
     """Batches of rows that nothing needs any more. What others have locked is passed over."""
 
     def __init__(self, database: Database, policy: Policy) -> None:
@@ -25,19 +25,19 @@ class Leftovers:
         self._policy = policy
         self._trimmed_to: tuple[int, str] | None = (0, "")
 
-    async def free_keys(self, limit: int) -> Done:
+    async def free_keys(self, limit: int) -> JobResult:
         """Free the idempotency keys of tasks."""
         lapsed = (tasks.c.held_key.is_not(None), self._is_past(tasks.c.create_time))
         free = tasks.update().values(held_key=None)
         return await self._remove(free, limit, [tasks.c.key], tasks.c.create_time, *lapsed)
 
-    async def forget_requests(self, limit: int) -> Done:
+    async def forget_requests(self, limit: int) -> JobResult:
         """Forget the ids of requests that belong to no session."""
         key = [requests.c.namespace, requests.c.request_id]
         past = self._is_past(requests.c.create_time)
         return await self._remove(requests.delete(), limit, key, requests.c.create_time, past)
 
-    async def forget_session_requests(self, limit: int) -> Done:
+    async def forget_session_requests(self, limit: int) -> JobResult:
         """Forget the ids of requests to sessions."""
         key = [session_requests.c.session_key, session_requests.c.request_id]
         time = session_requests.c.create_time
@@ -53,21 +53,21 @@ class Leftovers:
         key: list[sa.Column[Any]],
         order: sa.Column[datetime],
         *conditions: sa.ColumnElement[bool],
-    ) -> Done:
+    ) -> JobResult:
         picked = (
             sa.select(*key).where(*conditions).order_by(order).limit(limit).with_for_update(skip_locked=True)
         )
         remove = statement.where(sa.tuple_(*key).in_(picked))
         count = await self._database.write(lambda connection: _count(connection, remove))
-        return Done(count, may_be_more=count == limit)
+        return JobResult(count, may_be_more=count == limit)
 
-    async def trim_versions(self, limit: int) -> Done:
+    async def trim_versions(self, limit: int) -> JobResult:
         """Delete versions beyond the number kept, which only a greater number, a former one, let be.
 
         It goes through all states once: a setting holds for as long as a server runs.
         """
         if self._trimmed_to is None:
-            return Done(0)
+            return JobResult(0)
         after = self._trimmed_to
         position = sa.tuple_(states.c.session_key, states.c.key)
         there = (
@@ -101,7 +101,7 @@ class Leftovers:
             return count, last if count < limit else after
 
         count, self._trimmed_to = await self._database.write(work)
-        return Done(count, may_be_more=self._trimmed_to is not None)
+        return JobResult(count, may_be_more=self._trimmed_to is not None)
 
 
 async def _count(connection: AsyncConnection, statement: sa.Update | sa.Delete) -> int:

@@ -11,8 +11,8 @@ from holdfastdb_server.domain.memories import Memory, MemoryFields, MemoryFilter
 from holdfastdb_server.domain.values import utf8_size
 from holdfastdb_server.storage.engines.base import Dialect
 from holdfastdb_server.storage.engines.full_text import HALF, WHOLE
+from holdfastdb_server.storage.query.sizes import OVERHEAD, searchable_size
 from holdfastdb_server.storage.schema import memories
-from holdfastdb_server.storage.write_path.rows import OVERHEAD, searchable_size
 
 
 def field_values(memory_id: str, fields: MemoryFields) -> dict[str, Any]:

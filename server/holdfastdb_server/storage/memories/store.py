@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfastdb_server.domain.errors import IdTaken, InvalidPageToken, MemoryNotFound, VersionMismatch
+from holdfastdb_server.domain.fingerprint import fingerprint_of
 from holdfastdb_server.domain.memories import (
     Memory,
     MemoryChange,
@@ -20,32 +21,31 @@ from holdfastdb_server.domain.memories import (
     MemorySearch,
 )
 from holdfastdb_server.domain.paging import Page, PageRequest
-from holdfastdb_server.domain.sessions import fingerprint
 from holdfastdb_server.storage.engines.base import Dialect
 from holdfastdb_server.storage.engines.columns import to_micros
 from holdfastdb_server.storage.engines.connection import Database
-from holdfastdb_server.storage.engines.full_text import score
 from holdfastdb_server.storage.idempotency import replies
-from holdfastdb_server.storage.idempotency.request_ids import Requests
+from holdfastdb_server.storage.idempotency.request_ids import Idempotency
 from holdfastdb_server.storage.memories.rows import field_values, memory_conditions, memory_of, weighted_words
 from holdfastdb_server.storage.query.cache import Queries
+from holdfastdb_server.storage.query.full_text import score
 from holdfastdb_server.storage.query.pages import PageQuery, after_time, cursor_time, time_position
-from holdfastdb_server.storage.schema import memories, memory_words
+from holdfastdb_server.storage.schema import memories, memory_full_text
 
 
 class SqlMemories:
     """See MemoryStore."""
 
-    def __init__(self, database: Database, requests: Requests) -> None:
+    def __init__(self, database: Database, idempotency: Idempotency) -> None:
         self._database = database
         self._dialect: Dialect = database.dialect
-        self._requests = requests
-        self._words = self._dialect.word_search(memory_words.name)
+        self._idempotency = idempotency
+        self._words = self._dialect.word_search(memory_full_text.name)
         self._queries: Queries[PageQuery] = Queries()
 
     async def create(self, namespace: str, draft: MemoryDraft) -> Memory:
         """See MemoryStore."""
-        mark = draft.fingerprint()
+        fingerprint = draft.fingerprint()
 
         async def work(connection: AsyncConnection) -> Memory:
             now = datetime.now(UTC)
@@ -54,7 +54,7 @@ class SqlMemories:
                 .values(
                     namespace=namespace,
                     id=draft.memory_id,
-                    create_fingerprint=mark,
+                    create_fingerprint=fingerprint,
                     version=1,
                     use_count=0,
                     create_time=now,
@@ -67,7 +67,7 @@ class SqlMemories:
             row = (await connection.execute(insert)).first()
             if row is None:
                 row = await require(connection, namespace, draft.memory_id)
-                if bytes(row.create_fingerprint) != mark:
+                if bytes(row.create_fingerprint) != fingerprint:
                     raise IdTaken("memory", draft.memory_id)
             else:
                 await self._write_words(connection, row.key, namespace, draft.fields)
@@ -120,17 +120,17 @@ class SqlMemories:
         params = {**self._words.params(namespace, search.words), **_rank_position(page)}
         if search.match_all:
             params["wanted_hits"] = len(search.words)
-        mark = fingerprint("search memories", *search.content(), page.size, page.after)
+        fingerprint = fingerprint_of("search memories", *search.content(), page.size, page.after)
 
         async def work(connection: AsyncConnection) -> Page[MemoryMatch]:
             found, more = await query.read(connection, page.size, params)
             counted: Mapping[int, Any] = {}
             if (
                 search.count_use
-                and await self._requests.claim(connection, namespace, request_id, mark) is None
+                and await self._idempotency.reserve(connection, namespace, request_id, fingerprint) is None
             ):
                 counted = await _count_use(connection, [row.key for row in found])
-                await self._requests.finish(connection, namespace, request_id, replies.DONE)
+                await self._idempotency.complete(connection, namespace, request_id, replies.DONE)
             matches = [
                 MemoryMatch(memory_of(counted.get(row.key, row)), score(row.points, search.words))
                 for row in found
@@ -166,14 +166,14 @@ class SqlMemories:
         request_id: str = "",
     ) -> Memory:
         """See MemoryStore."""
-        mark = fingerprint("update memory", memory_id, expected_version, *change.content())
+        fingerprint = fingerprint_of("update memory", memory_id, expected_version, *change.content())
 
         async def work(connection: AsyncConnection) -> Memory:
             row = await require(connection, namespace, memory_id, for_update=True)
             before = memory_of(row)
-            if await self._requests.claim(connection, namespace, request_id, mark) is not None:
+            if await self._idempotency.reserve(connection, namespace, request_id, fingerprint) is not None:
                 return before
-            await self._requests.finish(connection, namespace, request_id, replies.DONE)
+            await self._idempotency.complete(connection, namespace, request_id, replies.DONE)
             check_version(row, expected_version)
             fields = change.apply(before.fields)
             if fields == before.fields:

@@ -12,7 +12,7 @@ from holdfastdb_server.domain.plans.items import ItemFields, ItemStatus, PlanIte
 from holdfastdb_server.domain.plans.plan import Plan, PlanFields, PlanStatus
 from holdfastdb_server.domain.values import dump_json, payload_bytes, utf8_size
 from holdfastdb_server.storage.query.payloads import payload_of, payload_values
-from holdfastdb_server.storage.write_path.rows import OVERHEAD, searchable_size
+from holdfastdb_server.storage.query.sizes import OVERHEAD, searchable_size
 
 _COUNTS = tuple(field.name for field in fields(Progress))
 

@@ -10,20 +10,20 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfastdb_server.domain.errors import IdTaken, PlanNotFound, VersionMismatch
+from holdfastdb_server.domain.fingerprint import fingerprint_of
 from holdfastdb_server.domain.paging import Page, PageRequest
 from holdfastdb_server.domain.plans.changes import ItemChange, PlanChange
 from holdfastdb_server.domain.plans.plan import Plan, PlanDraft, PlanFilter, check_plan_size
-from holdfastdb_server.domain.sessions import fingerprint
 from holdfastdb_server.storage.engines.columns import to_micros
 from holdfastdb_server.storage.engines.connection import Database
 from holdfastdb_server.storage.idempotency import replies
-from holdfastdb_server.storage.idempotency.request_ids import Requests
+from holdfastdb_server.storage.idempotency.request_ids import Idempotency
 from holdfastdb_server.storage.plans.pages import PlanPageQuery, plan_conditions, read_plan
 from holdfastdb_server.storage.plans.rows import item_row, plan_size, plan_values
 from holdfastdb_server.storage.query.cache import Queries
 from holdfastdb_server.storage.query.pages import after_time, time_position
 from holdfastdb_server.storage.schema import plan_items, plans
-from holdfastdb_server.storage.write_path.transaction import Batch
+from holdfastdb_server.storage.write_path.transaction import Transaction
 from holdfastdb_server.storage.write_path.writer import Writer
 
 _REPLACE = "ON CONFLICT (plan_key, id) DO UPDATE SET " + ", ".join(
@@ -38,21 +38,21 @@ class SqlPlans:
         self,
         database: Database,
         writer: Writer,
-        requests: Requests,
+        idempotency: Idempotency,
     ) -> None:
         self._database = database
         self._writer = writer
-        self._requests = requests
+        self._idempotency = idempotency
         self._queries: Queries[PlanPageQuery] = Queries()
 
     async def create(self, namespace: str, draft: PlanDraft) -> Plan:
         """See PlanStore."""
-        mark = draft.fingerprint()
+        fingerprint = draft.fingerprint()
 
-        async def work(batch: Batch) -> Plan:
-            connection = batch.connection
-            session = await batch.lock_owner(namespace, draft.session_id)
-            plan = draft.made(batch.now)
+        async def work(transaction: Transaction) -> Plan:
+            connection = transaction.connection
+            session = await transaction.lock_owner(namespace, draft.session_id)
+            plan = draft.made(transaction.now)
             check_plan_size(plan_size(plan))
             insert = (
                 self._database.dialect.insert(plans)
@@ -61,7 +61,7 @@ class SqlPlans:
                     id=plan.plan_id,
                     session_key=None if session is None else session.key,
                     session_id=plan.session_id or None,
-                    create_fingerprint=mark,
+                    create_fingerprint=fingerprint,
                     create_time=plan.create_time,
                     **plan_values(plan),
                 )
@@ -71,13 +71,13 @@ class SqlPlans:
             key = await connection.scalar(insert)
             if key is None:
                 row = await require(connection, namespace, plan.plan_id)
-                if bytes(row.create_fingerprint) != mark:
+                if bytes(row.create_fingerprint) != fingerprint:
                     raise IdTaken("plan", plan.plan_id)
                 return await read_plan(connection, namespace, plan.plan_id)
             await self._write_items(connection, key, namespace, None, plan)
             if session is not None:
-                batch.append(session, plan.events(None))
-                await batch.write()
+                transaction.append(session, plan.events(None))
+                await transaction.write()
             return plan
 
         return await self._writer.run(work)
@@ -130,8 +130,8 @@ class SqlPlans:
                 raise VersionMismatch("plan", plan_id, expected_version or 0, plan.version)
             return change.apply(plan, now)
 
-        mark = fingerprint("update plan", plan_id, expected_version, *change.content())
-        return await self._change(namespace, plan_id, revise, change.actor, request_id, mark)
+        fingerprint = fingerprint_of("update plan", plan_id, expected_version, *change.content())
+        return await self._change(namespace, plan_id, revise, change.actor, request_id, fingerprint)
 
     async def update_item(
         self,
@@ -146,8 +146,8 @@ class SqlPlans:
         def revise(plan: Plan, now: datetime) -> Plan:
             return change.apply(plan, now, expected_version)
 
-        mark = fingerprint("update plan item", plan_id, expected_version, *change.content())
-        return await self._change(namespace, plan_id, revise, change.actor, request_id, mark)
+        fingerprint = fingerprint_of("update plan item", plan_id, expected_version, *change.content())
+        return await self._change(namespace, plan_id, revise, change.actor, request_id, fingerprint)
 
     async def _change(
         self,
@@ -156,28 +156,28 @@ class SqlPlans:
         revise: Callable[[Plan, datetime], Plan],
         actor: str,
         request_id: str,
-        mark: bytes,
+        fingerprint: bytes,
     ) -> Plan:
         """Lock the plan, let `revise` say how it is then, and write what differs."""
 
-        async def work(batch: Batch) -> Plan:
-            connection = batch.connection
+        async def work(transaction: Transaction) -> Plan:
+            connection = transaction.connection
             owner = (await require(connection, namespace, plan_id)).session_id or ""
-            session = await batch.lock_owner(namespace, owner)
+            session = await transaction.lock_owner(namespace, owner)
             row = await require(connection, namespace, plan_id, for_update=True)
             before = await read_plan(connection, namespace, plan_id)
-            if await self._requests.claim(connection, namespace, request_id, mark) is not None:
+            if await self._idempotency.reserve(connection, namespace, request_id, fingerprint) is not None:
                 return before
-            after = revise(before, batch.now)
-            await self._requests.finish(connection, namespace, request_id, replies.DONE)
+            after = revise(before, transaction.now)
+            await self._idempotency.complete(connection, namespace, request_id, replies.DONE)
             if after is before:
                 return before
             check_plan_size(plan_size(after))
             await connection.execute(plans.update().where(plans.c.key == row.key).values(plan_values(after)))
             await self._write_items(connection, row.key, namespace, before, after)
             if session is not None:
-                batch.append(session, after.events(before, actor))
-                await batch.write()
+                transaction.append(session, after.events(before, actor))
+                await transaction.write()
             return after
 
         return await self._writer.run(work)

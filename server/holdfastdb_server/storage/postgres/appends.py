@@ -1,4 +1,4 @@
-"""Appends in one statement: see QuickWrites."""
+"""Appends in one statement: see SingleStatementWriter."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import sqlalchemy as sa
 from msgspec import field
 from sqlalchemy.types import TypeEngine
 
-from holdfastdb_server.domain.events import Appended, EventReceipt
+from holdfastdb_server.domain.events import AppendResult, EventReceipt
 from holdfastdb_server.domain.ids import new_id
-from holdfastdb_server.storage.engines.base import PostgresDialect
 from holdfastdb_server.storage.engines.connection import Database
 from holdfastdb_server.storage.engines.json_rows import few
-from holdfastdb_server.storage.postgres.single_statement import QuickWrites, Share
+from holdfastdb_server.storage.engines.postgres import PostgresDialect
+from holdfastdb_server.storage.postgres.single_statement import PostgresWriter, SessionGroup
 from holdfastdb_server.storage.schema import events
 from holdfastdb_server.storage.signals import session_topic
 from holdfastdb_server.storage.write_path import rows
@@ -69,7 +69,7 @@ SELECT place, key, last_sequence FROM free
 """
 
 
-class _Share(Share[Append]):
+class _SessionGroup(SessionGroup[Append]):
     """What a crowd wants to append to a session. Sequences count from its last one."""
 
     requests: list[tuple[int, list[str]]] = field(default_factory=list)
@@ -79,10 +79,10 @@ class _Share(Share[Append]):
     expected: int | None = None
 
     def add(self, index: int, request: Append) -> None:
-        """See Share."""
+        """See SessionGroup."""
         if request.expected_last_sequence is not None:
             expected = request.expected_last_sequence - len(self.rows)
-            self.is_simple &= self.expected in (None, expected)
+            self.fits_one_statement &= self.expected in (None, expected)
             self.expected = expected
         ids = []
         for event in request.events:
@@ -90,14 +90,14 @@ class _Share(Share[Append]):
             if not event_id:
                 event_id = new_id()
             elif event_id in self.event_ids:
-                self.is_simple = False
+                self.fits_one_statement = False
             else:
                 self.event_ids.add(event_id)
             ids.append(event_id)
             self.rows.append(rows.event_row(self.place, len(self.rows) + 1, "", event_id, event, None))
         self.requests.append((index, ids))
 
-    def answers(self, last_sequence: int, now: datetime) -> list[tuple[int, Appended]]:
+    def answers(self, last_sequence: int, now: datetime) -> list[tuple[int, AppendResult]]:
         """Return the answers when the session's last sequence was this one."""
         made = []
         for index, ids in self.requests:
@@ -106,11 +106,11 @@ class _Share(Share[Append]):
                 for sequence, event_id in enumerate(ids, last_sequence + 1)
             ]
             last_sequence += len(ids)
-            made.append((index, Appended(receipts, last_sequence)))
+            made.append((index, AppendResult(receipts, last_sequence)))
         return made
 
 
-class QuickAppends(QuickWrites[Append, _Share]):
+class SingleStatementAppends(PostgresWriter[Append, _SessionGroup]):
     """Carries out appends."""
 
     entry = Append
@@ -127,16 +127,16 @@ class QuickAppends(QuickWrites[Append, _Share]):
             sent=self._sent.table("$4::bytea", "sent"),
             insertion=self._sent.insertion(events, "sent", _OWN_VALUES),
         )
-        super().__init__(database, statement, _Share)
+        super().__init__(database, statement, _SessionGroup)
 
-    def _rows(self, shares: Collection[_Share]) -> tuple[bytes, ...]:
-        wanted = [(s.place, s.namespace, s.session_id, len(s.rows), s.expected) for s in shares]
-        given = [(share.place, event_id) for share in shares for event_id in share.event_ids]
-        sent = (row for share in shares for row in share.rows)
+    def _rows(self, groups: Collection[_SessionGroup]) -> tuple[bytes, ...]:
+        wanted = [(s.place, s.namespace, s.session_id, len(s.rows), s.expected) for s in groups]
+        given = [(group.place, event_id) for group in groups for event_id in group.event_ids]
+        sent = (row for group in groups for row in group.rows)
         return self._wanted.dump(wanted), self._given.dump(given), self._sent.dump(sent)
 
     def _committed(
-        self, found: Sequence[Any], shares: Mapping[int, _Share], now: datetime
-    ) -> list[tuple[int, Appended]]:
+        self, found: Sequence[Any], groups: Mapping[int, _SessionGroup], now: datetime
+    ) -> list[tuple[int, AppendResult]]:
         self._published({session_topic(row["key"]) for row in found})
-        return [answer for row in found for answer in shares[row["place"]].answers(row["last_sequence"], now)]
+        return [answer for row in found for answer in groups[row["place"]].answers(row["last_sequence"], now)]

@@ -1,4 +1,4 @@
-"""Saves in one statement: see QuickWrites."""
+"""Saves in one statement: see SingleStatementWriter."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from sqlalchemy.types import TypeEngine
 
 from holdfastdb_server.domain.sessions import SessionStatus
 from holdfastdb_server.domain.states import State
-from holdfastdb_server.storage.engines.base import PostgresDialect
 from holdfastdb_server.storage.engines.connection import Database
 from holdfastdb_server.storage.engines.json_rows import MANY, few
-from holdfastdb_server.storage.postgres.single_statement import QuickWrites, Share
+from holdfastdb_server.storage.engines.postgres import PostgresDialect
+from holdfastdb_server.storage.postgres.single_statement import PostgresWriter, SessionGroup
 from holdfastdb_server.storage.schema import state_versions
 from holdfastdb_server.storage.write_path import rows
 from holdfastdb_server.storage.write_path.entries import Save
@@ -136,7 +136,7 @@ SELECT place, key, base, last_sequence FROM saved
 """
 
 
-class _Share(Share[Save]):
+class _SessionGroup(SessionGroup[Save]):
     """What a crowd wants to save in a session. Versions count from the newest of their key."""
 
     requests: list[tuple[int, Save, list[int]]] = field(default_factory=list)
@@ -150,9 +150,9 @@ class _Share(Share[Save]):
     rows: list[tuple[Any, ...]] = field(default_factory=list)
 
     def add(self, index: int, request: Save) -> None:
-        """See Share."""
+        """See SessionGroup."""
         if request.request_id:
-            self.is_simple &= request.request_id not in self.fingerprints
+            self.fits_one_statement &= request.request_id not in self.fingerprints
             self.fingerprints[request.request_id] = request.fingerprint()
         versions = []
         for write in request.writes:
@@ -160,7 +160,9 @@ class _Share(Share[Save]):
             if write.expected_version is not None:
                 expected = write.expected_version - before
                 # A key that must not be there may come while the statement waits, which cannot see it then.
-                self.is_simple &= expected > 0 and self.expected.setdefault(write.key, expected) == expected
+                self.fits_one_statement &= (
+                    expected > 0 and self.expected.setdefault(write.key, expected) == expected
+                )
             self.numbers[write.key] = before + 1
             versions.append(before + 1)
             row = rows.version_row(self.place, "", write, before + 1, 0, None)
@@ -185,7 +187,7 @@ class _Share(Share[Save]):
         ]
 
 
-class QuickSaves(QuickWrites[Save, _Share]):
+class SingleStatementSaves(PostgresWriter[Save, _SessionGroup]):
     """Carries out saves. Of each key, `versions_kept` versions are kept."""
 
     entry = Save
@@ -207,17 +209,17 @@ class QuickSaves(QuickWrites[Save, _Share]):
             kept=versions_kept,
             overdue=_MOST_OVERDUE,
         )
-        super().__init__(database, statement, _Share)
+        super().__init__(database, statement, _SessionGroup)
 
-    def _rows(self, shares: Collection[_Share]) -> tuple[bytes, ...]:
-        wanted = [(share.place, share.namespace, share.session_id) for share in shares]
-        requests = [(share.place, *request) for share in shares for request in share.fingerprints.items()]
+    def _rows(self, groups: Collection[_SessionGroup]) -> tuple[bytes, ...]:
+        wanted = [(group.place, group.namespace, group.session_id) for group in groups]
+        requests = [(group.place, *request) for group in groups for request in group.fingerprints.items()]
         keys = [
-            (share.place, key, number, share.expected.get(key))
-            for share in shares
-            for key, number in share.numbers.items()
+            (group.place, key, number, group.expected.get(key))
+            for group in groups
+            for key, number in group.numbers.items()
         ]
-        sent = (row for share in shares for row in share.rows)
+        sent = (row for group in groups for row in group.rows)
         return (
             self._wanted.dump(wanted),
             self._requests.dump(requests),
@@ -226,7 +228,7 @@ class QuickSaves(QuickWrites[Save, _Share]):
         )
 
     def _committed(
-        self, found: Sequence[Any], shares: Mapping[int, _Share], now: datetime
+        self, found: Sequence[Any], groups: Mapping[int, _SessionGroup], now: datetime
     ) -> list[tuple[int, list[State]]]:
         bases: dict[int, dict[str, int]] = {}
         sequences: dict[int, int] = {}
@@ -236,5 +238,5 @@ class QuickSaves(QuickWrites[Save, _Share]):
         return [
             answer
             for place, of_keys in bases.items()
-            for answer in shares[place].answers(of_keys, sequences[place], now)
+            for answer in groups[place].answers(of_keys, sequences[place], now)
         ]

@@ -19,16 +19,16 @@ from holdfastdb_server.storage.engines.connection import Database
 from holdfastdb_server.storage.write_path.entries import Append, Save
 
 E = TypeVar("E", Append, Save)
-S = TypeVar("S", bound="Share[Any]")
+S = TypeVar("S", bound="SessionGroup[Any]")
 
 
-class Share(Struct, Generic[E]):
+class SessionGroup(Struct, Generic[E]):
     """What a crowd of requests wants of one session."""
 
     place: int
     namespace: str
     session_id: str
-    is_simple: bool = True
+    fits_one_statement: bool = True
     """Whether no request stands in the way of another: no id twice, and no two guards that differ."""
 
     def add(self, index: int, request: E) -> None:
@@ -36,34 +36,34 @@ class Share(Struct, Generic[E]):
         raise NotImplementedError
 
 
-class QuickWrites(ABC, Generic[E, S]):
+class PostgresWriter(ABC, Generic[E, S]):
     """Carries out crowds of requests of one kind."""
 
     entry: ClassVar[type[Any]]
     """The kind."""
 
-    def __init__(self, database: Database, statement: str, share: type[S]) -> None:
+    def __init__(self, database: Database, statement: str, group: type[S]) -> None:
         self._database = database
         self._statement = statement
-        self._share = share
+        self._group = group
 
     async def write(self, requests: Sequence[E]) -> list[Any]:
         """Write durably what can be written so, and return the answers: those of the requests' `plan`.
 
         None for the others, of which nothing is written.
         """
-        shares: dict[tuple[str, str], S] = {}
+        groups: dict[tuple[str, str], S] = {}
         for index, request in enumerate(requests):
             name = (request.namespace, request.session_id)
-            if (share := shares.get(name)) is None:
-                share = shares[name] = self._share(len(shares), *name)
+            if (group := groups.get(name)) is None:
+                group = groups[name] = self._group(len(groups), *name)
             try:
-                share.add(index, request)
+                group.add(index, request)
             except (TypeError, ValueError):
                 # A value that cannot become part of a row, such as half of a surrogate pair.
-                share.is_simple = False
+                group.fits_one_statement = False
         answers: list[Any] = [None] * len(requests)
-        simple: dict[int, S] = {share.place: share for share in shares.values() if share.is_simple}
+        simple: dict[int, S] = {group.place: group for group in groups.values() if group.fits_one_statement}
         if not simple:
             return answers
         now = datetime.now(UTC)
@@ -79,11 +79,11 @@ class QuickWrites(ABC, Generic[E, S]):
         return answers
 
     @abstractmethod
-    def _rows(self, shares: Collection[S]) -> tuple[bytes, ...]:
+    def _rows(self, groups: Collection[S]) -> tuple[bytes, ...]:
         """Return what the statement takes from `$2` on; `$1` is the time. TypeError, ValueError as above."""
 
     @abstractmethod
     def _committed(
-        self, found: Sequence[Any], shares: Mapping[int, S], now: datetime
+        self, found: Sequence[Any], groups: Mapping[int, S], now: datetime
     ) -> Iterable[tuple[int, Any]]:
         """Signal what was written, and return the answers, each with the index of its request."""

@@ -14,8 +14,8 @@ from holdfastdb_server.domain.values import payload_bytes, utf8_size
 from holdfastdb_server.storage.engines.base import Dialect
 from holdfastdb_server.storage.query.filters import owned_by
 from holdfastdb_server.storage.query.payloads import payload_of, payload_values
+from holdfastdb_server.storage.query.sizes import OVERHEAD, searchable_size
 from holdfastdb_server.storage.schema import runs
-from holdfastdb_server.storage.write_path.rows import OVERHEAD, searchable_size
 
 TOKENS = tuple(field.name for field in fields(TokenUsage))
 """The columns of a run's usage."""

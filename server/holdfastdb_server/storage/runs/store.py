@@ -17,7 +17,7 @@ from holdfastdb_server.domain.runs.run import Run, RunChange, RunDraft, RunEnd, 
 from holdfastdb_server.storage.engines.columns import to_micros
 from holdfastdb_server.storage.engines.connection import Database
 from holdfastdb_server.storage.idempotency import replies
-from holdfastdb_server.storage.idempotency.request_ids import Requests
+from holdfastdb_server.storage.idempotency.request_ids import Idempotency
 from holdfastdb_server.storage.query.cache import Queries
 from holdfastdb_server.storage.query.pages import PageQuery, after_time, fitting, time_position
 from holdfastdb_server.storage.query.payloads import payload_names
@@ -30,7 +30,7 @@ from holdfastdb_server.storage.runs.rows import (
     run_of,
 )
 from holdfastdb_server.storage.schema import runs
-from holdfastdb_server.storage.write_path.transaction import Batch
+from holdfastdb_server.storage.write_path.transaction import Transaction
 from holdfastdb_server.storage.write_path.writer import Writer
 
 
@@ -41,28 +41,28 @@ class SqlRuns:
         self,
         database: Database,
         writer: Writer,
-        requests: Requests,
+        idempotency: Idempotency,
     ) -> None:
         self._database = database
         self._writer = writer
-        self._requests = requests
+        self._idempotency = idempotency
         self._queries: Queries[PageQuery] = Queries()
 
     async def start(self, namespace: str, draft: RunDraft) -> Run:
         """See RunStore."""
-        mark = draft.fingerprint()
+        fingerprint = draft.fingerprint()
 
-        async def work(batch: Batch) -> Run:
-            connection = batch.connection
-            session = await batch.lock_owner(namespace, draft.session_id)
-            run = _started(draft, batch.now)
+        async def work(transaction: Transaction) -> Run:
+            connection = transaction.connection
+            session = await transaction.lock_owner(namespace, draft.session_id)
+            run = _started(draft, transaction.now)
             insert = (
                 self._database.dialect.insert(runs)
                 .values(
                     namespace=namespace,
                     session_key=None if session is None else session.key,
                     session_id=draft.session_id or None,
-                    start_fingerprint=mark,
+                    start_fingerprint=fingerprint,
                     **fixed_values(run),
                     **changing_values(run),
                 )
@@ -71,12 +71,12 @@ class SqlRuns:
             )
             if (await connection.execute(insert)).first() is None:
                 row = await require(connection, namespace, draft.run_id)
-                if bytes(row.start_fingerprint) != mark:
+                if bytes(row.start_fingerprint) != fingerprint:
                     raise IdTaken("run", draft.run_id)
                 return run_of(row)
             if session is not None:
-                batch.append(session, [run.event(None)])
-                await batch.write()
+                transaction.append(session, [run.event(None)])
+                await transaction.write()
             return run
 
         return await self._writer.run(work)
@@ -133,9 +133,9 @@ class SqlRuns:
         def plan(run: Run, now: datetime) -> Run:
             return change.apply(run)
 
-        mark = change.fingerprint(run_id, expected_version)
+        fingerprint = change.fingerprint(run_id, expected_version)
         return await self._change(
-            namespace, run_id, plan, expected_version, request_id, mark, moves=change.is_running
+            namespace, run_id, plan, expected_version, request_id, fingerprint, moves=change.is_running
         )
 
     async def finish(
@@ -147,9 +147,9 @@ class SqlRuns:
         request_id: str = "",
     ) -> Run:
         """See RunStore."""
-        mark = end.fingerprint(run_id, expected_version)
+        fingerprint = end.fingerprint(run_id, expected_version)
         return await self._change(
-            namespace, run_id, end.apply, expected_version, request_id, mark, moves=True
+            namespace, run_id, end.apply, expected_version, request_id, fingerprint, moves=True
         )
 
     async def _change(
@@ -159,7 +159,7 @@ class SqlRuns:
         plan: Callable[[Run, datetime], Run],
         expected_version: int | None,
         request_id: str,
-        mark: bytes,
+        fingerprint: bytes,
         *,
         moves: bool,
     ) -> Run:
@@ -168,29 +168,29 @@ class SqlRuns:
         Only if `moves` may it change the status: then the session is locked too, and before.
         """
 
-        async def work(batch: Batch) -> Run:
-            connection = batch.connection
+        async def work(transaction: Transaction) -> Run:
+            connection = transaction.connection
             row = await require(connection, namespace, run_id)
             if row.session_id and moves:
-                await batch.lock([(namespace, row.session_id)])
+                await transaction.lock([(namespace, row.session_id)])
             row = await require(connection, namespace, run_id, for_update=True)
             before = run_of(row)
-            if await self._requests.claim(connection, namespace, request_id, mark) is not None:
+            if await self._idempotency.reserve(connection, namespace, request_id, fingerprint) is not None:
                 return before
-            await self._requests.finish(connection, namespace, request_id, replies.DONE)
+            await self._idempotency.complete(connection, namespace, request_id, replies.DONE)
             if expected_version not in (None, before.version):
                 raise VersionMismatch("run", run_id, expected_version or 0, before.version)
-            after = plan(before, batch.now)
+            after = plan(before, transaction.now)
             if after == before:
                 return before
-            after = replace(after, version=before.version + 1, update_time=batch.now)
+            after = replace(after, version=before.version + 1, update_time=transaction.now)
             old = changing_values(before)
             changed = {name: value for name, value in changing_values(after).items() if value != old[name]}
             await connection.execute(runs.update().where(runs.c.key == row.key).values(changed))
             if row.session_id and after.status is not before.status:
-                session = batch.session(namespace, row.session_id)
-                batch.append(session, [after.event(before.status)])
-                await batch.write()
+                session = transaction.session(namespace, row.session_id)
+                transaction.append(session, [after.event(before.status)])
+                await transaction.write()
             return after
 
         return await self._writer.run(work)

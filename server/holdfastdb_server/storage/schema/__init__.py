@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from holdfastdb_server.storage.schema.approvals import approvals
 from holdfastdb_server.storage.schema.base import metadata
-from holdfastdb_server.storage.schema.documents import document_members, document_words, documents
+from holdfastdb_server.storage.schema.documents import document_full_text, document_members, documents
 from holdfastdb_server.storage.schema.events import events
-from holdfastdb_server.storage.schema.leadership import turns
-from holdfastdb_server.storage.schema.memories import memories, memory_words
+from holdfastdb_server.storage.schema.leadership import leadership
+from holdfastdb_server.storage.schema.memories import memories, memory_full_text
 from holdfastdb_server.storage.schema.plans import plan_items, plans
 from holdfastdb_server.storage.schema.requests import requests
 from holdfastdb_server.storage.schema.runs import runs
@@ -21,12 +21,13 @@ from holdfastdb_server.storage.schema.tasks import tasks
 
 __all__ = [
     "approvals",
+    "document_full_text",
     "document_members",
-    "document_words",
     "documents",
     "events",
+    "leadership",
     "memories",
-    "memory_words",
+    "memory_full_text",
     "metadata",
     "plan_items",
     "plans",
@@ -37,5 +38,4 @@ __all__ = [
     "state_versions",
     "states",
     "tasks",
-    "turns",
 ]

@@ -65,7 +65,7 @@ _pending = sa.and_(approvals.c.end_time.is_(None), approvals.c.expire_time.is_no
 sa.Index(
     "approvals_expire_time_idx", approvals.c.expire_time, postgresql_where=_pending, sqlite_where=_pending
 )
-# See sessions; on SQLite the table is approval_marks.
+# See sessions; on SQLite the table is approval_label_index.
 sa.Index(
     "approvals_labels_idx",
     approvals.c.labels,

@@ -19,12 +19,6 @@ metadata = sa.MetaData(
 SurrogateKey = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
-def singular(table: sa.Table) -> str:
-    """What one of the table's rows is called: `session` of `sessions`, `memory` of `memories`."""
-    name: str = table.name
-    return f"{name.removesuffix('ies')}y" if name.endswith("ies") else name.removesuffix("s")
-
-
 def session_key(*, primary: bool = True) -> sa.Column[int]:
     return sa.Column(
         "session_key",

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from holdfastdb_server.storage.engines.columns import JsonbText, Micros, Searchable, text_key
 from holdfastdb_server.storage.schema.base import SurrogateKey, metadata, payload_columns
-from holdfastdb_server.storage.schema.full_text import words_of
+from holdfastdb_server.storage.schema.full_text import full_text_of
 
 documents = sa.Table(
     "documents",
@@ -74,4 +74,4 @@ document_members = sa.Table(
     ),
     sa.Column("members", sa.Text().with_variant(JsonbText(), "postgresql"), nullable=False),
 )
-document_words = words_of(documents)
+document_full_text = full_text_of(documents)

@@ -5,17 +5,17 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from holdfastdb_server.storage.engines.columns import text_key
-from holdfastdb_server.storage.schema.base import metadata, singular
+from holdfastdb_server.storage.engines.columns import singular, text_key
+from holdfastdb_server.storage.schema.base import metadata
 
 
-def words_of(owner: sa.Table) -> sa.Table:
-    """Return the table of the words of a table's rows: `document_words` of `documents`.
+def full_text_of(owner: sa.Table) -> sa.Table:
+    """Return the table of the words of a table's rows: `document_full_text` of `documents`.
 
     This is PostgreSQL's. SQLite has an FTS5 table of the same name, and a trigger of the owner that deletes
     from it; see the migrations.
     """
-    name = f"{singular(owner)}_words"
+    name = f"{singular(owner)}_full_text"
     return sa.Table(
         name,
         metadata,

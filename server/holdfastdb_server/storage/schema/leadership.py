@@ -1,4 +1,4 @@
-"""The table of turns."""
+"""The table of leadership."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from holdfastdb_server.storage.engines.columns import Micros, text_key
 from holdfastdb_server.storage.schema.base import metadata
 
 # Whose turn it is to do what one server does at a time.
-turns = sa.Table(
-    "turns",
+leadership = sa.Table(
+    "leadership",
     metadata,
     text_key("name", primary_key=True),
     text_key("holder", nullable=False),

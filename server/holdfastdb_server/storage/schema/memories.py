@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from holdfastdb_server.storage.engines.columns import Micros, Searchable, text_key
 from holdfastdb_server.storage.schema.base import SurrogateKey, metadata
-from holdfastdb_server.storage.schema.full_text import words_of
+from holdfastdb_server.storage.schema.full_text import full_text_of
 
 memories = sa.Table(
     "memories",
@@ -51,7 +51,7 @@ for _column in ("tool_name", "agent_id", "user_id", "session_id"):
         postgresql_where=_filled,
         sqlite_where=_filled,
     )
-# See sessions; on SQLite the table is memory_marks.
+# See sessions; on SQLite the table is memory_label_index.
 for _column in ("labels", "metadata"):
     sa.Index(
         f"memories_{_column}_idx",
@@ -60,4 +60,4 @@ for _column in ("labels", "metadata"):
         postgresql_ops={_column: "jsonb_path_ops"},
     ).ddl_if(dialect="postgresql")
 
-memory_words = words_of(memories)
+memory_full_text = full_text_of(memories)

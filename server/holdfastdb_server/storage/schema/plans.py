@@ -46,7 +46,7 @@ sa.Index(
     postgresql_where=plans.c.session_key.is_not(None),
     sqlite_where=plans.c.session_key.is_not(None),
 )
-# See sessions; on SQLite the table is plan_marks.
+# See sessions; on SQLite the table is plan_label_index.
 for _column in ("labels", "metadata"):
     sa.Index(
         f"plans_{_column}_idx",

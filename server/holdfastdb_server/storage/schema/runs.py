@@ -66,7 +66,7 @@ sa.Index(
     postgresql_where=runs.c.session_key.is_not(None),
     sqlite_where=runs.c.session_key.is_not(None),
 )
-# See sessions; on SQLite the table is run_marks.
+# See sessions; on SQLite the table is run_label_index.
 for _column in ("labels", "metadata"):
     sa.Index(
         f"runs_{_column}_idx",

@@ -85,7 +85,7 @@ session_requests = sa.Table(
 )
 
 # Metadata and labels of sessions are searched by containment, which takes a GIN index on PostgreSQL.
-# SQLite has none: there, triggers keep the table session_marks (see storage/engines/base.py).
+# SQLite has none: there, triggers keep the table session_label_index (see storage/engines/base.py).
 for _column in ("labels", "metadata"):
     sa.Index(
         f"sessions_{_column}_idx",

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfastdb_server.domain.errors import IdTaken, SessionNotFound, VersionMismatch
 from holdfastdb_server.domain.events import server_event
+from holdfastdb_server.domain.fingerprint import fingerprint_of
 from holdfastdb_server.domain.limits import Policy
 from holdfastdb_server.domain.paging import Page, PageRequest
 from holdfastdb_server.domain.sessions import (
@@ -23,7 +24,6 @@ from holdfastdb_server.domain.sessions import (
     SessionFilter,
     SessionStatus,
     Transition,
-    fingerprint,
 )
 from holdfastdb_server.storage.engines.columns import to_micros
 from holdfastdb_server.storage.engines.connection import Database
@@ -34,7 +34,7 @@ from holdfastdb_server.storage.sessions import forks
 from holdfastdb_server.storage.signals import session_topic
 from holdfastdb_server.storage.write_path import rows
 from holdfastdb_server.storage.write_path.point_reads import PointReads
-from holdfastdb_server.storage.write_path.transaction import Batch, LockedSession
+from holdfastdb_server.storage.write_path.transaction import LockedSession, Transaction
 from holdfastdb_server.storage.write_path.writer import Writer
 
 
@@ -74,7 +74,7 @@ class SqlSessions:
         connection: AsyncConnection,
         namespace: str,
         session_id: str,
-        mark: bytes,
+        fingerprint: bytes,
         columns: dict[str, Any],
     ) -> Session:
         now = datetime.now(UTC)
@@ -83,7 +83,7 @@ class SqlSessions:
             .values(
                 namespace=namespace,
                 id=session_id,
-                create_fingerprint=mark,
+                create_fingerprint=fingerprint,
                 status=SessionStatus.PENDING,
                 status_reason="",
                 version=1,
@@ -100,7 +100,7 @@ class SqlSessions:
         row = (await connection.execute(insert)).first()
         if row is None:
             row = await require(connection, namespace, session_id)
-            if bytes(row.create_fingerprint) != mark:
+            if bytes(row.create_fingerprint) != fingerprint:
                 raise IdTaken("session", session_id)
         return rows.session_of(row)
 
@@ -169,7 +169,7 @@ class SqlSessions:
     ) -> Session:
         """See SessionStore."""
 
-        def plan(batch: Batch, session: Session) -> dict[str, Any]:
+        def plan(transaction: Transaction, session: Session) -> dict[str, Any]:
             changed = change.apply(session.fields)
             if changed == session.fields:
                 return {}
@@ -180,8 +180,8 @@ class SqlSessions:
                 "expiry_check_time": self._expiry_check(changed.retention, session.last_activity_time)
             }
 
-        mark = fingerprint("update", expected_version, *_content(change))
-        return await self._change(namespace, session_id, plan, expected_version, request_id, mark)
+        fingerprint = fingerprint_of("update", expected_version, *_content(change))
+        return await self._change(namespace, session_id, plan, expected_version, request_id, fingerprint)
 
     async def transition(
         self,
@@ -193,43 +193,43 @@ class SqlSessions:
     ) -> Session:
         """See SessionStore."""
 
-        def plan(batch: Batch, session: Session) -> dict[str, Any]:
-            return plan_move(batch, batch.session(namespace, session_id), move)
+        def plan(transaction: Transaction, session: Session) -> dict[str, Any]:
+            return plan_move(transaction, transaction.session(namespace, session_id), move)
 
-        mark = fingerprint("transition", expected_version, move.status, move.reason, move.actor)
-        return await self._change(namespace, session_id, plan, expected_version, request_id, mark)
+        fingerprint = fingerprint_of("transition", expected_version, move.status, move.reason, move.actor)
+        return await self._change(namespace, session_id, plan, expected_version, request_id, fingerprint)
 
     async def _change(
         self,
         namespace: str,
         session_id: str,
-        plan: Callable[[Batch, Session], dict[str, Any]],
+        plan: Callable[[Transaction, Session], dict[str, Any]],
         expected_version: int | None,
         request_id: str,
-        mark: bytes,
+        fingerprint: bytes,
     ) -> Session:
         """Lock the session, let `plan` say which columns change, and write them with a new version."""
 
-        async def work(batch: Batch) -> Session:
-            connection = batch.connection
-            await batch.lock([(namespace, session_id)])
-            locked = batch.session(namespace, session_id)
-            await batch.look_up_requests([(locked, request_id)] if request_id else [])
+        async def work(transaction: Transaction) -> Session:
+            connection = transaction.connection
+            await transaction.lock([(namespace, session_id)])
+            locked = transaction.session(namespace, session_id)
+            await transaction.look_up_requests([(locked, request_id)] if request_id else [])
             row = await require(connection, namespace, session_id)
-            if batch.recall(locked, request_id, mark) is not None:
+            if transaction.recall(locked, request_id, fingerprint) is not None:
                 return rows.session_of(row)
             check_version(row, expected_version)
-            columns = plan(batch, rows.session_of(row))
-            batch.remember(locked, request_id, mark, replies.DONE)
+            columns = plan(transaction, rows.session_of(row))
+            transaction.remember(locked, request_id, fingerprint, replies.DONE)
             if columns:
-                batch.touch(locked)
-            await batch.write()
+                transaction.touch(locked)
+            await transaction.write()
             if not columns:
                 return rows.session_of(row)
             update = (
                 sessions.update()
                 .where(sessions.c.key == row.key)
-                .values(version=row.version + 1, update_time=batch.now, **columns)
+                .values(version=row.version + 1, update_time=transaction.now, **columns)
                 .returning(sessions)
             )
             return rows.session_of((await connection.execute(update)).one())
@@ -239,24 +239,24 @@ class SqlSessions:
     async def delete(self, namespace: str, session_id: str, expected_version: int | None = None) -> None:
         """See SessionStore."""
 
-        async def work(batch: Batch) -> None:
-            row = await require(batch.connection, namespace, session_id, for_update=True)
+        async def work(transaction: Transaction) -> None:
+            row = await require(transaction.connection, namespace, session_id, for_update=True)
             check_version(row, expected_version)
-            await batch.connection.execute(sessions.delete().where(sessions.c.key == row.key))
-            batch.topics.add(session_topic(row.key))
+            await transaction.connection.execute(sessions.delete().where(sessions.c.key == row.key))
+            transaction.topics.add(session_topic(row.key))
 
         await self._writer.run(work)
 
     async def fork(self, namespace: str, session_id: str, draft: ForkDraft) -> Session:
         """See SessionStore."""
-        mark = draft.fingerprint(session_id)
+        fingerprint = draft.fingerprint(session_id)
 
-        async def work(batch: Batch) -> Session:
-            connection = batch.connection
-            await batch.lock([(namespace, session_id)])
+        async def work(transaction: Transaction) -> Session:
+            connection = transaction.connection
+            await transaction.lock([(namespace, session_id)])
             existing = await find(connection, namespace, draft.session_id)
             if existing is not None:
-                if bytes(existing.create_fingerprint) != mark:
+                if bytes(existing.create_fingerprint) != fingerprint:
                     raise IdTaken("session", draft.session_id)
                 return rows.session_of(existing)
             source = await require(connection, namespace, session_id)
@@ -264,12 +264,12 @@ class SqlSessions:
             fields = rows.session_of(source).fields
             columns = rows.field_columns(replace(fields, title=draft.title or fields.title))
             columns |= {"parent_id": session_id, "fork_sequence": sequence}
-            copy = await self._insert(connection, namespace, draft.session_id, mark, columns)
+            copy = await self._insert(connection, namespace, draft.session_id, fingerprint, columns)
             await forks.copy(connection, source.key, namespace, copy.session_id, sequence)
-            await batch.lock([(namespace, copy.session_id)])
+            await transaction.lock([(namespace, copy.session_id)])
             event = server_event("session.forked", source=session_id, sequence=sequence)
-            batch.append(batch.session(namespace, copy.session_id), [event])
-            await batch.write()
+            transaction.append(transaction.session(namespace, copy.session_id), [event])
+            await transaction.write()
             return rows.session_of(await require(connection, namespace, copy.session_id))
 
         return await self._writer.run(work)
@@ -299,7 +299,7 @@ async def require(
     return row
 
 
-def plan_move(batch: Batch, session: LockedSession, move: Transition) -> dict[str, Any]:
+def plan_move(transaction: Transaction, session: LockedSession, move: Transition) -> dict[str, Any]:
     """Plan the move of a locked session, its event with it, and return the columns that change."""
     move.check_allowed(session.session_id, session.status)
     event = server_event(
@@ -307,10 +307,10 @@ def plan_move(batch: Batch, session: LockedSession, move: Transition) -> dict[st
         move.actor,
         **{"from": session.status.name, "to": move.status.name, "reason": move.reason},
     )
-    batch.append(session, [event])
+    transaction.append(session, [event])
     columns: dict[str, Any] = {"status": move.status, "status_reason": move.reason}
     if move.status.is_final:
-        columns |= {"end_time": batch.now, "expiry_check_time": None}
+        columns |= {"end_time": transaction.now, "expiry_check_time": None}
     return columns
 
 

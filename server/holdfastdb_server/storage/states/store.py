@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfastdb_server.domain.errors import StateNotFound, StateNotPatchable
+from holdfastdb_server.domain.fingerprint import fingerprint_of
 from holdfastdb_server.domain.merge_patch import merge_text
 from holdfastdb_server.domain.paging import Page, PageRequest
-from holdfastdb_server.domain.sessions import fingerprint
 from holdfastdb_server.domain.states import State, StateFilter, StatePatch, StateSelection, StateWrite
 from holdfastdb_server.domain.values import Payload
 from holdfastdb_server.storage.engines.connection import Database
@@ -23,9 +23,9 @@ from holdfastdb_server.storage.schema import state_versions, states
 from holdfastdb_server.storage.sessions.store import require
 from holdfastdb_server.storage.write_path import rows
 from holdfastdb_server.storage.write_path.entries import Save
-from holdfastdb_server.storage.write_path.group_commit import Journal
+from holdfastdb_server.storage.write_path.group_commit import GroupCommit
 from holdfastdb_server.storage.write_path.point_reads import Load, PointReads
-from holdfastdb_server.storage.write_path.transaction import Batch
+from holdfastdb_server.storage.write_path.transaction import Transaction
 from holdfastdb_server.storage.write_path.writer import Writer
 
 
@@ -36,12 +36,12 @@ class SqlStates:
         self,
         database: Database,
         writer: Writer,
-        journal: Journal,
+        group_commit: GroupCommit,
         reads: PointReads,
     ) -> None:
         self._database = database
         self._writer = writer
-        self._journal = journal
+        self._group_commit = group_commit
         self._reads = reads
         self._queries: Queries[PageQuery] = Queries()
 
@@ -49,19 +49,21 @@ class SqlStates:
         self, namespace: str, session_id: str, writes: Sequence[StateWrite], request_id: str = ""
     ) -> Sequence[State]:
         """See StateStore."""
-        return await self._journal.save(Save(namespace, session_id, writes, request_id))
+        return await self._group_commit.save(Save(namespace, session_id, writes, request_id))
 
     async def patch(self, namespace: str, session_id: str, patch: StatePatch, request_id: str = "") -> State:
         """See StateStore."""
-        mark = fingerprint("patch", patch.key, patch.merge_patch, patch.run_id, patch.expected_version)
+        fingerprint = fingerprint_of(
+            "patch", patch.key, patch.merge_patch, patch.run_id, patch.expected_version
+        )
 
-        async def work(batch: Batch) -> State:
-            connection = batch.connection
-            await batch.lock([(namespace, session_id)])
-            session = batch.session(namespace, session_id)
-            await batch.look_up_heads([(session, patch.key)])
-            await batch.look_up_requests([(session, request_id)] if request_id else [])
-            if (known := batch.recall(session, request_id, mark)) is not None:
+        async def work(transaction: Transaction) -> State:
+            connection = transaction.connection
+            await transaction.lock([(namespace, session_id)])
+            session = transaction.session(namespace, session_id)
+            await transaction.look_up_heads([(session, patch.key)])
+            await transaction.look_up_requests([(session, request_id)] if request_id else [])
+            if (known := transaction.recall(session, request_id, fingerprint)) is not None:
                 (version,), _, _ = replies.read_save(known)
                 made = await self._version(connection, session.key, patch.key, version)
                 if made is None:
@@ -78,10 +80,10 @@ class SqlStates:
             )
             write = StateWrite(patch.key, merged, newest.metadata, patch.run_id, patch.expected_version)
             write.checked("result")
-            versions = batch.save(session, [write])
-            saved = (versions, session.last_sequence, batch.now)
-            batch.remember(session, request_id, mark, replies.write_save(*saved))
-            await batch.write()
+            versions = transaction.save(session, [write])
+            saved = (versions, session.last_sequence, transaction.now)
+            transaction.remember(session, request_id, fingerprint, replies.write_save(*saved))
+            await transaction.write()
             made = await self._version(connection, session.key, patch.key)
             return rows.state_of(made)
 
@@ -169,10 +171,10 @@ class SqlStates:
     async def delete(self, namespace: str, session_id: str, which: StateSelection) -> int:
         """See StateStore."""
 
-        async def work(batch: Batch) -> int:
-            connection = batch.connection
-            await batch.lock([(namespace, session_id)])
-            session = batch.session(namespace, session_id)
+        async def work(transaction: Transaction) -> int:
+            connection = transaction.connection
+            await transaction.lock([(namespace, session_id)])
+            session = transaction.session(namespace, session_id)
             session.check_open()
             selected = sa.select(states.c.key).where(states.c.session_key == session.key)
             if which.keys is not None:
@@ -198,8 +200,8 @@ class SqlStates:
                 state_versions.delete().where(state_versions.c.session_key == session.key, ~left)
             )
             if deleted.rowcount:
-                batch.touch(session)
-                await batch.write()
+                transaction.touch(session)
+                await transaction.write()
             return deleted.rowcount
 
         return await self._writer.run(work)

@@ -17,7 +17,7 @@ from holdfastdb_server.storage.engines.base import Dialect
 from holdfastdb_server.storage.schema import tasks
 from holdfastdb_server.storage.signals import task_topic
 from holdfastdb_server.storage.tasks.rows import changing_values, task_of
-from holdfastdb_server.storage.write_path.transaction import Batch
+from holdfastdb_server.storage.write_path.transaction import Transaction
 
 _NAMED = sa.and_(tasks.c.namespace == sa.bindparam("in_namespace"), tasks.c.id == sa.bindparam("with_id"))
 _SESSION_OF = sa.select(tasks.c.session_id).where(_NAMED)
@@ -31,10 +31,10 @@ class TaskChanges:
     task, after that lock: a lease counts from when it was given, not from when it was asked for.
     """
 
-    def __init__(self, batch: Batch, namespace: str, dialect: Dialect) -> None:
-        self._connection = batch.connection
+    def __init__(self, transaction: Transaction, namespace: str, dialect: Dialect) -> None:
+        self._connection = transaction.connection
         self._dialect = dialect
-        self.batch = batch
+        self.transaction = transaction
         self.namespace = namespace
 
     async def lock(self, task_id: str) -> tuple[Any, datetime]:
@@ -42,7 +42,7 @@ class TaskChanges:
         name = {"in_namespace": self.namespace, "with_id": task_id}
         session_id = await self._connection.scalar(_SESSION_OF, name)
         if session_id:
-            await self.batch.lock([(self.namespace, session_id)])
+            await self.transaction.lock([(self.namespace, session_id)])
         row = await require(self._connection, self._dialect, self.namespace, task_id, for_update=True)
         return row, row.now
 
@@ -60,14 +60,14 @@ class TaskChanges:
         self.tell(before, settled)
         self.tell(settled, after, actor)
         if after.status is TaskStatus.PENDING and changed:
-            self.batch.topics |= {task_topic(self.namespace), task_topic(self.namespace, after.kind)}
+            self.transaction.topics |= {task_topic(self.namespace), task_topic(self.namespace, after.kind)}
         return after
 
     def tell(self, before: Task | None, after: Task, actor: str = "") -> None:
         """Append the event of a new status to the session's history, if there is one."""
         if after.session_id and (before is None or before.status is not after.status):
-            session = self.batch.session(self.namespace, after.session_id)
-            self.batch.append(session, [after.event(before, actor)])
+            session = self.transaction.session(self.namespace, after.session_id)
+            self.transaction.append(session, [after.event(before, actor)])
 
 
 async def read_clock(connection: AsyncConnection, dialect: Dialect) -> datetime:

@@ -15,13 +15,13 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfastdb_server.domain.errors import Overloaded
-from holdfastdb_server.domain.sessions import fingerprint
+from holdfastdb_server.domain.fingerprint import fingerprint_of
 from holdfastdb_server.domain.tasks.moves import Claim, Lease
 from holdfastdb_server.domain.tasks.task import TaskStatus
 from holdfastdb_server.domain.values import dump_json
 from holdfastdb_server.storage.engines.base import Dialect
 from holdfastdb_server.storage.engines.connection import Database
-from holdfastdb_server.storage.idempotency.request_ids import Requests
+from holdfastdb_server.storage.idempotency.request_ids import Idempotency
 from holdfastdb_server.storage.options import StorageOptions
 from holdfastdb_server.storage.query.cache import Queries
 from holdfastdb_server.storage.query.filters import owned_by
@@ -29,7 +29,7 @@ from holdfastdb_server.storage.schema import tasks
 from holdfastdb_server.storage.signals import Signals, task_topic
 from holdfastdb_server.storage.tasks.changes import TaskChanges, read_clock, require
 from holdfastdb_server.storage.tasks.rows import IS_SPENT, NOW, has_lapsed, task_of
-from holdfastdb_server.storage.write_path.transaction import Batch
+from holdfastdb_server.storage.write_path.transaction import Transaction
 from holdfastdb_server.storage.write_path.writer import Writer
 
 
@@ -52,13 +52,13 @@ class Claims:
         self,
         database: Database,
         writer: Writer,
-        requests: Requests,
+        idempotency: Idempotency,
         signals: Signals,
         options: StorageOptions,
     ) -> None:
         self._database = database
         self._writer = writer
-        self._requests = requests
+        self._idempotency = idempotency
         self._signals = signals
         self._poll_interval = options.poll_interval
         self._max_waiting = options.max_waiting
@@ -139,15 +139,15 @@ class Claims:
         Elsewhere sessions are locked before their tasks. Here the task comes first, for only with it is its
         session known; so its session must not be waited for, or the two orders would deadlock.
         """
-        mark = fingerprint("claim", *wanted.content())
+        fingerprint = fingerprint_of("claim", *wanted.content())
 
-        async def work(batch: Batch) -> Lease:
-            connection = batch.connection
-            known = await self._requests.claim(connection, namespace, request_id, mark)
+        async def work(transaction: Transaction) -> Lease:
+            connection = transaction.connection
+            known = await self._idempotency.reserve(connection, namespace, request_id, fingerprint)
             if known is not None:
                 return await self._repeated(connection, namespace, known)
             if session_id:
-                await batch.lock([(namespace, session_id)])
+                await transaction.lock([(namespace, session_id)])
             params = {"of_session": session_id} if session_id else {}
             query = self._query(namespace, wanted, in_session=bool(session_id))
             row = (await connection.execute(query, params)).first()
@@ -156,17 +156,17 @@ class Claims:
                     await require(connection, self._database.dialect, namespace, wanted.task_id)
                 raise _NothingThere
             if row.session_id and not session_id:
-                await batch.try_lock([(namespace, row.session_id)])
-                if batch.find(namespace, row.session_id) is None:
+                await transaction.try_lock([(namespace, row.session_id)])
+                if transaction.find(namespace, row.session_id) is None:
                     raise _SessionBusy(row.session_id)
-            changes = TaskChanges(batch, namespace, self._database.dialect)
+            changes = TaskChanges(transaction, namespace, self._database.dialect)
             token = secrets.token_urlsafe(24)
             task = await changes.change(
                 row, row.now, lambda task: wanted.apply(task, token, row.now), wanted.worker_id
             )
-            await batch.write()
+            await transaction.write()
             kept = dump_json({"task_id": task.task_id, "token": token})
-            await self._requests.finish(connection, namespace, request_id, kept)
+            await self._idempotency.complete(connection, namespace, request_id, kept)
             return Lease(task, token)
 
         return await self._writer.run(work)
@@ -192,15 +192,15 @@ class Claims:
         due = sa.and_(tasks.c.lease_token.is_not(None), tasks.c.claim_time <= NOW, *conditions)
         chosen = sa.select(tasks.c.key, tasks.c.namespace, tasks.c.session_id).where(due)
 
-        async def work(batch: Batch) -> int:
-            connection = batch.connection
+        async def work(transaction: Transaction) -> int:
+            connection = transaction.connection
             now = await read_clock(connection, self._database.dialect)
             found = (
                 await connection.execute(chosen.order_by(tasks.c.claim_time).limit(limit), {"now": now})
             ).all()
             sessions = [(row.namespace, row.session_id) for row in found if row.session_id]
             if sessions:
-                await batch.lock(sessions)
+                await transaction.lock(sessions)
             locked = (
                 sa.select(tasks)
                 .where(tasks.c.key.in_([row.key for row in found]), due)
@@ -208,10 +208,10 @@ class Claims:
                 .with_for_update(skip_locked=True)
             )
             for row in (await connection.execute(locked, {"now": now})).all():
-                changes = TaskChanges(batch, row.namespace, self._database.dialect)
+                changes = TaskChanges(transaction, row.namespace, self._database.dialect)
                 # One that was extended stays as it is, and is looked at again when it may lapse then.
                 await changes.change(row, now, lambda task: task)
-            await batch.write()
+            await transaction.write()
             return len(found)
 
         return await self._writer.run(work)

@@ -15,8 +15,8 @@ from holdfastdb_server.storage.engines.base import Dialect
 from holdfastdb_server.storage.engines.columns import Micros
 from holdfastdb_server.storage.query.filters import owned_by
 from holdfastdb_server.storage.query.payloads import payload_of, payload_values
+from holdfastdb_server.storage.query.sizes import OVERHEAD, searchable_size
 from holdfastdb_server.storage.schema import tasks
-from holdfastdb_server.storage.write_path.rows import OVERHEAD, searchable_size
 
 NOW = sa.bindparam("now", type_=Micros)
 """The database's time, where it was read before: what has lapsed is told by it."""

@@ -13,9 +13,9 @@ from holdfastdb_server.domain.errors import (
     LeaseNotHeld,
     OpenTaskExists,
 )
+from holdfastdb_server.domain.fingerprint import fingerprint_of
 from holdfastdb_server.domain.limits import Policy
 from holdfastdb_server.domain.paging import Page, PageRequest
-from holdfastdb_server.domain.sessions import fingerprint
 from holdfastdb_server.domain.tasks.moves import (
     Claim,
     Lease,
@@ -30,7 +30,7 @@ from holdfastdb_server.domain.tasks.task import Task, TaskDraft, TaskFilter
 from holdfastdb_server.storage.engines.columns import Micros, to_micros
 from holdfastdb_server.storage.engines.connection import Database
 from holdfastdb_server.storage.idempotency import replies
-from holdfastdb_server.storage.idempotency.request_ids import Requests
+from holdfastdb_server.storage.idempotency.request_ids import Idempotency
 from holdfastdb_server.storage.query.cache import Queries
 from holdfastdb_server.storage.query.pages import PageQuery, after_time, fitting, time_position
 from holdfastdb_server.storage.query.payloads import payload_names
@@ -47,7 +47,7 @@ from holdfastdb_server.storage.tasks.rows import (
     task_conditions,
     task_of,
 )
-from holdfastdb_server.storage.write_path.transaction import Batch
+from holdfastdb_server.storage.write_path.transaction import Transaction
 from holdfastdb_server.storage.write_path.writer import Writer
 
 
@@ -66,13 +66,13 @@ class SqlTasks:
         self,
         database: Database,
         writer: Writer,
-        requests: Requests,
+        idempotency: Idempotency,
         claims: Claims,
         policy: Policy,
     ) -> None:
         self._database = database
         self._writer = writer
-        self._requests = requests
+        self._idempotency = idempotency
         self._claims = claims
         self._policy = policy
         self._insert = database.dialect.insert(tasks).on_conflict_do_nothing().returning(tasks.c.key)
@@ -88,10 +88,10 @@ class SqlTasks:
 
     async def _create(self, namespace: str, draft: TaskDraft) -> Task:
 
-        async def work(batch: Batch) -> Task:
-            connection = batch.connection
-            session = await batch.lock_owner(namespace, draft.session_id)
-            changes = TaskChanges(batch, namespace, self._database.dialect)
+        async def work(transaction: Transaction) -> Task:
+            connection = transaction.connection
+            session = await transaction.lock_owner(namespace, draft.session_id)
+            changes = TaskChanges(transaction, namespace, self._database.dialect)
             while True:
                 now = await read_clock(connection, self._database.dialect)
                 task = new_task(draft, now)
@@ -109,8 +109,8 @@ class SqlTasks:
                 if existing is not None:
                     return existing
             changes.tell(None, task)
-            await batch.write()
-            batch.topics.update((task_topic(namespace), task_topic(namespace, draft.kind)))
+            await transaction.write()
+            transaction.topics.update((task_topic(namespace), task_topic(namespace, draft.kind)))
             return task
 
         return await self._writer.run(work)
@@ -122,11 +122,11 @@ class SqlTasks:
 
         Raises IdTaken, IdempotencyKeyTaken, OpenTaskExists, _Lapsed.
         """
-        mark = draft.fingerprint()
+        fingerprint = draft.fingerprint()
         there = tasks.c.namespace == namespace
         row = await find(connection, there, tasks.c.id == draft.task_id)
         if row is not None:
-            if bytes(row.create_fingerprint) != mark:
+            if bytes(row.create_fingerprint) != fingerprint:
                 raise IdTaken("task", draft.task_id)
             return task_of(row).at(now)
         row = await find(connection, there, tasks.c.held_key == draft.idempotency_key)
@@ -134,7 +134,7 @@ class SqlTasks:
             if row.create_time + self._policy.idempotency_ttl <= now:
                 await connection.execute(tasks.update().where(tasks.c.key == row.key).values(held_key=None))
                 return None
-            if bytes(row.create_fingerprint) != mark:
+            if bytes(row.create_fingerprint) != fingerprint:
                 raise IdempotencyKeyTaken(row.id)
             return task_of(row).at(now)
         if (digest := dedupe_digest(draft.dedupe_key)) is None:
@@ -254,20 +254,20 @@ class SqlTasks:
         self, namespace: str, task_id: str, move: TaskMove, expected_version: int | None, request_id: str
     ) -> Task:
         """Lock the task, make the move, and write what differs with a new version."""
-        mark = fingerprint(type(move).__name__, task_id, expected_version, *move.content())
+        fingerprint = fingerprint_of(type(move).__name__, task_id, expected_version, *move.content())
 
-        async def work(batch: Batch) -> Task:
-            connection = batch.connection
-            changes = TaskChanges(batch, namespace, self._database.dialect)
+        async def work(transaction: Transaction) -> Task:
+            connection = transaction.connection
+            changes = TaskChanges(transaction, namespace, self._database.dialect)
             row, now = await changes.lock(task_id)
             before = task_of(row).at(now)
-            if await self._requests.claim(connection, namespace, request_id, mark) is not None:
+            if await self._idempotency.reserve(connection, namespace, request_id, fingerprint) is not None:
                 return before
-            await self._requests.finish(connection, namespace, request_id, replies.DONE)
+            await self._idempotency.complete(connection, namespace, request_id, replies.DONE)
             after = await changes.change(
                 row, now, lambda task: make(move, task, expected_version, now), move.actor_for(before)
             )
-            await batch.write()
+            await transaction.write()
             return after
 
         return await self._writer.run(work)

@@ -1,4 +1,4 @@
-"""What the journal is asked for."""
+"""What group commit is asked for."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
-from holdfastdb_server.domain.events import Appended, Event
-from holdfastdb_server.domain.sessions import fingerprint
+from holdfastdb_server.domain.events import AppendResult, Event
+from holdfastdb_server.domain.fingerprint import fingerprint_of
 from holdfastdb_server.domain.states import State, StateWrite
 from holdfastdb_server.storage.idempotency import replies
 from holdfastdb_server.storage.write_path import rows
-from holdfastdb_server.storage.write_path.transaction import Batch
+from holdfastdb_server.storage.write_path.transaction import Transaction
 
 
 class Entry(Protocol):
-    """A request to the journal."""
+    """A request to group commit."""
 
     @property
     def namespace(self) -> str:
@@ -33,8 +33,24 @@ class Entry(Protocol):
         """Whether it carries ids by which an earlier one may be found."""
         ...
 
-    def plan(self, batch: Batch) -> Any:
+    def plan(self, transaction: Transaction) -> Any:
         """Plan it and return its answer. Raises its own error, and then has planned nothing."""
+        ...
+
+
+class SingleStatementWriter(Protocol):
+    """Writes many entries of one kind in one statement."""
+
+    @property
+    def entry(self) -> type[Any]:
+        """The kind: a class of entries."""
+        ...
+
+    async def write(self, requests: Sequence[Any]) -> list[Any]:
+        """Write durably what fits one statement, and return the answers: those of the entries' `plan`.
+
+        None for the others, of which nothing is written.
+        """
         ...
 
 
@@ -51,10 +67,10 @@ class Append(Struct, frozen=True):
         """See Entry."""
         return any(event.event_id for event in self.events)
 
-    def plan(self, batch: Batch) -> Appended:
+    def plan(self, transaction: Transaction) -> AppendResult:
         """See Entry."""
-        session = batch.session(self.namespace, self.session_id)
-        return batch.append(session, self.events, self.expected_last_sequence)
+        session = transaction.session(self.namespace, self.session_id)
+        return transaction.append(session, self.events, self.expected_last_sequence)
 
 
 class Save(Struct, frozen=True):
@@ -72,15 +88,15 @@ class Save(Struct, frozen=True):
 
     def fingerprint(self) -> bytes:
         """Return what two saves with the same content have in common."""
-        return fingerprint("save", [write.content() for write in self.writes])
+        return fingerprint_of("save", [write.content() for write in self.writes])
 
-    def plan(self, batch: Batch) -> list[State]:
+    def plan(self, transaction: Transaction) -> list[State]:
         """See Entry."""
-        session = batch.session(self.namespace, self.session_id)
-        mark = self.fingerprint() if self.request_id else b""
-        if (known := batch.recall(session, self.request_id, mark)) is not None:
+        session = transaction.session(self.namespace, self.session_id)
+        fingerprint = self.fingerprint() if self.request_id else b""
+        if (known := transaction.recall(session, self.request_id, fingerprint)) is not None:
             return rows.saved_states(self.writes, *replies.read_save(known))
-        versions = batch.save(session, self.writes)
-        saved = (versions, session.last_sequence, batch.now)
-        batch.remember(session, self.request_id, mark, replies.write_save(*saved))
+        versions = transaction.save(session, self.writes)
+        saved = (versions, session.last_sequence, transaction.now)
+        transaction.remember(session, self.request_id, fingerprint, replies.write_save(*saved))
         return rows.saved_states(self.writes, *saved)

@@ -1,8 +1,9 @@
-"""The journal: the write path of AppendEvents and SaveState.
+"""Group commit: the write path of AppendEvents and SaveState.
 
-Concurrent requests are gathered into one transaction: one commit for many callers. What can be written in
-one statement goes first (see QuickWrites). Of the others, a request that fails its own check gets its own
-error; a transaction that fails as a whole is tried again request by request, so that only the culprit fails.
+Concurrent requests travel in one transaction: one commit for many callers. What can be written in one
+statement goes first (see SingleStatementWriter). Of the others, a request that fails its own check gets its
+own error; a transaction that fails as a whole is tried again request by request, so that only the culprit
+fails.
 """
 
 from __future__ import annotations
@@ -12,37 +13,36 @@ from collections.abc import Sequence
 from typing import Any
 
 from holdfastdb_server.domain.errors import DatabaseUnavailable, HoldfastError
-from holdfastdb_server.domain.events import Appended
+from holdfastdb_server.domain.events import AppendResult
 from holdfastdb_server.domain.states import State
 from holdfastdb_server.storage.observer import StorageObserver
-from holdfastdb_server.storage.postgres.single_statement import QuickWrites
 from holdfastdb_server.storage.write_path import rows
-from holdfastdb_server.storage.write_path.entries import Append, Entry, Save
-from holdfastdb_server.storage.write_path.request_batcher import Gatherer, Waiting
-from holdfastdb_server.storage.write_path.transaction import Batch, Conflict
+from holdfastdb_server.storage.write_path.entries import Append, Entry, Save, SingleStatementWriter
+from holdfastdb_server.storage.write_path.request_batcher import RequestBatcher, Waiting
+from holdfastdb_server.storage.write_path.transaction import Conflict, Transaction
 from holdfastdb_server.storage.write_path.writer import Writer
 
 # Two: one batch is planned while the other's commit is on its way to the disk.
 _PARALLEL = 2
 
 
-class Journal:
+class GroupCommit:
     """Gathers appends and saves, and writes them."""
 
     def __init__(
         self,
         writer: Writer,
-        quick: Sequence[QuickWrites[Any, Any]],
+        quick: Sequence[SingleStatementWriter],
         observer: StorageObserver,
         max_waiting: int,
     ) -> None:
         self._writer = writer
         self._quick = quick
-        self._gatherer: Gatherer[Entry, Any] = Gatherer(
-            "journal", self._run, observer, parallel=_PARALLEL, max_waiting=max_waiting
+        self._gatherer: RequestBatcher[Entry, Any] = RequestBatcher(
+            "group_commit", self._run, observer, parallel=_PARALLEL, max_waiting=max_waiting
         )
 
-    def append(self, entry: Append) -> Future[Appended]:
+    def append(self, entry: Append) -> Future[AppendResult]:
         """Append durably; see EventStore.append."""
         return self._gatherer.ask(entry, sum([rows.body_size(event.body) for event in entry.events]))
 
@@ -83,19 +83,21 @@ class Journal:
     async def _commit(self, entries: Sequence[Entry]) -> list[Any]:
         """Carry out the entries in one transaction; return an answer or an error for each."""
         try:
-            return await self._writer.run(lambda batch: self._apply(batch, entries, careful=False))
+            return await self._writer.run(
+                lambda transaction: self._apply(transaction, entries, careful=False)
+            )
         except Conflict:
-            return await self._writer.run(lambda batch: self._apply(batch, entries, careful=True))
+            return await self._writer.run(lambda transaction: self._apply(transaction, entries, careful=True))
 
-    async def _apply(self, batch: Batch, entries: Sequence[Entry], *, careful: bool) -> list[Any]:
+    async def _apply(self, transaction: Transaction, entries: Sequence[Entry], *, careful: bool) -> list[Any]:
         """Plan and write the entries. Most ids are new: they are looked up only when `careful`, or when
         their request would fail, and the insert tells if one was there after all.
         """
-        await batch.lock([(entry.namespace, entry.session_id) for entry in entries])
-        await self._look_up_heads(batch, entries)
+        await transaction.lock([(entry.namespace, entry.session_id) for entry in entries])
+        await self._look_up_heads(transaction, entries)
         if careful:
-            await self._look_up_ids(batch, entries)
-        outcomes = [_plan(entry, batch) for entry in entries]
+            await self._look_up_ids(transaction, entries)
+        outcomes = [_plan(entry, transaction) for entry in entries]
         if not careful:
             doubtful = [
                 index
@@ -103,37 +105,38 @@ class Journal:
                 if isinstance(outcome, HoldfastError) and entry.is_repeatable
             ]
             if doubtful:
-                await self._look_up_ids(batch, [entries[index] for index in doubtful])
+                await self._look_up_ids(transaction, [entries[index] for index in doubtful])
                 for index in doubtful:
-                    outcomes[index] = _plan(entries[index], batch)
-        await batch.write()
+                    outcomes[index] = _plan(entries[index], transaction)
+        await transaction.write()
         return outcomes
 
-    async def _look_up_heads(self, batch: Batch, entries: Sequence[Entry]) -> None:
-        await batch.look_up_heads(
+    async def _look_up_heads(self, transaction: Transaction, entries: Sequence[Entry]) -> None:
+        await transaction.look_up_heads(
             [
                 (session, write.key)
                 for entry in entries
-                if isinstance(entry, Save) and (session := batch.find(entry.namespace, entry.session_id))
+                if isinstance(entry, Save)
+                and (session := transaction.find(entry.namespace, entry.session_id))
                 for write in entry.writes
             ]
         )
 
-    async def _look_up_ids(self, batch: Batch, entries: Sequence[Entry]) -> None:
+    async def _look_up_ids(self, transaction: Transaction, entries: Sequence[Entry]) -> None:
         events, requests = [], []
         for entry in entries:
-            session = batch.find(entry.namespace, entry.session_id)
+            session = transaction.find(entry.namespace, entry.session_id)
             if session is None:
                 continue
             if isinstance(entry, Append):
                 events += [(session, event.event_id) for event in entry.events if event.event_id]
             elif isinstance(entry, Save) and entry.request_id:
                 requests.append((session, entry.request_id))
-        await batch.look_up_events(events)
-        await batch.look_up_requests(requests)
+        await transaction.look_up_events(events)
+        await transaction.look_up_requests(requests)
 
 
-async def _write_at_once(quick: QuickWrites[Any, Any], waiting: Sequence[Waiting[Entry, Any]]) -> None:
+async def _write_at_once(quick: SingleStatementWriter, waiting: Sequence[Waiting[Entry, Any]]) -> None:
     """Answer what can be written in one statement."""
     if waiting:
         answers = await quick.write([one.request for one in waiting])
@@ -142,8 +145,8 @@ async def _write_at_once(quick: QuickWrites[Any, Any], waiting: Sequence[Waiting
                 one.succeed(answer)
 
 
-def _plan(entry: Entry, batch: Batch) -> Any:
+def _plan(entry: Entry, transaction: Transaction) -> Any:
     try:
-        return entry.plan(batch)
+        return entry.plan(transaction)
     except HoldfastError as error:
         return error

@@ -13,7 +13,7 @@ from holdfastdb_server.domain.states import State
 from holdfastdb_server.storage.engines.connection import Database
 from holdfastdb_server.storage.observer import StorageObserver
 from holdfastdb_server.storage.write_path import rows
-from holdfastdb_server.storage.write_path.request_batcher import Gatherer, Waiting
+from holdfastdb_server.storage.write_path.request_batcher import RequestBatcher, Waiting
 from holdfastdb_server.storage.write_path.statements import Statements
 
 _PARALLEL = 2
@@ -36,10 +36,10 @@ class PointReads:
     ) -> None:
         self._database = database
         self._sql = statements
-        self._sessions: Gatherer[tuple[str, str], Session] = Gatherer(
+        self._sessions: RequestBatcher[tuple[str, str], Session] = RequestBatcher(
             "sessions", self._read_sessions, observer, parallel=_PARALLEL, max_waiting=max_waiting
         )
-        self._states: Gatherer[Load, State] = Gatherer(
+        self._states: RequestBatcher[Load, State] = RequestBatcher(
             "states",
             self._read_states,
             observer,
@@ -47,7 +47,7 @@ class PointReads:
             max_waiting=max_waiting,
             max_requests=64,  # each may be as large as a payload
         )
-        self._heads: Gatherer[int, int | None] = Gatherer(
+        self._heads: RequestBatcher[int, int | None] = RequestBatcher(
             "heads", self._read_heads, observer, parallel=1, max_waiting=max_waiting
         )
 

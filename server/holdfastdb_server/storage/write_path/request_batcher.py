@@ -59,7 +59,7 @@ class _Load:
         return share > _HIGH_LOAD
 
 
-class Gatherer(Generic[Q, A]):
+class RequestBatcher(Generic[Q, A]):
     """Hands requests over in batches, `parallel` batches at a time.
 
     A request alone does not wait. A crowd travels together: while the thread is busy, more requests are on
@@ -108,12 +108,12 @@ class Gatherer(Generic[Q, A]):
         self._queue.append(Waiting(request, weight, answer))
         self._open += 1
         self._crowd = max(self._crowd, self._open)
-        if self._pause is not None and self._is_crowd_here():
+        if self._pause is not None and self._are_all_here():
             _end(self._pause)
         self._start()
         return answer
 
-    def _is_crowd_here(self) -> bool:
+    def _are_all_here(self) -> bool:
         is_small = self._crowd < _LARGE_CROWD and self._open >= self._crowd
         return is_small or len(self._queue) >= self._max_requests
 
@@ -153,7 +153,7 @@ class Gatherer(Generic[Q, A]):
         """Let those come in that are about to."""
         await asyncio.sleep(0)
         for _ in range(_PAUSES):
-            if not self._load.is_high() or self._is_crowd_here():
+            if not self._load.is_high() or self._are_all_here():
                 break
             await self._wait_a_little()
         self._crowd = self._open

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,13 +19,12 @@ from holdfastdb_server.domain.messages import (
 )
 from holdfastdb_server.domain.sessions import Retention, Session, SessionFields, SessionStatus
 from holdfastdb_server.domain.states import State, StateWrite
-from holdfastdb_server.domain.values import Payload, dump_json, utf8_size
+from holdfastdb_server.domain.values import Payload, utf8_size
+from holdfastdb_server.storage.query.sizes import OVERHEAD, searchable_size
 from holdfastdb_server.storage.write_path import bodies
 
 NEVER = -1
 _MICROSECOND = timedelta(microseconds=1)
-OVERHEAD = 200
-"""About how many bytes short ids, times and tags take on the wire."""
 
 
 def retention_column(retention: Retention) -> int | None:
@@ -79,14 +78,6 @@ def session_of(row: Any) -> Session:
         last_activity_time=row.last_activity_time,
         end_time=row.end_time,
     )
-
-
-def searchable_size(value: Mapping[str, Any]) -> int:
-    """Return at least how many bytes labels or metadata take on the wire, where a number has nine."""
-    if not value:
-        return 0
-    text = dump_json(value)
-    return utf8_size(text) + 10 * sum(map(text.count, ",:[{"))
 
 
 def session_size(row: Any) -> int:

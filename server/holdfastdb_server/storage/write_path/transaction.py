@@ -1,4 +1,4 @@
-"""A batch: the sessions of one transaction, locked, and the rows to write to them.
+"""A transaction: the sessions that it has locked, and the rows to write to them.
 
 Whatever appends events or saves states goes through here, be it one request or a crowd of them:
 lock the sessions, look up what the requests expect, plan in memory, write with a few statements.
@@ -22,7 +22,7 @@ from holdfastdb_server.domain.errors import (
     SessionNotFound,
     VersionMismatch,
 )
-from holdfastdb_server.domain.events import Appended, Event, EventReceipt
+from holdfastdb_server.domain.events import AppendResult, Event, EventReceipt
 from holdfastdb_server.domain.ids import new_id
 from holdfastdb_server.domain.sessions import SessionStatus
 from holdfastdb_server.domain.states import StateWrite
@@ -34,7 +34,7 @@ from holdfastdb_server.storage.write_path.statements import Statements
 
 @dataclass(slots=True)
 class LockedSession:
-    """A session that this transaction has locked, as it will be once the batch is written."""
+    """A session that this transaction has locked, as it will be once what is planned is written."""
 
     key: int
     namespace: str
@@ -56,7 +56,7 @@ class Conflict(Exception):
     """Something that was not looked up is there already: look it up, and plan again."""
 
 
-class Batch:
+class Transaction:
     """The changes of one transaction to its sessions."""
 
     def __init__(self, connection: AsyncConnection, statements: Statements, versions_kept: int) -> None:
@@ -168,7 +168,7 @@ class Batch:
 
     def append(
         self, session: LockedSession, events: Sequence[Event], expected_last_sequence: int | None = None
-    ) -> Appended:
+    ) -> AppendResult:
         """Plan to append what is not there yet. Raises EventIdTaken, SequenceMismatch."""
         stored = [self._events.get((session.key, event.event_id)) for event in events]
         for event, known in zip(events, stored, strict=True):
@@ -180,7 +180,7 @@ class Batch:
             self._append_one(session, event) if known is None else known[1]
             for event, known in zip(events, stored, strict=True)
         ]
-        return Appended(receipts, session.last_sequence)
+        return AppendResult(receipts, session.last_sequence)
 
     def _append_one(self, session: LockedSession, event: Event) -> EventReceipt:
         session.last_sequence += 1

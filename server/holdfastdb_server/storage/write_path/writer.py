@@ -9,13 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfastdb_server.storage.engines.connection import Database
 from holdfastdb_server.storage.write_path.statements import Statements
-from holdfastdb_server.storage.write_path.transaction import Batch
+from holdfastdb_server.storage.write_path.transaction import Transaction
 
 T = TypeVar("T")
 
 
 class Writer:
-    """Runs work on a batch in a transaction, and signals the batch's topics once that is committed."""
+    """Runs work in a transaction, and signals its topics once it is committed."""
 
     def __init__(
         self,
@@ -29,8 +29,8 @@ class Writer:
         self._versions_kept = versions_kept
         self._published = published
 
-    async def run(self, work: Callable[[Batch], Awaitable[T]]) -> T:
-        """Return what the work returns. It may be run again, on a new batch, before it is committed.
+    async def run(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Return what the work returns. It may be run again, on a new transaction, before it is committed.
 
         A cancelled caller cancels neither the commit nor the signals.
         """
@@ -38,8 +38,8 @@ class Writer:
 
         async def attempt(connection: AsyncConnection) -> T:
             nonlocal topics
-            batch = Batch(connection, self._statements, self._versions_kept)
-            topics = batch.topics
-            return await work(batch)
+            transaction = Transaction(connection, self._statements, self._versions_kept)
+            topics = transaction.topics
+            return await work(transaction)
 
         return await self._database.write(attempt, lambda: self._published(topics))

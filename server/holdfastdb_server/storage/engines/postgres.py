@@ -1,0 +1,147 @@
+"""PostgreSQL: what it does differently."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, ClassVar
+
+import asyncpg
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
+from sqlalchemy.engine import Dialect as SqlDialect
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.types import TypeEngine
+
+from holdfastdb_server.domain.values import JsonScalar, dump_json
+from holdfastdb_server.storage.engines.base import SECONDS_TO_1970, BulkRows
+from holdfastdb_server.storage.engines.columns import Micros
+from holdfastdb_server.storage.engines.direct import DirectSelect
+from holdfastdb_server.storage.engines.json_rows import JsonRows, few
+from holdfastdb_server.storage.engines.postgres_full_text import PostgresWordSearch
+
+
+class PostgresDialect:
+    """PostgreSQL 14 to 18 through asyncpg."""
+
+    name: ClassVar[str] = "postgresql"
+    _sql: SqlDialect = asyncpg_dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
+
+    def __init__(self) -> None:
+        self._inserts: dict[tuple[str, str], tuple[str, JsonRows]] = {}
+
+    def direct(self, select: sa.Select[Any]) -> DirectSelect:
+        """As asyncpg's dialect of SQLAlchemy would send it."""
+        return DirectSelect(select, self._sql)
+
+    def inline_rows(self, name: str, columns: Mapping[str, TypeEngine[Any]]) -> tuple[str, Any]:
+        """Read one JSON array."""
+        rows = JsonRows(columns, self._sql)
+        values = ", ".join(f"{value.format(column)} AS {column}" for column, value in rows.values.items())
+        table = rows.table(f"CAST(:{name}_rows AS bytea)", "_")
+        return f"SELECT {values} FROM {few(table)}", lambda values: {f"{name}_rows": rows.dump(values)}
+
+    async def insert_rows(
+        self, connection: AsyncConnection, table: sa.Table, rows: BulkRows, on_conflict: str = ""
+    ) -> int:
+        """Read one JSON array."""
+        if (table.name, on_conflict) not in self._inserts:
+            self._inserts[table.name, on_conflict] = self._insert_statement(table, on_conflict)
+        text, json_rows = self._inserts[table.name, on_conflict]
+        return (await connection.exec_driver_sql(text, (json_rows.dump(rows),))).rowcount
+
+    def json_rows(self, columns: Mapping[str, TypeEngine[Any]]) -> JsonRows:
+        """Return rows with these columns as one parameter."""
+        return JsonRows(columns, self._sql)
+
+    def insert(self, table: sa.Table) -> postgresql.Insert:
+        """See Dialect."""
+        return postgresql.insert(table)
+
+    def _insert_statement(self, table: sa.Table, on_conflict: str) -> tuple[str, JsonRows]:
+        rows = JsonRows({column.name: column.type for column in table.columns}, self._sql)
+        text = f"{rows.insertion(table, '_')} FROM {rows.table('$1::bytea', '_')} {on_conflict}"
+        return text, rows
+
+    def contains(self, column: sa.Column[Any], wanted: Mapping[str, JsonScalar]) -> sa.ColumnElement[bool]:
+        """jsonb containment, which the GIN index answers."""
+        document = sa.cast(sa.literal(dump_json(wanted), sa.Text), postgresql.JSONB)
+        return column.bool_op("@>")(document)
+
+    def holds(self, column: sa.Column[Any], wanted: Mapping[str, JsonScalar]) -> sa.ColumnElement[bool]:
+        """jsonb containment."""
+        return self.contains(column, wanted)
+
+    def bucket(self, column: sa.Column[Any], seconds: int) -> sa.ColumnElement[Any]:
+        """date_bin, which rounds down before 1970 too."""
+        width = sa.func.make_interval(0, 0, 0, 0, 0, 0, seconds)
+        epoch = sa.text("TIMESTAMPTZ '1970-01-01 00:00:00+00'")
+        first = sa.text("TIMESTAMPTZ '0001-01-01 00:00:00+00'")
+        # Longer than from the first year to 1970: what date_bin would return PostgreSQL may not know.
+        reaches_back = sa.and_(column < epoch, sa.literal(seconds > SECONDS_TO_1970))
+        start = sa.case((reaches_back, first), else_=sa.func.date_bin(width, column, epoch))
+        return sa.type_coerce(sa.func.greatest(start, first), Micros)
+
+    def microseconds(self, start: sa.Column[Any], end: sa.Column[Any]) -> sa.ColumnElement[int]:
+        """EXTRACT gives an exact numeric."""
+        return sa.cast(sa.extract("epoch", end - start) * 1_000_000, sa.BigInteger)
+
+    def member(self, column: sa.ColumnElement[Any], path: Sequence[str]) -> sa.ColumnElement[str]:
+        """An operator of jsonb."""
+        way = sa.cast(list(path), postgresql.ARRAY(sa.Text))
+        return column.op("#>>", return_type=sa.Text())(way).collate("C")
+
+    def member_text(self, text: str) -> sa.ColumnElement[str]:
+        """jsonb writes objects in its own way."""
+        value = sa.literal(text, sa.Text)
+        return sa.cast(sa.cast(value, postgresql.JSONB), sa.Text) if text.startswith("{") else value
+
+    def first_segments(self, path: sa.ColumnElement[str], count: int) -> sa.ColumnElement[str]:
+        """A slice of an array."""
+        segments = sa.func.string_to_array(path, "/", type_=postgresql.ARRAY(sa.Text))
+        return sa.func.array_to_string(segments[1:count], "/", type_=sa.Text())
+
+    def word_search(self, table: str) -> PostgresWordSearch:
+        """tsvector and GIN."""
+        return PostgresWordSearch(table)
+
+    async def lock_name(self, connection: AsyncConnection, name: str) -> None:
+        """An advisory lock, on a number made of the name."""
+        await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(name, 0))))
+
+    def clock(self) -> sa.ColumnElement[datetime]:
+        """Not now(), which is the transaction's: time goes on while that waits for a lock."""
+        return sa.func.statement_timestamp(type_=Micros)
+
+    def is_unavailable(self, error: BaseException | None) -> bool:
+        """Lost or refused connections, a server that starts, stops, is full or only reads."""
+        if isinstance(error, asyncpg.DataError):
+            return False  # an InterfaceError too, but of ours
+        return isinstance(
+            error,
+            OSError  # refused, reset, time-out: TimeoutError is one
+            | asyncpg.PostgresConnectionError
+            | asyncpg.OperatorInterventionError
+            | asyncpg.InsufficientResourcesError
+            | asyncpg.ReadOnlySQLTransactionError
+            | asyncpg.InvalidAuthorizationSpecificationError
+            | asyncpg.InvalidCatalogNameError
+            | asyncpg.InterfaceError
+            # The last words of a server that stops came between two statements, unasked.
+            | asyncpg.InternalClientError,
+        )
+
+    def is_schema_error(self, error: BaseException | None) -> bool:
+        """A table or column that is not there."""
+        return isinstance(error, asyncpg.UndefinedTableError | asyncpg.UndefinedColumnError)
+
+    def is_transient(self, error: BaseException | None) -> bool:
+        """Deadlocks, conflicts, and plans that another process's DDL made stale."""
+        return isinstance(
+            error,
+            asyncpg.DeadlockDetectedError
+            | asyncpg.SerializationError
+            | asyncpg.InvalidCachedStatementError
+            | asyncpg.InvalidSQLStatementNameError,
+        )

@@ -1,0 +1,168 @@
+"""SQLite: what it does differently."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.engine import Dialect as SqlDialect
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.types import TypeEngine
+
+from holdfastdb_server.domain.values import JsonScalar, dump_json
+from holdfastdb_server.storage.engines.base import SECONDS_TO_1970, BulkRows
+from holdfastdb_server.storage.engines.columns import Micros, singular
+from holdfastdb_server.storage.engines.sqlite_full_text import SqliteWordSearch
+
+_SQLITE_UNAVAILABLE = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+}
+
+
+class SqliteDialect:
+    """SQLite through aiosqlite."""
+
+    name: ClassVar[str] = "sqlite"
+    _sql: SqlDialect = sqlite.dialect()
+
+    def direct(self, select: sa.Select[Any]) -> None:
+        """The driver has a thread of its own, and going there takes longer than all else."""
+
+    def inline_rows(self, name: str, columns: Mapping[str, TypeEngine[Any]]) -> tuple[str, Any]:
+        """Read one JSON array of arrays: numbers and texts only."""
+        selected = ", ".join(
+            f"json_extract(value, '$[{index}]') AS {column}" for index, column in enumerate(columns)
+        )
+        converters = [self._converter(column_type) for column_type in columns.values()]
+
+        def convert(rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
+            plain = [
+                [c(value) if c else value for c, value in zip(converters, row, strict=True)] for row in rows
+            ]
+            return {f"{name}_rows": dump_json(plain)}
+
+        return f"SELECT {selected} FROM json_each(:{name}_rows)", convert
+
+    async def insert_rows(
+        self, connection: AsyncConnection, table: sa.Table, rows: BulkRows, on_conflict: str = ""
+    ) -> int:
+        """Run one prepared statement for each row, without leaving the driver in between."""
+        converters = [self._converter(column.type) for column in table.columns]
+        fingerprints = ", ".join("?" * len(converters))
+        plain = [
+            tuple(c(value) if c else value for c, value in zip(converters, row, strict=True)) for row in rows
+        ]
+        names = ", ".join(column.name for column in table.columns)
+        text = f"INSERT INTO {table.name} ({names}) VALUES ({fingerprints}) {on_conflict}"
+        return (await connection.exec_driver_sql(text, plain)).rowcount
+
+    def insert(self, table: sa.Table) -> sqlite.Insert:
+        """See Dialect."""
+        return sqlite.insert(table)
+
+    def _converter(self, column_type: TypeEngine[Any]) -> Any:
+        return column_type.dialect_impl(self._sql).bind_processor(self._sql)
+
+    def contains(self, column: sa.Column[Any], wanted: Mapping[str, JsonScalar]) -> sa.ColumnElement[bool]:
+        """Look into the table of fingerprints that triggers keep: `session_label_index` for `sessions`."""
+        table = column.table
+        assert isinstance(table, sa.Table)
+        fingerprints = sa.table(
+            f"{singular(table)}_label_index",
+            *map(sa.column, ("row_key", "field", "name", "type", "value")),
+        )
+        return sa.and_(
+            *(
+                table.c.key.in_(
+                    sa.select(fingerprints.c.row_key).where(
+                        fingerprints.c.field == column.name,
+                        fingerprints.c.name == name,
+                        _is_scalar(fingerprints.c.type, fingerprints.c.value, value),
+                    )
+                )
+                for name, value in wanted.items()
+            )
+        )
+
+    def holds(self, column: sa.Column[Any], wanted: Mapping[str, JsonScalar]) -> sa.ColumnElement[bool]:
+        """Look at the members of the row's own object."""
+        conditions = []
+        for name, value in wanted.items():
+            member = sa.func.json_each(sa.type_coerce(column, sa.Text)).table_valued("key", "type", "value")
+            kind = sa.case((member.c.type.in_(("integer", "real")), "number"), else_=member.c.type)
+            matches = sa.and_(member.c.key == name, _is_scalar(kind, member.c.value, value))
+            conditions.append(sa.exists(sa.select(sa.literal(1)).select_from(member).where(matches)))
+        return sa.and_(*conditions)
+
+    def bucket(self, column: sa.Column[Any], seconds: int) -> sa.ColumnElement[Any]:
+        """Round down; % takes the sign of the time, hence twice."""
+        width = seconds * 1_000_000
+        micros = sa.type_coerce(column, sa.BigInteger)
+        start = micros - (micros % width + width) % width
+        return sa.type_coerce(sa.func.max(start, -SECONDS_TO_1970 * 1_000_000), Micros)
+
+    def microseconds(self, start: sa.Column[Any], end: sa.Column[Any]) -> sa.ColumnElement[int]:
+        """Times are microseconds."""
+        return sa.type_coerce(end, sa.BigInteger) - sa.type_coerce(start, sa.BigInteger)
+
+    def member(self, column: sa.ColumnElement[Any], path: Sequence[str]) -> sa.ColumnElement[str]:
+        """Names in a path are quoted."""
+        way = "$" + "".join(f'."{name}"' for name in path)
+        return sa.func.json_extract(column, way, type_=sa.Text())
+
+    def member_text(self, text: str) -> sa.ColumnElement[str]:
+        """Objects are written as they were stored."""
+        return sa.literal(text, sa.Text)
+
+    def first_segments(self, path: sa.ColumnElement[str], count: int) -> sa.ColumnElement[str]:
+        """There are no arrays but those of JSON."""
+        segments = sa.func.replace(sa.func.json_quote(path), "/", '","', type_=sa.Text())
+        each = sa.func.json_each("[" + segments + "]").table_valued("key", "value")
+        first = sa.select(each.c.value).where(each.c.key < count).order_by(each.c.key).subquery()
+        return sa.select(sa.func.group_concat(first.c.value, "/", type_=sa.Text())).scalar_subquery()
+
+    def word_search(self, table: str) -> SqliteWordSearch:
+        """FTS5."""
+        return SqliteWordSearch(table)
+
+    async def lock_name(self, connection: AsyncConnection, name: str) -> None:
+        """Nothing to do: there is one writer."""
+
+    def clock(self) -> sa.ColumnElement[datetime]:
+        """The clock of this process: no other has the file."""
+        return sa.bindparam(None, callable_=lambda: datetime.now(UTC), type_=Micros)
+
+    def is_unavailable(self, error: BaseException | None) -> bool:
+        """A full or failing disk, a lock that another process holds, or a file that cannot be opened."""
+        return isinstance(error, sqlite3.Error) and error.sqlite_errorcode & 0xFF in _SQLITE_UNAVAILABLE
+
+    def is_schema_error(self, error: BaseException | None) -> bool:
+        """A table or column that is not there."""
+        return isinstance(error, sqlite3.OperationalError) and "no such" in str(error)
+
+    def is_transient(self, error: BaseException | None) -> bool:
+        """Nothing: there is one writer."""
+        return False
+
+
+def _is_scalar(
+    kind: sa.ColumnElement[Any], actual: sa.ColumnElement[Any], value: JsonScalar
+) -> sa.ColumnElement[bool]:
+    match value:
+        case None:
+            return kind == "null"
+        case bool():
+            return kind == ("true" if value else "false")
+        case int() | float():
+            return sa.and_(kind == "number", actual == sa.literal(value))
+        case str():
+            return sa.and_(kind == "text", actual == sa.literal(value))
