@@ -67,7 +67,6 @@ class Metrics:
         return method
 
     def batch_written(self, kind: str, requests: int, seconds: float) -> None:
-        """See StorageObserver."""
         batches = self._batches.get(kind)
         if batches is None:
             batches = self._batches[kind] = _BatchMetrics()
@@ -75,16 +74,13 @@ class Metrics:
         batches.seconds.observe(seconds)
 
     def tail_delivered(self, events: int, lag_seconds: float) -> None:
-        """See StorageObserver."""
         self._tail_events.inc(events)
         self._tail_lag.observe(max(0.0, lag_seconds))
 
     def tails_open(self, count: int) -> None:
-        """See StorageObserver."""
         self._tails.set(count)
 
     def swept(self, what: str, count: int) -> None:
-        """See StorageObserver."""
         self._swept.labels(what).inc(count)
 
     def watch_pool(self, status: Callable[[], Mapping[str, int]]) -> None:

@@ -198,7 +198,6 @@ class SqlStore:
         return self._database.pool_status()
 
     async def drain_tails(self) -> None:
-        """See Store."""
         self._signals.drain()
 
     async def close(self) -> None:

@@ -61,7 +61,6 @@ class SqlApprovals:
         self._queries: Queries[PageQuery] = Queries()
 
     async def request(self, namespace: str, request: ApprovalRequest) -> Approval:
-        """See ApprovalStore."""
         fingerprint = request.fingerprint()
 
         async def work(transaction: Transaction) -> Approval | None:
@@ -97,7 +96,6 @@ class SqlApprovals:
     async def decide(
         self, namespace: str, approval_id: str, decision: Decision, request_id: str = ""
     ) -> Approval:
-        """See ApprovalStore."""
         fingerprint = decision.fingerprint(approval_id)
 
         async def work(transaction: Transaction) -> Approval:
@@ -128,7 +126,6 @@ class SqlApprovals:
         return approval
 
     async def get(self, namespace: str, approval_id: str) -> Approval:
-        """See ApprovalStore."""
         return approval_of(await self._look(namespace, approval_id))
 
     async def _look(self, namespace: str, approval_id: str) -> Any:
@@ -140,7 +137,6 @@ class SqlApprovals:
         return await self._database.read(lambda c: require(c, namespace, approval_id))
 
     async def list(self, namespace: str, where: ApprovalFilter, page: PageRequest) -> Page[Approval]:
-        """See ApprovalStore."""
         shape = (namespace, where, page.descending, page.after is None)
         query = self._queries.get(shape, lambda: self._page_query(namespace, where, page))
         now = datetime.now(UTC)
@@ -178,7 +174,6 @@ class SqlApprovals:
         return PageQuery(approvals, picked, order, _PAYLOADS if where.omit_payload else ())
 
     async def wait(self, namespace: str, approval_id: str, seconds: float) -> Approval:
-        """See ApprovalStore."""
         loop = asyncio.get_running_loop()
         give_up = loop.time() + seconds
         key = (await self._look(namespace, approval_id)).key
@@ -197,7 +192,6 @@ class SqlApprovals:
                 await watch.wait(left)
 
     async def expire(self, limit: int) -> int:
-        """See ApprovalStore."""
         due = (
             sa.select(approvals.c.key)
             .where(approvals.c.end_time.is_(None), approvals.c.expire_time <= datetime.now(UTC))

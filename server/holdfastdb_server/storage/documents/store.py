@@ -55,7 +55,6 @@ class SqlDocuments:
         self._lists = DocumentLists(database.dialect, self._words)
 
     async def put(self, namespace: str, put: DocumentPut, request_id: str = "") -> Put:
-        """See DocumentStore."""
         fingerprint = put.fingerprint()
         put = replace(put, draft=put.draft.identified())
         indexes = await _indexes([put.draft, *([put.missing_parent] if put.missing_parent else [])])
@@ -92,7 +91,6 @@ class SqlDocuments:
         return Put(written.document, written.outcome is Outcome.CREATED, bool(new_parent))
 
     async def get(self, namespace: str, key: DocumentKey, *, refresh_ttl: bool = False) -> Document:
-        """See DocumentStore."""
         row = await self._database.read(lambda connection: self._find(connection, namespace, key))
         if row is None:
             raise DocumentNotFound(key.collection, key.document_id)
@@ -112,7 +110,6 @@ class SqlDocuments:
     async def list(
         self, namespace: str, where: DocumentFilter, page: PageRequest, *, refresh_ttl: bool = False
     ) -> Page[Document]:
-        """See DocumentStore."""
         rows, more, total = await self._page(namespace, where, page)
         last = (rows[-1].collection, rows[-1].id) if more else None
         return Page(await self._refreshed(rows, refresh_ttl), last, total)
@@ -120,7 +117,6 @@ class SqlDocuments:
     async def search(
         self, namespace: str, where: DocumentFilter, page: PageRequest, *, refresh_ttl: bool = False
     ) -> Page[Match]:
-        """See DocumentStore."""
         rows, more, total = await self._page(namespace, where, page)
         last = (rows[-1].points, to_micros(rows[-1].update_time), rows[-1].key) if more else None
         found = await self._refreshed(rows, refresh_ttl)
@@ -153,7 +149,6 @@ class SqlDocuments:
         *,
         with_children: bool = False,
     ) -> int:
-        """See DocumentStore."""
 
         async def work(connection: AsyncConnection) -> int:
             tree = DocumentTree(connection, self._sql)
@@ -167,7 +162,6 @@ class SqlDocuments:
         return await self._database.write(work)
 
     async def sync(self, namespace: str, sync: Sync, request_id: str = "") -> SyncResult:
-        """See DocumentStore."""
         fingerprint = sync.fingerprint()
         indexes = await _indexes(sync.drafts)
 
@@ -203,12 +197,10 @@ class SqlDocuments:
         return [row.id for row in await tree.remove(others) if tree.is_there(row)]
 
     async def list_collections(self, namespace: str, where: CollectionFilter, page: PageRequest) -> Page[str]:
-        """See DocumentStore."""
         dialect = self._sql.dialect
         return await self._database.read(lambda c: read_collections(c, dialect, namespace, where, page))
 
     async def delete_lapsed(self, limit: int) -> int:
-        """See DocumentStore."""
 
         async def work(connection: AsyncConnection) -> int:
             tree = DocumentTree(connection, self._sql)

@@ -35,7 +35,6 @@ class Micros(TypeDecorator[datetime]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """See TypeDecorator."""
         if dialect.name == "postgresql":
             return dialect.type_descriptor(postgresql.TIMESTAMP(timezone=True))
         return dialect.type_descriptor(sa.BigInteger())
@@ -47,7 +46,6 @@ class Micros(TypeDecorator[datetime]):
         return lambda time: None if time is None else to_micros(time)
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Any:
-        """See TypeDecorator."""
         if dialect.name == "postgresql":
             # asyncpg keeps the first and the last datetime as infinity, and gives them back naive.
             return lambda time: time if time is None or time.tzinfo else time.replace(tzinfo=UTC)
@@ -60,7 +58,6 @@ class JsonText(UserDefinedType[str]):
     cache_ok = True
 
     def get_col_spec(self, **kw: object) -> str:
-        """See UserDefinedType."""
         return "JSON"
 
 
@@ -71,17 +68,14 @@ class Searchable(TypeDecorator[dict[str, Any]]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """See TypeDecorator."""
         if dialect.name == "postgresql":
             return dialect.type_descriptor(JsonbText())
         return dialect.type_descriptor(sa.Text())
 
     def bind_processor(self, dialect: Dialect) -> Any:
-        """See TypeDecorator."""
         return dump_searchable
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Any:
-        """See TypeDecorator."""
         return load_searchable
 
 
@@ -91,7 +85,6 @@ class JsonbText(UserDefinedType[str]):
     cache_ok = True
 
     def get_col_spec(self, **kw: object) -> str:
-        """See UserDefinedType."""
         return "JSONB"
 
 

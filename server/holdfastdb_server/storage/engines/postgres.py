@@ -56,7 +56,6 @@ class PostgresDialect:
         return JsonRows(columns, self._sql)
 
     def insert(self, table: sa.Table) -> postgresql.Insert:
-        """See Dialect."""
         return postgresql.insert(table)
 
     def _insert_statement(self, table: sa.Table, on_conflict: str) -> tuple[str, JsonRows]:

@@ -35,7 +35,6 @@ class PostgresWordSearch:
         self.found = sa.text(text).columns(**FOUND).subquery("words_found")
 
     def params(self, namespace: str, words: Sequence[str]) -> dict[str, Any]:
-        """See WordSearch."""
         anywhere = [f"'{word}':*" for word in words]
         return {
             "words_namespace": namespace,

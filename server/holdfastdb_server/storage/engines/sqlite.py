@@ -66,7 +66,6 @@ class SqliteDialect:
         return (await connection.exec_driver_sql(text, plain)).rowcount
 
     def insert(self, table: sa.Table) -> sqlite.Insert:
-        """See Dialect."""
         return sqlite.insert(table)
 
     def _converter(self, column_type: TypeEngine[Any]) -> Any:

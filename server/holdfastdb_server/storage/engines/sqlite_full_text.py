@@ -41,7 +41,6 @@ class SqliteWordSearch:
         }
 
     async def write(self, connection: AsyncConnection, rows: Iterable[Words]) -> None:
-        """See WordSearch."""
         kept = [(key, dict(words)) for key, _, words in rows]
         await connection.exec_driver_sql(
             f"DELETE FROM {self._table} WHERE rowid IN (SELECT value FROM json_each(?))",

@@ -63,7 +63,6 @@ class SqlEvents:
         events: Sequence[Event],
         expected_last_sequence: int | None = None,
     ) -> AppendResult:
-        """See EventStore."""
         return await self._group_commit.append(Append(namespace, session_id, events, expected_last_sequence))
 
     async def list(
@@ -75,7 +74,6 @@ class SqlEvents:
         after_sequence: int = 0,
         before_sequence: int = 0,
     ) -> Page[Event]:
-        """See EventStore."""
 
         given_after, given_before = after_sequence, before_sequence
         if page.after is not None:
@@ -111,7 +109,6 @@ class SqlEvents:
         return await self._database.read(work)
 
     async def list_trace(self, namespace: str, where: EventFilter, page: PageRequest) -> Page[Event]:
-        """See EventStore."""
 
         async def work(connection: AsyncConnection) -> Page[Event]:
             found, more = await self._pages.of_trace(
@@ -147,7 +144,6 @@ class SqlEvents:
     def tail(
         self, namespace: str, session_id: str, after_sequence: int | None, where: EventFilter
     ) -> AsyncIterator[Sequence[Event] | CaughtUp]:
-        """See EventStore."""
         return self._tails.follow(namespace, session_id, after_sequence, where)
 
     async def replace(
@@ -158,7 +154,6 @@ class SqlEvents:
         expected_last_sequence: int | None = None,
         request_id: str = "",
     ) -> ReplaceResult:
-        """See EventStore."""
         fingerprint = (
             fingerprint_of("replace", replacement.content(), expected_last_sequence) if request_id else b""
         )
@@ -195,7 +190,6 @@ class SqlEvents:
         groups: Sequence[Grouping],
         bucket_seconds: int = 0,
     ) -> Sequence[EventSummary]:
-        """See EventStore."""
         by: dict[Grouping, sa.ColumnElement[Any]] = {
             Grouping.TIME: self._database.dialect.bucket(events.c.event_time, bucket_seconds),
             Grouping.TYPE: events.c.type,

@@ -59,7 +59,6 @@ class Tails:
     async def follow(
         self, namespace: str, session_id: str, after_sequence: int | None, where: EventFilter
     ) -> AsyncIterator[Sequence[Event] | CaughtUp]:
-        """See EventStore.tail."""
         row = await self._database.read(lambda connection: require(connection, namespace, session_id))
         position: int = row.last_sequence if after_sequence is None else after_sequence
         goal: int | None = row.last_sequence

@@ -61,7 +61,6 @@ class SqlJanitor:
         self._observer = observer
 
     async def sweep(self, *, patient: bool = False) -> SweepCounts:
-        """See Janitor."""
         counts: Counter[str] = Counter()
         waiting = deque(self._chores)
         while waiting and await self._has_leadership(patient):

@@ -44,7 +44,6 @@ class SqlMemories:
         self._queries: Queries[PageQuery] = Queries()
 
     async def create(self, namespace: str, draft: MemoryDraft) -> Memory:
-        """See MemoryStore."""
         fingerprint = draft.fingerprint()
 
         async def work(connection: AsyncConnection) -> Memory:
@@ -81,11 +80,9 @@ class SqlMemories:
         await self._words.write(connection, [(key, namespace, weighted_words(fields))])
 
     async def get(self, namespace: str, memory_id: str) -> Memory:
-        """See MemoryStore."""
         return memory_of(await self._database.read(lambda c: require(c, namespace, memory_id)))
 
     async def list(self, namespace: str, where: MemoryFilter, page: PageRequest) -> Page[Memory]:
-        """See MemoryStore."""
         matching = memory_conditions(self._dialect, namespace, where)
 
         def build() -> PageQuery:
@@ -114,7 +111,6 @@ class SqlMemories:
     async def search(
         self, namespace: str, search: MemorySearch, page: PageRequest, request_id: str = ""
     ) -> Page[MemoryMatch]:
-        """See MemoryStore."""
         shape = ("search", namespace, search.where, search.match_all, page.after is None)
         query = self._queries.get(shape, lambda: self._search_query(namespace, search, page))
         params = {**self._words.params(namespace, search.words), **_rank_position(page)}
@@ -165,7 +161,6 @@ class SqlMemories:
         expected_version: int | None = None,
         request_id: str = "",
     ) -> Memory:
-        """See MemoryStore."""
         fingerprint = fingerprint_of("update memory", memory_id, expected_version, *change.content())
 
         async def work(connection: AsyncConnection) -> Memory:
@@ -193,7 +188,6 @@ class SqlMemories:
         return await self._database.write(work)
 
     async def delete(self, namespace: str, memory_id: str, expected_version: int | None = None) -> None:
-        """See MemoryStore."""
 
         async def work(connection: AsyncConnection) -> None:
             row = await require(connection, namespace, memory_id, for_update=True)

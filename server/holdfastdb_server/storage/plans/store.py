@@ -46,7 +46,6 @@ class SqlPlans:
         self._queries: Queries[PlanPageQuery] = Queries()
 
     async def create(self, namespace: str, draft: PlanDraft) -> Plan:
-        """See PlanStore."""
         fingerprint = draft.fingerprint()
 
         async def work(transaction: Transaction) -> Plan:
@@ -83,13 +82,11 @@ class SqlPlans:
         return await self._writer.run(work)
 
     async def get(self, namespace: str, plan_id: str) -> Plan:
-        """See PlanStore."""
         return await self._database.read(lambda connection: read_plan(connection, namespace, plan_id))
 
     async def list(
         self, namespace: str, where: PlanFilter, page: PageRequest, *, omit_items: bool = False
     ) -> Page[Plan]:
-        """See PlanStore."""
         matching = plan_conditions(self._database.dialect, namespace, where)
 
         def build() -> PlanPageQuery:
@@ -123,7 +120,6 @@ class SqlPlans:
         expected_version: int | None = None,
         request_id: str = "",
     ) -> Plan:
-        """See PlanStore."""
 
         def revise(plan: Plan, now: datetime) -> Plan:
             if expected_version not in (None, plan.version):
@@ -141,7 +137,6 @@ class SqlPlans:
         expected_version: int | None = None,
         request_id: str = "",
     ) -> Plan:
-        """See PlanStore."""
 
         def revise(plan: Plan, now: datetime) -> Plan:
             return change.apply(plan, now, expected_version)
@@ -201,7 +196,6 @@ class SqlPlans:
             await self._database.dialect.insert_rows(connection, plan_items, changed, _REPLACE)
 
     async def delete(self, namespace: str, plan_id: str, expected_version: int | None = None) -> None:
-        """See PlanStore."""
 
         async def work(connection: AsyncConnection) -> None:
             row = await require(connection, namespace, plan_id, for_update=True)

@@ -79,7 +79,6 @@ class _SessionGroup(SessionGroup[Append]):
     expected: int | None = None
 
     def add(self, index: int, request: Append) -> None:
-        """See SessionGroup."""
         if request.expected_last_sequence is not None:
             expected = request.expected_last_sequence - len(self.rows)
             self.fits_one_statement &= self.expected in (None, expected)

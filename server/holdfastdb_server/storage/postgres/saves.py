@@ -150,7 +150,6 @@ class _SessionGroup(SessionGroup[Save]):
     rows: list[tuple[Any, ...]] = field(default_factory=list)
 
     def add(self, index: int, request: Save) -> None:
-        """See SessionGroup."""
         if request.request_id:
             self.fits_one_statement &= request.request_id not in self.fingerprints
             self.fingerprints[request.request_id] = request.fingerprint()

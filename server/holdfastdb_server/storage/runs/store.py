@@ -49,7 +49,6 @@ class SqlRuns:
         self._queries: Queries[PageQuery] = Queries()
 
     async def start(self, namespace: str, draft: RunDraft) -> Run:
-        """See RunStore."""
         fingerprint = draft.fingerprint()
 
         async def work(transaction: Transaction) -> Run:
@@ -82,13 +81,11 @@ class SqlRuns:
         return await self._writer.run(work)
 
     async def get(self, namespace: str, run_id: str) -> Run:
-        """See RunStore."""
         return run_of(await self._database.read(lambda connection: require(connection, namespace, run_id)))
 
     async def list(
         self, namespace: str, where: RunFilter, page: PageRequest, *, omit_payload: bool = False
     ) -> Page[Run]:
-        """See RunStore."""
         shape = (namespace, where, page.descending, page.after is None, omit_payload)
         query = self._queries.get(shape, lambda: self._page_query(namespace, where, page, omit_payload))
 
@@ -128,7 +125,6 @@ class SqlRuns:
         expected_version: int | None = None,
         request_id: str = "",
     ) -> Run:
-        """See RunStore."""
 
         def plan(run: Run, now: datetime) -> Run:
             return change.apply(run)
@@ -146,7 +142,6 @@ class SqlRuns:
         expected_version: int | None = None,
         request_id: str = "",
     ) -> Run:
-        """See RunStore."""
         fingerprint = end.fingerprint(run_id, expected_version)
         return await self._change(
             namespace, run_id, end.apply, expected_version, request_id, fingerprint, moves=True
@@ -202,7 +197,6 @@ class SqlRuns:
         groups: Sequence[RunGrouping],
         bucket_seconds: int = 0,
     ) -> Sequence[RunSummary]:
-        """See RunStore."""
         matching = run_conditions(self._database.dialect, namespace, where)
         query = summaries.query(self._database.dialect, matching, groups, bucket_seconds)
         return summaries.read(await self._database.read(lambda c: c.execute(query)))

@@ -54,7 +54,6 @@ class SqlSessions:
         self._policy = policy
 
     async def create(self, namespace: str, draft: SessionDraft) -> Session:
-        """See SessionStore."""
 
         async def work(connection: AsyncConnection) -> Session:
             parent = draft.parent_session_id
@@ -105,11 +104,9 @@ class SqlSessions:
         return rows.session_of(row)
 
     async def get(self, namespace: str, session_id: str) -> Session:
-        """See SessionStore."""
         return await self._reads.session(namespace, session_id)
 
     async def list(self, namespace: str, where: SessionFilter, page: PageRequest) -> Page[Session]:
-        """See SessionStore."""
         matching = self._conditions(namespace, where)
         position = sa.tuple_(sessions.c.create_time, sessions.c.key)
         order = [c.desc() if page.descending else c.asc() for c in (sessions.c.create_time, sessions.c.key)]
@@ -167,7 +164,6 @@ class SqlSessions:
         expected_version: int | None = None,
         request_id: str = "",
     ) -> Session:
-        """See SessionStore."""
 
         def plan(transaction: Transaction, session: Session) -> dict[str, Any]:
             changed = change.apply(session.fields)
@@ -191,7 +187,6 @@ class SqlSessions:
         expected_version: int | None = None,
         request_id: str = "",
     ) -> Session:
-        """See SessionStore."""
 
         def plan(transaction: Transaction, session: Session) -> dict[str, Any]:
             return plan_move(transaction, transaction.session(namespace, session_id), move)
@@ -237,7 +232,6 @@ class SqlSessions:
         return await self._writer.run(work)
 
     async def delete(self, namespace: str, session_id: str, expected_version: int | None = None) -> None:
-        """See SessionStore."""
 
         async def work(transaction: Transaction) -> None:
             row = await require(transaction.connection, namespace, session_id, for_update=True)
@@ -248,7 +242,6 @@ class SqlSessions:
         await self._writer.run(work)
 
     async def fork(self, namespace: str, session_id: str, draft: ForkDraft) -> Session:
-        """See SessionStore."""
         fingerprint = draft.fingerprint(session_id)
 
         async def work(transaction: Transaction) -> Session:

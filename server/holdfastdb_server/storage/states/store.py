@@ -48,11 +48,9 @@ class SqlStates:
     async def save(
         self, namespace: str, session_id: str, writes: Sequence[StateWrite], request_id: str = ""
     ) -> Sequence[State]:
-        """See StateStore."""
         return await self._group_commit.save(Save(namespace, session_id, writes, request_id))
 
     async def patch(self, namespace: str, session_id: str, patch: StatePatch, request_id: str = "") -> State:
-        """See StateStore."""
         fingerprint = fingerprint_of(
             "patch", patch.key, patch.merge_patch, patch.run_id, patch.expected_version
         )
@@ -102,13 +100,11 @@ class SqlStates:
         return (await connection.execute(query)).first()
 
     async def load(self, namespace: str, session_id: str, key: str, version: int | None = None) -> State:
-        """See StateStore."""
         return await self._reads.state(Load(namespace, session_id, key, version))
 
     async def list(
         self, namespace: str, session_id: str, where: StateFilter, page: PageRequest
     ) -> Page[State]:
-        """See StateStore."""
 
         async def work(connection: AsyncConnection) -> Page[State]:
             session = await require(connection, namespace, session_id)
@@ -169,7 +165,6 @@ class SqlStates:
         return query
 
     async def delete(self, namespace: str, session_id: str, which: StateSelection) -> int:
-        """See StateStore."""
 
         async def work(transaction: Transaction) -> int:
             connection = transaction.connection

@@ -69,7 +69,6 @@ class Claims:
         self._places: WeakValueDictionary[tuple[Hashable, ...], asyncio.Lock] = WeakValueDictionary()
 
     async def claim(self, namespace: str, wanted: Claim, wait: timedelta, request_id: str) -> Lease | None:
-        """See TaskStore."""
         lease = await self._claim_now(namespace, wanted, request_id)
         if lease is not None or not wait:
             return lease

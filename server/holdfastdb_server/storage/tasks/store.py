@@ -79,7 +79,6 @@ class SqlTasks:
         self._queries: Queries[PageQuery] = Queries()
 
     async def create(self, namespace: str, draft: TaskDraft) -> Task:
-        """See TaskStore."""
         while True:
             try:
                 return await self._create(namespace, draft)
@@ -148,7 +147,6 @@ class SqlTasks:
         return None
 
     async def get(self, namespace: str, task_id: str) -> Task:
-        """See TaskStore."""
 
         async def work(connection: AsyncConnection) -> Task:
             row = await require(connection, self._database.dialect, namespace, task_id)
@@ -157,7 +155,6 @@ class SqlTasks:
         return await self._database.read(work)
 
     async def list(self, namespace: str, where: TaskFilter, page: PageRequest) -> Page[Task]:
-        """See TaskStore."""
         shape = (namespace, where, page.descending, page.after is None)
         query = self._queries.get(shape, lambda: self._page_query(namespace, where, page))
 
@@ -199,7 +196,6 @@ class SqlTasks:
         expected_version: int | None = None,
         request_id: str = "",
     ) -> Task:
-        """See TaskStore."""
         return await self._make(namespace, task_id, change, expected_version, request_id)
 
     async def transition(
@@ -210,17 +206,14 @@ class SqlTasks:
         expected_version: int | None = None,
         request_id: str = "",
     ) -> Task:
-        """See TaskStore."""
         return await self._make(namespace, task_id, move, expected_version, request_id)
 
     async def claim(
         self, namespace: str, wanted: Claim, wait: timedelta = timedelta(), request_id: str = ""
     ) -> Lease | None:
-        """See TaskStore."""
         return await self._claims.claim(namespace, wanted, wait, request_id)
 
     async def extend(self, namespace: str, task_id: str, token: str, lease_duration: timedelta) -> datetime:
-        """See TaskStore."""
 
         async def work(connection: AsyncConnection) -> datetime:
             now = await read_clock(connection, self._database.dialect)
@@ -247,7 +240,6 @@ class SqlTasks:
         return await self._database.write(work)
 
     async def release(self, namespace: str, task_id: str, release: Release, request_id: str = "") -> Task:
-        """See TaskStore."""
         return await self._make(namespace, task_id, release, None, request_id)
 
     async def _make(
@@ -273,7 +265,6 @@ class SqlTasks:
         return await self._writer.run(work)
 
     async def delete(self, namespace: str, task_id: str, expected_version: int | None = None) -> None:
-        """See TaskStore."""
 
         async def work(connection: AsyncConnection) -> None:
             row = await require(connection, self._database.dialect, namespace, task_id, for_update=True)
@@ -283,5 +274,4 @@ class SqlTasks:
         await self._database.write(work)
 
     async def requeue_lapsed(self, limit: int) -> int:
-        """See TaskStore."""
         return await self._claims.requeue(limit)

@@ -64,11 +64,9 @@ class Append(Struct, frozen=True):
 
     @property
     def is_repeatable(self) -> bool:
-        """See Entry."""
         return any(event.event_id for event in self.events)
 
     def plan(self, transaction: Transaction) -> AppendResult:
-        """See Entry."""
         session = transaction.session(self.namespace, self.session_id)
         return transaction.append(session, self.events, self.expected_last_sequence)
 
@@ -83,7 +81,6 @@ class Save(Struct, frozen=True):
 
     @property
     def is_repeatable(self) -> bool:
-        """See Entry."""
         return bool(self.request_id)
 
     def fingerprint(self) -> bytes:
@@ -91,7 +88,6 @@ class Save(Struct, frozen=True):
         return fingerprint_of("save", [write.content() for write in self.writes])
 
     def plan(self, transaction: Transaction) -> list[State]:
-        """See Entry."""
         session = transaction.session(self.namespace, self.session_id)
         fingerprint = self.fingerprint() if self.request_id else b""
         if (known := transaction.recall(session, self.request_id, fingerprint)) is not None:
