@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from holdfastdb_server.domain.events import AppendResult, Event
 from holdfastdb_server.domain.values import Payload
 from holdfastdb_server.storage.engines.postgres import PostgresDialect
+from holdfastdb_server.storage.observer import NoObserver
 from holdfastdb_server.storage.postgres.appends import SingleStatementAppends
 from holdfastdb_server.storage.schema import sessions
 from holdfastdb_server.storage.signals import session_topic
@@ -34,7 +35,7 @@ def published() -> set[str]:
 @pytest.fixture
 def quick(store: SqlStore, published: set[str]) -> SingleStatementAppends:
     """What is tested."""
-    return SingleStatementAppends(store._database, PostgresDialect(), published.update)
+    return SingleStatementAppends(store._database, PostgresDialect(), published.update, NoObserver())
 
 
 def request(*events: Event, session: str = "s", expected: int | None = None) -> Append:
@@ -147,7 +148,9 @@ async def test_crowds_of_two_servers_leave_no_gap_and_lose_nothing(
     two_stores: tuple[SqlStore, SqlStore], store: SqlStore, quick: SingleStatementAppends
 ) -> None:
     await create(store, "t")
-    other = SingleStatementAppends(two_stores[1]._database, PostgresDialect(), lambda topics: None)
+    other = SingleStatementAppends(
+        two_stores[1]._database, PostgresDialect(), lambda topics: None, NoObserver()
+    )
 
     async def write(server: SingleStatementAppends, name: str) -> None:
         for turn in range(25):

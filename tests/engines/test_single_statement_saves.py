@@ -15,6 +15,7 @@ from holdfastdb_server.domain.sessions import SessionStatus
 from holdfastdb_server.domain.states import State, StateWrite
 from holdfastdb_server.domain.values import Payload
 from holdfastdb_server.storage.engines.postgres import PostgresDialect
+from holdfastdb_server.storage.observer import NoObserver
 from holdfastdb_server.storage.postgres.saves import SingleStatementSaves
 from holdfastdb_server.storage.schema import sessions, state_versions
 from holdfastdb_server.storage.store import SqlStore
@@ -32,6 +33,7 @@ from tests.support.content import (
     write,
 )
 from tests.support.explained import plan_nodes, rows_looked_at
+from tests.support.observers import CountingObserver
 from tests.support.waiting import eventually
 
 KEPT = 3
@@ -45,9 +47,15 @@ async def store(two_stores: tuple[SqlStore, SqlStore]) -> SqlStore:
 
 
 @pytest.fixture
-def quick(store: SqlStore) -> SingleStatementSaves:
+def observer() -> CountingObserver:
+    """What is told of it."""
+    return CountingObserver()
+
+
+@pytest.fixture
+def quick(store: SqlStore, observer: CountingObserver) -> SingleStatementSaves:
     """What is tested."""
-    return SingleStatementSaves(store._database, PostgresDialect(), KEPT)
+    return SingleStatementSaves(store._database, PostgresDialect(), KEPT, observer)
 
 
 def request(*writes: StateWrite, session: str = "s", request_id: str = "") -> Save:
@@ -236,16 +244,17 @@ class TestBehindALock:
         assert await load_json(store, "k") == "9"
 
     async def test_an_id_that_was_taken_meanwhile_lets_nothing_be_written(
-        self, store: SqlStore, quick: SingleStatementSaves, overtaken: Any
+        self, store: SqlStore, quick: SingleStatementSaves, observer: CountingObserver, overtaken: Any
     ) -> None:
         crowd = [request(write("k", "9"), request_id="r")]
         assert await overtaken(quick, *crowd, others=[request(write("other"), request_id="r")]) == [None]
         assert await stored(store) == [("k", 1), ("other", 1)]
+        assert observer.fell_back == {("save", "checks"): 1}
 
     async def test_what_it_could_not_see_to_delete_goes_at_the_next_save(
         self, store: SqlStore, overtaken: Any
     ) -> None:
-        quick = SingleStatementSaves(store._database, PostgresDialect(), 1)
+        quick = SingleStatementSaves(store._database, PostgresDialect(), 1, NoObserver())
         assert await overtaken(quick, request(write("k")), others=[request(write("k"))]) == [[3]]
         assert await stored(store) == [("k", 2), ("k", 3)]
         assert await saved(quick, request(write("k"))) == [[4]]
@@ -290,7 +299,9 @@ async def test_crowds_of_two_servers_leave_no_gap_and_lose_nothing(
     two_stores: tuple[SqlStore, SqlStore], store: SqlStore
 ) -> None:
     await create(store, "t")
-    servers = [SingleStatementSaves(one._database, PostgresDialect(), 10_000) for one in two_stores]
+    servers = [
+        SingleStatementSaves(one._database, PostgresDialect(), 10_000, NoObserver()) for one in two_stores
+    ]
     got: dict[tuple[str, str], list[int]] = {}
 
     async def work(server: SingleStatementSaves, name: str) -> None:

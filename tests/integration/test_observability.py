@@ -48,7 +48,7 @@ async def test_reflection_lists_the_services_and_describes_them(client: holdfast
 
 
 async def test_the_metrics_count_calls_and_what_the_storage_does(
-    shared_server: ServerProcess, client: holdfastdb.AsyncClient, session_id: str
+    engine: str, shared_server: ServerProcess, client: holdfastdb.AsyncClient, session_id: str
 ) -> None:
     def call(name: str, method: str, *, code: str = "", kind: str = "unary") -> str:
         labels = {"grpc_code": code} if code else {}
@@ -77,6 +77,13 @@ async def test_the_metrics_count_calls_and_what_the_storage_does(
     assert grown["holdfast_tail_lag_seconds_count"] >= 1
     assert grown['holdfast_batch_requests_sum{kind="group_commit"}'] == 4
     assert grown['holdfast_batch_seconds_count{kind="group_commit"}'] >= 1
+    single_statement = 3 if engine == "postgres" else 0
+    writes = 'holdfast_writes_total{kind="append",path="%s"}'
+    assert grown[writes % "single_statement"] == single_statement
+    assert grown[writes % "planned"] == 4 - single_statement
+    fallbacks = 'holdfast_single_statement_fallbacks_total{kind="append",reason="%s"}'
+    assert grown[fallbacks % "checks"] == (1 if engine == "postgres" else 0)
+    assert grown[fallbacks % "refused"] == grown[fallbacks % "unsendable"] == 0
     assert after['holdfast_pool_connections{state="size"}'] >= 1
     assert after["process_resident_memory_bytes"] > 0
 

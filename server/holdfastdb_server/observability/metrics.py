@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from threading import Thread
+from typing import get_args
 from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import (
@@ -27,6 +28,8 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
+from holdfastdb_server.storage.observer import FallbackReason, WriteKind, WritePath
+
 _METHOD = ("grpc_type", "grpc_service", "grpc_method")
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
@@ -43,6 +46,27 @@ class Metrics:
         self._batches: dict[str, _BatchMetrics] = {}
         self.registry.register(_Collector(self._collect_calls))
         self.registry.register(_Collector(self._collect_batches))
+        self._writes = Counter(
+            "holdfast_writes_total",
+            "Writes (kind: append, save) that were answered, by path: single_statement (PostgreSQL only), or"
+            " planned, in a transaction that locks, reads, plans and writes.",
+            ("kind", "path"),
+            registry=self.registry,
+        )
+        self._fallbacks = Counter(
+            "holdfast_single_statement_fallbacks_total",
+            "Writes that one statement left to be planned, by reason: checks (a guard, an id that exists, no"
+            " such session, requests that exclude each other) is normal; refused (PostgreSQL raised an"
+            " error) and unsendable (a value cannot be sent) are faults, and logged.",
+            ("kind", "reason"),
+            registry=self.registry,
+        )
+        for kind in get_args(WriteKind):
+            # From the start, so that a share can be computed where one of them never happens.
+            for path in get_args(WritePath):
+                self._writes.labels(kind, path)
+            for reason in get_args(FallbackReason):
+                self._fallbacks.labels(kind, reason)
         self._tail_lag = Histogram(
             "holdfast_tail_lag_seconds",
             "From the append of an event to its delivery in a tail.",
@@ -72,6 +96,12 @@ class Metrics:
             batches = self._batches[kind] = _BatchMetrics()
         batches.requests.observe(requests)
         batches.seconds.observe(seconds)
+
+    def writes_finished(self, kind: WriteKind, path: WritePath, count: int) -> None:
+        self._writes.labels(kind, path).inc(count)
+
+    def writes_fell_back(self, kind: WriteKind, reason: FallbackReason, count: int) -> None:
+        self._fallbacks.labels(kind, reason).inc(count)
 
     def tail_delivered(self, events: int, lag_seconds: float) -> None:
         self._tail_events.inc(events)

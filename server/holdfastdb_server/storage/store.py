@@ -63,15 +63,17 @@ class SqlStore:
         # SQLite's file is this process's alone, and without statistics it takes the index that fits best.
         self._announcer: Announcer | None = None
         self._statistics: TableStatistics | None = None
-        quick: list[SingleStatementWriter] = []
+        single_statement_writers: list[SingleStatementWriter] = []
         if isinstance(dialect, PostgresDialect):
             self._announcer = Announcer(self._database)
             self._statistics = TableStatistics(self._database)
-            quick.append(SingleStatementAppends(self._database, dialect, self._published))
-            quick.append(SingleStatementSaves(self._database, dialect, policy.state_versions_kept))
+            single_statement_writers = [
+                SingleStatementAppends(self._database, dialect, self._published, observer),
+                SingleStatementSaves(self._database, dialect, policy.state_versions_kept, observer),
+            ]
         self._reads = PointReads(self._database, statements, observer, options.max_waiting)
         writer = Writer(self._database, statements, policy.state_versions_kept, self._published)
-        self._group_commit = GroupCommit(writer, quick, observer, options.max_waiting)
+        self._group_commit = GroupCommit(writer, single_statement_writers, observer, options.max_waiting)
         pages = EventPages(dialect)
         self._tails = Tails(self._database, statements, pages, self._reads, self._signals, observer, options)
         self.sessions = SqlSessions(self._database, writer, self._reads, policy)

@@ -29,6 +29,8 @@ def test_calls_are_counted_as_go_grpc_prometheus_does() -> None:
 def test_the_storage_is_measured() -> None:
     metrics = Metrics()
     metrics.batch_written("append", 12, 0.003)
+    metrics.writes_finished("append", "single_statement", 11)
+    metrics.writes_fell_back("append", "refused", 1)
     metrics.tail_delivered(3, -0.001)
     metrics.tails_open(2)
     metrics.swept("sessions_expired", 3)
@@ -37,6 +39,11 @@ def test_the_storage_is_measured() -> None:
     value = metrics.registry.get_sample_value
     assert value("holdfast_batch_requests_sum", {"kind": "append"}) == 12
     assert value("holdfast_batch_seconds_count", {"kind": "append"}) == 1
+    assert value("holdfast_writes_total", {"kind": "append", "path": "single_statement"}) == 11
+    assert value("holdfast_writes_total", {"kind": "save", "path": "planned"}) == 0
+    fallbacks = "holdfast_single_statement_fallbacks_total"
+    assert value(fallbacks, {"kind": "append", "reason": "refused"}) == 1
+    assert value(fallbacks, {"kind": "append", "reason": "checks"}) == 0
     assert value("holdfast_tail_events_total") == 3
     assert value("holdfast_janitor_swept_total", {"what": "sessions_expired"}) == 3
     assert value("holdfast_tail_lag_seconds_sum") == 0

@@ -15,6 +15,7 @@ from holdfastdb_server.domain.ids import new_id
 from holdfastdb_server.storage.engines.connection import Database
 from holdfastdb_server.storage.engines.json_rows import few
 from holdfastdb_server.storage.engines.postgres import PostgresDialect
+from holdfastdb_server.storage.observer import StorageObserver
 from holdfastdb_server.storage.postgres.single_statement import PostgresWriter, SessionGroup
 from holdfastdb_server.storage.schema import events
 from holdfastdb_server.storage.signals import session_topic
@@ -115,7 +116,11 @@ class SingleStatementAppends(PostgresWriter[Append, _SessionGroup]):
     entry = Append
 
     def __init__(
-        self, database: Database, dialect: PostgresDialect, published: Callable[[set[str]], None]
+        self,
+        database: Database,
+        dialect: PostgresDialect,
+        published: Callable[[set[str]], None],
+        observer: StorageObserver,
     ) -> None:
         self._published = published
         self._wanted, self._given = dialect.json_rows(_WANTED), dialect.json_rows(_GIVEN)
@@ -126,7 +131,7 @@ class SingleStatementAppends(PostgresWriter[Append, _SessionGroup]):
             sent=self._sent.table("$4::bytea", "sent"),
             insertion=self._sent.insertion(events, "sent", _OWN_VALUES),
         )
-        super().__init__(database, statement, _SessionGroup)
+        super().__init__(database, statement, _SessionGroup, observer)
 
     def _rows(self, groups: Collection[_SessionGroup]) -> tuple[bytes, ...]:
         wanted = [(s.place, s.namespace, s.session_id, len(s.rows), s.expected) for s in groups]

@@ -15,6 +15,7 @@ from holdfastdb_server.domain.states import State
 from holdfastdb_server.storage.engines.connection import Database
 from holdfastdb_server.storage.engines.json_rows import MANY, few
 from holdfastdb_server.storage.engines.postgres import PostgresDialect
+from holdfastdb_server.storage.observer import StorageObserver
 from holdfastdb_server.storage.postgres.single_statement import PostgresWriter, SessionGroup
 from holdfastdb_server.storage.schema import state_versions
 from holdfastdb_server.storage.write_path import rows
@@ -191,7 +192,9 @@ class SingleStatementSaves(PostgresWriter[Save, _SessionGroup]):
 
     entry = Save
 
-    def __init__(self, database: Database, dialect: PostgresDialect, versions_kept: int) -> None:
+    def __init__(
+        self, database: Database, dialect: PostgresDialect, versions_kept: int, observer: StorageObserver
+    ) -> None:
         self._wanted, self._requests = dialect.json_rows(_WANTED), dialect.json_rows(_REQUESTS)
         self._keys, self._sent = dialect.json_rows(_KEYS), dialect.json_rows(_SENT)
         statement = _STATEMENT.format(
@@ -208,7 +211,7 @@ class SingleStatementSaves(PostgresWriter[Save, _SessionGroup]):
             kept=versions_kept,
             overdue=_MOST_OVERDUE,
         )
-        super().__init__(database, statement, _SessionGroup)
+        super().__init__(database, statement, _SessionGroup, observer)
 
     def _rows(self, groups: Collection[_SessionGroup]) -> tuple[bytes, ...]:
         wanted = [(group.place, group.namespace, group.session_id) for group in groups]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from msgspec import Struct
 
@@ -11,12 +11,15 @@ from holdfastdb_server.domain.events import AppendResult, Event
 from holdfastdb_server.domain.fingerprint import fingerprint_of
 from holdfastdb_server.domain.states import State, StateWrite
 from holdfastdb_server.storage.idempotency import replies
+from holdfastdb_server.storage.observer import WriteKind
 from holdfastdb_server.storage.write_path import rows
 from holdfastdb_server.storage.write_path.transaction import Transaction
 
 
 class Entry(Protocol):
     """A request to group commit."""
+
+    kind: ClassVar[WriteKind]
 
     @property
     def namespace(self) -> str:
@@ -57,6 +60,8 @@ class SingleStatementWriter(Protocol):
 class Append(Struct, frozen=True):
     """Append events to a session."""
 
+    kind: ClassVar[WriteKind] = "append"
+
     namespace: str
     session_id: str
     events: Sequence[Event]
@@ -73,6 +78,8 @@ class Append(Struct, frozen=True):
 
 class Save(Struct, frozen=True):
     """Save states of a session."""
+
+    kind: ClassVar[WriteKind] = "save"
 
     namespace: str
     session_id: str

@@ -9,6 +9,7 @@ fails.
 from __future__ import annotations
 
 from asyncio import Future
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -32,12 +33,13 @@ class GroupCommit:
     def __init__(
         self,
         writer: Writer,
-        quick: Sequence[SingleStatementWriter],
+        single_statement_writers: Sequence[SingleStatementWriter],
         observer: StorageObserver,
         max_waiting: int,
     ) -> None:
         self._writer = writer
-        self._quick = quick
+        self._single_statement_writers = single_statement_writers
+        self._observer = observer
         self._gatherer: RequestBatcher[Entry, Any] = RequestBatcher(
             "group_commit", self._run, observer, parallel=_PARALLEL, max_waiting=max_waiting
         )
@@ -55,10 +57,29 @@ class GroupCommit:
         await self._gatherer.close()
 
     async def _run(self, waiting: Sequence[Waiting[Entry, Any]]) -> None:
-        for quick in self._quick:
-            await _write_at_once(quick, [one for one in waiting if isinstance(one.request, quick.entry)])
+        for writer in self._single_statement_writers:
+            await self._run_single_statement(
+                writer, [one for one in waiting if isinstance(one.request, writer.entry)]
+            )
         if left := [one for one in waiting if not one.answer.done()]:
             await self._run_planned(left)
+            for kind, count in Counter(one.request.kind for one in left).items():
+                self._observer.writes_finished(kind, "planned", count)
+
+    async def _run_single_statement(
+        self, writer: SingleStatementWriter, waiting: Sequence[Waiting[Entry, Any]]
+    ) -> None:
+        """Answer what one statement can carry out."""
+        if not waiting:
+            return
+        answers = await writer.write([one.request for one in waiting])
+        written = 0
+        for one, answer in zip(waiting, answers, strict=True):
+            if answer is not None:
+                one.succeed(answer)
+                written += 1
+        if written:
+            self._observer.writes_finished(writer.entry.kind, "single_statement", written)
 
     async def _run_planned(self, waiting: Sequence[Waiting[Entry, Any]]) -> None:
         try:
@@ -134,15 +155,6 @@ class GroupCommit:
                 requests.append((session, entry.request_id))
         await transaction.look_up_events(events)
         await transaction.look_up_requests(requests)
-
-
-async def _write_at_once(quick: SingleStatementWriter, waiting: Sequence[Waiting[Entry, Any]]) -> None:
-    """Answer what can be written in one statement."""
-    if waiting:
-        answers = await quick.write([one.request for one in waiting])
-        for one, answer in zip(waiting, answers, strict=True):
-            if answer is not None:
-                one.succeed(answer)
 
 
 def _plan(entry: Entry, transaction: Transaction) -> Any:
