@@ -30,11 +30,10 @@ from holdfastdb._convert.events import to_event, write_events
 from holdfastdb._convert.values import (
     from_struct,
     from_timestamp,
-    to_json,
-    to_payload,
     to_struct,
     to_timestamp,
 )
+from holdfastdb.types._encoding import to_json, to_payload
 from holdfastdb.v1 import history_service_pb2 as pb
 
 number: Any = 7

@@ -12,13 +12,12 @@ from holdfastdb._convert.values import (
     from_struct,
     from_timestamp,
     to_duration,
-    to_json,
-    to_payload,
     to_struct,
     to_timestamp,
 )
-from holdfastdb._transport.ids import new_id
+from holdfastdb._ids import new_id
 from holdfastdb.errors import refused
+from holdfastdb.types._encoding import to_json, to_payload
 from holdfastdb.types.documents import Document, DocumentDraft, DocumentKey
 from holdfastdb.v1 import document_service_pb2 as pb
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from holdfastdb._convert.sessions import from_payload_message, lookup, to_time, write_payload
 from holdfastdb._convert.values import cannot_be_sent, fill, from_timestamp, to_timestamp
-from holdfastdb._transport.ids import new_id
+from holdfastdb._ids import new_id
 from holdfastdb.types.events import (
     Blob,
     Body,

@@ -17,10 +17,10 @@ from holdfastdb._convert.values import (
     from_struct,
     from_timestamp,
     to_duration,
-    to_payload,
     to_struct,
 )
 from holdfastdb.errors import refused
+from holdfastdb.types._encoding import to_payload
 from holdfastdb.types.payloads import Data, Json, Payload
 from holdfastdb.types.sessions import Order, Retention, Session, SessionStatus, State, StateWrite
 from holdfastdb.v1 import payload_pb2

@@ -3,17 +3,16 @@ refused with `InvalidArgument` and the path of the culprit, before anything is s
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from google.protobuf import duration_pb2, struct_pb2, timestamp_pb2
 from google.protobuf.message import Message
 
 from holdfastdb.errors import InvalidArgument, refused
-from holdfastdb.types.payloads import Data, Json, Payload
+from holdfastdb.types._encoding import SURROGATE, fault_of, fault_of_keys, is_text
 
 P = ParamSpec("P")
 M = TypeVar("M")
@@ -22,12 +21,6 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_EXACT = 2**53
 # A level of a Struct is up to three nested messages, and protobuf parsers stop at 100.
 _MAX_STRUCT_DEPTH = 30
-# Tuples: a union would be made anew at each use.
-_PAYLOADS = (Json, Data)
-_BYTES = (bytes, bytearray, memoryview)
-_CONTAINERS = (dict, list, tuple)
-_STR = {str}  # what the types of an object's keys almost always are
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
 def build(path: str, kind: Callable[P, M], /, *args: P.args, **fields: P.kwargs) -> M:
@@ -56,104 +49,7 @@ def fill(path: str, message: Message, /, **fields: object) -> None:
 
 def cannot_be_sent(path: str, error: TypeError | ValueError) -> InvalidArgument:
     """The error for a field that protobuf refuses with this one."""
-    return refused(path, _SURROGATE if isinstance(error, UnicodeEncodeError) else str(error))
-
-
-_SURROGATE = "a lone surrogate cannot be written as UTF-8"
-
-
-def to_json(value: object, path: str) -> str:
-    """The JSON text of a JSON value; the text itself of a `Json`."""
-    if isinstance(value, Json):
-        return value.text
-    try:
-        text = _encode(value)
-        text.encode()
-        _check_keys(value, path)
-    except RecursionError:
-        raise refused(path, "nested too deeply") from None
-    except (TypeError, ValueError) as error:  # UnicodeEncodeError is a ValueError
-        where, why = _culprit(value, path)
-        raise refused(where, why or str(error)) from None
-    return text
-
-
-def to_payload(value: object, path: str) -> Payload:
-    """Bytes become data, a `Json` or `Data` stays, anything else is written as JSON."""
-    if isinstance(value, _PAYLOADS):
-        return value
-    if isinstance(value, _BYTES):
-        return Data(bytes(value))
-    return Json(to_json(value, path))
-
-
-def _check_keys(value: object, path: str) -> None:
-    """Refuse keys that are not strings: json would write 1 and "1" as the same key."""
-    pending: list[Any] = [value] if isinstance(value, _CONTAINERS) else []
-    while pending:
-        item = pending.pop()
-        if isinstance(item, dict):
-            if set(map(type, item)) != _STR and not all(isinstance(key, str) for key in item):
-                raise refused(*_culprit(value, path))
-            item = item.values()
-        pending.extend([member for member in item if isinstance(member, _CONTAINERS)])
-
-
-def _members(value: object, path: str) -> Iterator[tuple[object, str]]:
-    """What an object or array holds, each with its path."""
-    if isinstance(value, dict):
-        yield from ((member, f"{path}.{key}") for key, member in value.items())
-    elif isinstance(value, list | tuple):
-        yield from ((member, f"{path}[{index}]") for index, member in enumerate(value))
-
-
-def _culprit(value: object, path: str) -> tuple[str, str]:
-    """Where a value is not JSON, and why; only the path given, and nothing, if no single place is at
-    fault."""
-    seen: set[int] = set()
-    pending = [(value, path)]
-    while pending:
-        item, where = pending.pop()
-        if isinstance(item, dict | list | tuple):
-            if id(item) in seen:
-                continue
-            seen.add(id(item))
-            if isinstance(item, dict) and (why := _key_fault(item)):
-                return where, why
-            pending.extend(_members(item, where))
-        elif why := _fault(item):
-            return where, why
-    return path, ""
-
-
-def _fault(value: object) -> str:
-    """Why a value that holds no others is not JSON, or nothing."""
-    match value:
-        case None | int():
-            return ""
-        case str():
-            return "" if _is_text(value) else _SURROGATE
-        case float():
-            return "" if math.isfinite(value) else f"{value} is not a JSON number"
-        case _:
-            return f"{type(value).__name__} is not a JSON type"
-
-
-def _key_fault(value: Mapping[Any, object]) -> str:
-    for key in value:
-        if not isinstance(key, str):
-            return "a JSON object has strings as keys"
-        if not _is_text(key):
-            return f"in a key: {_SURROGATE}"
-    return ""
-
-
-def _is_text(value: str) -> bool:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    return refused(path, SURROGATE if isinstance(error, UnicodeEncodeError) else str(error))
 
 
 def to_struct(value: Mapping[str, object] | None, path: str = "metadata") -> struct_pb2.Struct | None:
@@ -169,7 +65,7 @@ def _fill(struct: struct_pb2.Struct, value: Mapping[str, object], path: str, dep
     if not isinstance(value, Mapping):
         raise refused(path, f"a mapping is needed, not {type(value).__name__}")
     struct.fields.clear()  # marks a nested Struct as set even when it stays empty
-    if why := _key_fault(value):
+    if why := fault_of_keys(value):
         raise refused(path, why)
     for key, member in value.items():
         _set(struct.fields[key], member, f"{path}.{key}", depth)
@@ -189,7 +85,7 @@ def _set(target: struct_pb2.Value, value: object, path: str, depth: int) -> None
             target.number_value = value
         case float() if math.isfinite(value):
             target.number_value = value
-        case str() if _is_text(value):
+        case str() if is_text(value):
             target.string_value = value
         case Mapping():
             target.struct_value.SetInParent()
@@ -199,7 +95,7 @@ def _set(target: struct_pb2.Value, value: object, path: str, depth: int) -> None
             for index, member in enumerate(value):
                 _set(target.list_value.values.add(), member, f"{path}[{index}]", depth + 1)
         case _:
-            raise refused(path, _fault(value))
+            raise refused(path, fault_of(value))
 
 
 def from_struct(struct: struct_pb2.Struct) -> dict[str, object]:

@@ -11,8 +11,8 @@ import grpc
 from holdfastdb._convert.approvals import from_approval, to_approval_status
 from holdfastdb._convert.sessions import to_optional_payload, to_order
 from holdfastdb._convert.values import build, to_duration, to_timestamp
+from holdfastdb._ids import new_id
 from holdfastdb._transport.channel import Connection
-from holdfastdb._transport.ids import new_id
 from holdfastdb._transport.paging import AsyncPager, Page
 from holdfastdb._transport.retries import backoff
 from holdfastdb.errors import HoldfastError

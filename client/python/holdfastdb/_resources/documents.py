@@ -11,9 +11,9 @@ from pathlib import Path
 from holdfastdb._convert.documents import from_document, put_request, to_document, to_draft, to_filters
 from holdfastdb._convert.sessions import to_order
 from holdfastdb._convert.values import build
+from holdfastdb._ids import new_id
 from holdfastdb._resources.directories import collection_of, read_directory
 from holdfastdb._transport.channel import Connection
-from holdfastdb._transport.ids import new_id
 from holdfastdb._transport.paging import AsyncPager, Page
 from holdfastdb.types.documents import Document, DocumentDraft, DocumentMatch, SyncResult
 from holdfastdb.types.sessions import Order

@@ -9,10 +9,10 @@ from typing import Any, TypedDict, Unpack
 from holdfastdb._convert.events import to_event, to_groupings, to_kinds, to_receipts, to_summary, write_events
 from holdfastdb._convert.sessions import to_order
 from holdfastdb._convert.values import build, fill, to_duration, to_timestamp
+from holdfastdb._ids import new_id
 from holdfastdb._resources.tail import AsyncTail
 from holdfastdb._transport.append_batching import Appends
 from holdfastdb._transport.channel import Connection
-from holdfastdb._transport.ids import new_id
 from holdfastdb._transport.paging import AsyncPager, Page
 from holdfastdb.errors import refused
 from holdfastdb.types.events import Event, EventKind

@@ -12,8 +12,8 @@ import grpc
 from holdfastdb._convert.sessions import to_optional_payload
 from holdfastdb._convert.tasks import from_task, to_task_status
 from holdfastdb._convert.values import build, from_timestamp, to_duration, to_timestamp
+from holdfastdb._ids import new_id
 from holdfastdb._transport.channel import Connection, Request
-from holdfastdb._transport.ids import new_id
 from holdfastdb._transport.retries import backoff
 from holdfastdb.errors import (
     DeadlineExceeded,

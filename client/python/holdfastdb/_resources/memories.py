@@ -10,8 +10,8 @@ from google.protobuf import field_mask_pb2
 from holdfastdb._convert.memories import from_memory, to_filter
 from holdfastdb._convert.sessions import to_order
 from holdfastdb._convert.values import build, to_struct
+from holdfastdb._ids import new_id
 from holdfastdb._transport.channel import Connection
-from holdfastdb._transport.ids import new_id
 from holdfastdb._transport.paging import AsyncPager, Page
 from holdfastdb.errors import refused
 from holdfastdb.types.memories import Memory, MemoryMatch

@@ -19,8 +19,8 @@ from holdfastdb._convert.plans import (
 )
 from holdfastdb._convert.sessions import to_optional_payload, to_order
 from holdfastdb._convert.values import build, to_struct, to_timestamp
+from holdfastdb._ids import new_id
 from holdfastdb._transport.channel import Connection
-from holdfastdb._transport.ids import new_id
 from holdfastdb._transport.paging import AsyncPager, Page
 from holdfastdb.errors import refused
 from holdfastdb.types.plans import NewPlanItem, Plan, PlanEdit, PlanItemStatus, PlanStatus, UpdatedItem

@@ -18,8 +18,8 @@ from holdfastdb._convert.runs import (
 )
 from holdfastdb._convert.sessions import to_optional_payload, to_order
 from holdfastdb._convert.values import build, to_duration, to_struct, to_timestamp
+from holdfastdb._ids import new_id
 from holdfastdb._transport.channel import Connection
-from holdfastdb._transport.ids import new_id
 from holdfastdb._transport.paging import AsyncPager, Page
 from holdfastdb.errors import refused
 from holdfastdb.types.runs import Run, RunFilter, RunGrouping, RunStatus, RunSummary, TokenUsage

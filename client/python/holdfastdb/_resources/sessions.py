@@ -10,8 +10,8 @@ from google.protobuf import field_mask_pb2
 
 from holdfastdb._convert.sessions import retention_paths, set_retention, to_order, to_session, to_status
 from holdfastdb._convert.values import build, to_struct, to_timestamp
+from holdfastdb._ids import new_id
 from holdfastdb._transport.channel import Connection
-from holdfastdb._transport.ids import new_id
 from holdfastdb._transport.paging import AsyncPager, Page
 from holdfastdb.errors import refused
 from holdfastdb.types.sessions import Order, Retention, Session, SessionStatus

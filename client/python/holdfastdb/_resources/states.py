@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from holdfastdb._convert.sessions import to_order, to_state, to_write
-from holdfastdb._convert.values import build, to_json, to_struct
+from holdfastdb._convert.values import build, to_struct
+from holdfastdb._ids import new_id
 from holdfastdb._transport.channel import Connection
-from holdfastdb._transport.ids import new_id
 from holdfastdb._transport.paging import AsyncPager, Page
 from holdfastdb.errors import refused
+from holdfastdb.types._encoding import to_json
 from holdfastdb.types.payloads import Json
 from holdfastdb.types.sessions import Order, State, StateWrite
 from holdfastdb.v1 import session_service_pb2 as pb

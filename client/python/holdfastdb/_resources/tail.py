@@ -114,7 +114,7 @@ class AsyncTail:
 
     def _open(self) -> grpc.aio.UnaryStreamCall[pb.TailEventsRequest, pb.TailEventsResponse]:
         if self._call is None:
-            self._connection.tails.add(self)
+            self._connection.streams.add(self)
             self._call_id, metadata = self._connection.call_metadata()
             self._call = self._connection.stubs.history.TailEvents(self._request, metadata=metadata)
         return self._call

@@ -16,9 +16,9 @@ from google.protobuf import field_mask_pb2
 from holdfastdb._convert.sessions import to_optional_payload, to_order
 from holdfastdb._convert.tasks import from_task, to_task_conditions, to_task_status
 from holdfastdb._convert.values import build, to_duration, to_struct, to_timestamp
+from holdfastdb._ids import new_id
 from holdfastdb._resources.leases import AsyncLease
 from holdfastdb._transport.channel import Connection
-from holdfastdb._transport.ids import new_id
 from holdfastdb._transport.paging import AsyncPager, Page
 from holdfastdb._transport.retries import backoff
 from holdfastdb.errors import HoldfastError, refused

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from holdfastdb._ids import new_id
 from holdfastdb._transport.channel import Connection
-from holdfastdb._transport.ids import new_id
 from holdfastdb.errors import Unavailable, from_status
 from holdfastdb.v1 import history_service_pb2 as pb
 

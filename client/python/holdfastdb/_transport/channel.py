@@ -8,11 +8,11 @@ import math
 import os
 import weakref
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 import grpc
 
-from holdfastdb._transport.ids import new_id
+from holdfastdb._ids import new_id
 from holdfastdb.errors import HoldfastError, from_rpc_error, refused
 from holdfastdb.v1.approval_service_pb2_grpc import ApprovalServiceStub
 from holdfastdb.v1.document_service_pb2_grpc import DocumentServiceStub
@@ -24,7 +24,6 @@ from holdfastdb.v1.session_service_pb2_grpc import SessionServiceStub
 from holdfastdb.v1.task_service_pb2_grpc import TaskServiceStub
 
 if TYPE_CHECKING:
-    from holdfastdb._resources.tail import AsyncTail
     from holdfastdb.v1.approval_service_pb2_grpc import ApprovalServiceAsyncStub
     from holdfastdb.v1.document_service_pb2_grpc import DocumentServiceAsyncStub
     from holdfastdb.v1.history_service_pb2_grpc import HistoryServiceAsyncStub
@@ -116,6 +115,12 @@ class Stubs:
         self.documents = cast("DocumentServiceAsyncStub", DocumentServiceStub(channel))
 
 
+class Stream(Protocol):
+    """A streaming call that reconnects by itself, so that it has to be told when the client closes."""
+
+    async def close(self) -> None: ...
+
+
 class Connection:
     """One channel, opened on first use in the event loop that uses it."""
 
@@ -137,7 +142,7 @@ class Connection:
         if token is not None:
             self.metadata += (("authorization", f"Bearer {_header(token, 'token')}"),)
         self.closed = False
-        self.tails: weakref.WeakSet[AsyncTail] = weakref.WeakSet()
+        self.streams: weakref.WeakSet[Stream] = weakref.WeakSet()
         self._tls = tls
         self._options = list({**DEFAULT_OPTIONS, **dict(options)}.items())
         self._channel: grpc.aio.Channel | None = None
@@ -196,8 +201,8 @@ class Connection:
     async def close(self, grace: float | None) -> None:
         """Close the channel; calls under way are given `grace` seconds."""
         self.closed = True
-        for tail in list(self.tails):
-            await tail.close()
+        for stream in list(self.streams):
+            await stream.close()
         channel, self._channel, self._stubs = self._channel, None, None
         if channel is not None:
             await channel.close(grace)

@@ -8,8 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeAlias, TypedDict, Unpack
 
-from holdfastdb._convert.values import to_json, to_payload
-from holdfastdb._transport.ids import new_id
+from holdfastdb._ids import new_id
+from holdfastdb.types._encoding import to_json, to_payload
 from holdfastdb.types.payloads import Data, Json
 
 

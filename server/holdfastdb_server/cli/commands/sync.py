@@ -82,7 +82,7 @@ def _read_yaml(text: str) -> Json:
     import yaml
 
     from holdfastdb import InvalidArgument, Json
-    from holdfastdb._convert.values import to_json
+    from holdfastdb.types._encoding import to_json
 
     try:
         value = yaml.safe_load(text)
