@@ -234,9 +234,9 @@ async def _awaited(call: Awaitable[Any]) -> None:
 
 
 @pytest.fixture
-def machine(database_url: str) -> Iterator[type[Sessions]]:
+def machine(database_url: str, store_options: dict[str, Any]) -> Iterator[type[Sessions]]:
     """The machine with a store, on each engine in turn."""
-    opener = StoreOpener(database_url)
+    opener = StoreOpener(database_url, **store_options)
     with asyncio.Runner() as runner:
         yield type("SessionsOfAStore", (Sessions,), {"store": runner.run(opener()), "runner": runner})
         runner.run(opener.close())

@@ -47,9 +47,9 @@ class World:
 
 
 @pytest.fixture
-def world(database_url: str) -> Iterator[World]:
+def world(database_url: str, store_options: dict[str, Any]) -> Iterator[World]:
     """A world on each engine in turn."""
-    opener = StoreOpener(database_url)
+    opener = StoreOpener(database_url, **store_options)
     with asyncio.Runner() as runner:
         yield World(runner.run(opener()), runner.run)
         runner.run(opener.close())

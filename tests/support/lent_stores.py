@@ -3,12 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
 from holdfastdb_server.storage.store import SqlStore
 from tests.support.databases import Databases, PostgresDatabases, SqliteDatabases
 from tests.support.stores import SharedStore, StoreOpener
+
+_PLANNED = {"single_statement_writes": False}
+"""The options of a store on the engine `planned`."""
+
+
+@pytest.fixture(
+    params=["sqlite", *(pytest.param(n, marks=pytest.mark.postgres) for n in ("postgres", "planned"))]
+)
+def engine(request: pytest.FixtureRequest) -> str:
+    """Each engine in turn. `planned` is PostgreSQL without writes in a single statement."""
+    return str(request.param)
+
+
+@pytest.fixture
+def store_options(engine: str) -> dict[str, Any]:
+    """What a store on this engine is opened with."""
+    return _PLANNED if engine == "planned" else {}
+
+
+@pytest.fixture
+def databases(engine: str, request: pytest.FixtureRequest) -> Databases:
+    """The databases of each engine in turn."""
+    found: Databases = request.getfixturevalue("sqlite" if engine == "sqlite" else "postgres")
+    return found
 
 
 @pytest.fixture
@@ -41,6 +66,14 @@ async def postgres_store(postgres: PostgresDatabases) -> AsyncIterator[SharedSto
     await shared.close()
 
 
+@pytest.fixture(scope="session")
+async def planned_store(postgres: PostgresDatabases) -> AsyncIterator[SharedStore]:
+    """A store on PostgreSQL without writes in a single statement, lent to one test after the other."""
+    shared = SharedStore(postgres, **_PLANNED)
+    yield shared
+    await shared.close()
+
+
 @pytest.fixture
 def shared_store(engine: str, request: pytest.FixtureRequest) -> SharedStore:
     """The shared store of each engine in turn."""
@@ -53,6 +86,14 @@ async def lent_store(shared_store: SharedStore) -> AsyncIterator[SqlStore]:
     """A started store without rows."""
     yield await shared_store.lend()
     await shared_store.take_back()
+
+
+@pytest.fixture
+async def open_store(database_url: str, store_options: dict[str, Any]) -> AsyncIterator[StoreOpener]:
+    """Opens stores with options of the test's own on the test's database."""
+    opener = StoreOpener(database_url, **store_options)
+    yield opener
+    await opener.close()
 
 
 @pytest.fixture
@@ -70,3 +111,19 @@ def store(request: pytest.FixtureRequest, engine: str) -> SqlStore:
     knows_database = {"open_store", "database_url"} & set(request.fixturenames)
     store: SqlStore = request.getfixturevalue("own_store" if knows_database else "lent_store")
     return store
+
+
+@pytest.fixture(params=[{}, _PLANNED], ids=["postgres", "planned"])
+def postgres_options(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """What a store on PostgreSQL is opened with, for each way to write in turn."""
+    return dict(request.param)
+
+
+@pytest.fixture
+async def two_stores(
+    postgres_url: str, postgres_options: dict[str, Any]
+) -> AsyncIterator[tuple[SqlStore, SqlStore]]:
+    """Two started stores on one PostgreSQL database, as two replicas have them, with each way to write."""
+    opener = StoreOpener(postgres_url, **postgres_options)
+    yield await opener(), await opener()
+    await opener.close()

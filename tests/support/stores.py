@@ -20,10 +20,14 @@ OpenStore = Callable[..., Awaitable[SqlStore]]
 
 
 class StoreOpener:
-    """Opens stores on one database; `close` closes those that are still open."""
+    """Opens stores on one database; `close` closes those that are still open.
 
-    def __init__(self, url: str) -> None:
+    `options` are those of StorageOptions, for every store that chooses nothing else.
+    """
+
+    def __init__(self, url: str, **options: Any) -> None:
         self.url = url
+        self._options = options
         self._open = AsyncExitStack()
 
     async def __call__(
@@ -31,7 +35,8 @@ class StoreOpener:
     ) -> SqlStore:
         """Return a started store. `options` are those of StorageOptions."""
         # Few connections: tests are many and servers of tests small.
-        chosen = StorageOptions(**{"url": self.url, "pool_min": 2, "pool_max": 10, **options})
+        few = {"url": self.url, "pool_min": 2, "pool_max": 10}
+        chosen = StorageOptions(**{**few, **self._options, **options})
         store = SqlStore(chosen, policy or Policy(), observer)
         self._open.push_async_callback(store.close)
         await store.start()
@@ -48,15 +53,17 @@ class SharedStore:
     A test gets it with no rows. One that a test has closed or drained is not lent again.
     """
 
-    def __init__(self, databases: Databases) -> None:
+    def __init__(self, databases: Databases, **options: Any) -> None:
         self._databases = databases
+        self._options = options
         self._open = AsyncExitStack()
         self._store: SqlStore | None = None
 
     async def lend(self) -> SqlStore:
         """Return the store."""
         if self._store is None:
-            opener = StoreOpener(await self._open.enter_async_context(self._databases.fresh()))
+            url = await self._open.enter_async_context(self._databases.fresh())
+            opener = StoreOpener(url, **self._options)
             self._open.push_async_callback(opener.close)
             self._store = await opener()
         return self._store

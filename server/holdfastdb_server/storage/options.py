@@ -38,3 +38,6 @@ class StorageOptions:
     further ones are OVERLOADED."""
     janitor_interval: float = 0.0
     """How often the janitor sweeps; 0: only when it is told to."""
+    single_statement_writes: bool = True
+    """Whether PostgreSQL appends and saves in one statement what fits in one. Otherwise each write is planned
+    in a transaction, as on SQLite: the same outcome, more slowly. For tests; no setting of a server."""

@@ -67,10 +67,11 @@ class SqlStore:
         if isinstance(dialect, PostgresDialect):
             self._announcer = Announcer(self._database)
             self._statistics = TableStatistics(self._database)
-            single_statement_writers = [
-                SingleStatementAppends(self._database, dialect, self._published, observer),
-                SingleStatementSaves(self._database, dialect, policy.state_versions_kept, observer),
-            ]
+            if options.single_statement_writes:
+                single_statement_writers = [
+                    SingleStatementAppends(self._database, dialect, self._published, observer),
+                    SingleStatementSaves(self._database, dialect, policy.state_versions_kept, observer),
+                ]
         self._reads = PointReads(self._database, statements, observer, options.max_waiting)
         writer = Writer(self._database, statements, policy.state_versions_kept, self._published)
         self._group_commit = GroupCommit(writer, single_statement_writers, observer, options.max_waiting)

@@ -70,10 +70,10 @@ CALLS: dict[str, Callable[[Store], Awaitable[Any]]] = {
 
 
 @pytest.fixture
-async def opener(cluster: PostgresCluster) -> AsyncIterator[StoreOpener]:
+async def opener(cluster: PostgresCluster, postgres_options: dict[str, Any]) -> AsyncIterator[StoreOpener]:
     """Opens stores, quick to notice, on a migrated database of the test's own cluster."""
     await migrations.upgrade(cluster.url)
-    opener = StoreOpener(cluster.url)
+    opener = StoreOpener(cluster.url, **postgres_options)
     yield opener
     await opener.close()
 
