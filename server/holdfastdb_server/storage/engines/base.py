@@ -53,8 +53,16 @@ class Dialect(Hashable, Protocol):
 
     async def insert_rows(
         self, connection: AsyncConnection, table: sa.Table, rows: BulkRows, on_conflict: str = ""
-    ) -> int:
-        """Insert many rows, which have the table's columns in order; return how many were written."""
+    ) -> None:
+        """Insert many rows, which have the table's columns in order. `on_conflict` is an upsert's clause."""
+        ...
+
+    async def insert_missing_rows(self, connection: AsyncConnection, table: sa.Table, rows: BulkRows) -> int:
+        """Insert those of many rows whose unique keys do not exist; return how many were inserted.
+
+        They are counted by RETURNING: what a driver gives as the number of rows of an INSERT with ON CONFLICT
+        DO NOTHING includes, behind some proxies of PostgreSQL, rows that were not inserted.
+        """
         ...
 
     def insert(self, table: sa.Table) -> postgresql.Insert | sqlite.Insert:

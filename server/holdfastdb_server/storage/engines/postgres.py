@@ -44,12 +44,22 @@ class PostgresDialect:
 
     async def insert_rows(
         self, connection: AsyncConnection, table: sa.Table, rows: BulkRows, on_conflict: str = ""
-    ) -> int:
+    ) -> None:
         """Read one JSON array."""
-        if (table.name, on_conflict) not in self._inserts:
-            self._inserts[table.name, on_conflict] = self._insert_statement(table, on_conflict)
-        text, json_rows = self._inserts[table.name, on_conflict]
-        return (await connection.exec_driver_sql(text, (json_rows.dump(rows),))).rowcount
+        await self._insert(connection, table, rows, on_conflict)
+
+    async def insert_missing_rows(self, connection: AsyncConnection, table: sa.Table, rows: BulkRows) -> int:
+        """Read one JSON array."""
+        inserted = await self._insert(connection, table, rows, "ON CONFLICT DO NOTHING RETURNING 1")
+        return len(inserted.all())
+
+    async def _insert(
+        self, connection: AsyncConnection, table: sa.Table, rows: BulkRows, suffix: str
+    ) -> sa.CursorResult[Any]:
+        if (table.name, suffix) not in self._inserts:
+            self._inserts[table.name, suffix] = self._insert_statement(table, suffix)
+        text, json_rows = self._inserts[table.name, suffix]
+        return await connection.exec_driver_sql(text, (json_rows.dump(rows),))
 
     def json_rows(self, columns: Mapping[str, TypeEngine[Any]]) -> JsonRows:
         """Return rows with these columns as one parameter."""
@@ -58,9 +68,9 @@ class PostgresDialect:
     def insert(self, table: sa.Table) -> postgresql.Insert:
         return postgresql.insert(table)
 
-    def _insert_statement(self, table: sa.Table, on_conflict: str) -> tuple[str, JsonRows]:
+    def _insert_statement(self, table: sa.Table, suffix: str) -> tuple[str, JsonRows]:
         rows = JsonRows({column.name: column.type for column in table.columns}, self._sql)
-        text = f"{rows.insertion(table, '_')} FROM {rows.table('$1::bytea', '_')} {on_conflict}"
+        text = f"{rows.insertion(table, '_')} FROM {rows.table('$1::bytea', '_')} {suffix}"
         return text, rows
 
     def contains(self, column: sa.Column[Any], wanted: Mapping[str, JsonScalar]) -> sa.ColumnElement[bool]:

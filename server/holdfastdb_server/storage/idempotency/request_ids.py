@@ -20,7 +20,8 @@ class Idempotency:
             requests.c.namespace == sa.bindparam("in_namespace"),
             requests.c.request_id == sa.bindparam("with_id"),
         )
-        self._insert = dialect.insert(requests).on_conflict_do_nothing()
+        insert = dialect.insert(requests).on_conflict_do_nothing()
+        self._insert = insert.returning(requests.c.request_id)
         self._select = sa.select(requests).where(named)
         self._update = requests.update().where(named).values(result=sa.bindparam("new_result"))
 
@@ -40,7 +41,7 @@ class Idempotency:
             "fingerprint": fingerprint,
             "create_time": datetime.now(UTC),
         }
-        if (await connection.execute(self._insert, values)).rowcount:
+        if (await connection.execute(self._insert, values)).first() is not None:
             return None
         name = {"in_namespace": namespace, "with_id": request_id}
         known = (await connection.execute(self._select, name)).one()

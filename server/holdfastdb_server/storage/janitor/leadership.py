@@ -49,7 +49,8 @@ class Leadership:
             set_={"holder": insert.excluded.holder, "expire_time": insert.excluded.expire_time},
             where=sa.or_(leadership.c.holder == self._holder, leadership.c.expire_time <= now),
         )
-        return (await connection.execute(take)).rowcount > 0
+        # Its row comes back only if it was inserted or updated.
+        return (await connection.execute(take.returning(leadership.c.name))).first() is not None
 
     async def give_back(self) -> None:
         """Let another server have the turn."""

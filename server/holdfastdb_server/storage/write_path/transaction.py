@@ -221,15 +221,15 @@ class Transaction:
 
     async def write(self) -> None:
         """Write what was planned. Raises Conflict if an event or request id is taken after all."""
-        insert, connection = self._sql.dialect.insert_rows, self.connection
+        dialect, connection = self._sql.dialect, self.connection
         for table, planned in (
             (schema.events, self._event_rows),
             (schema.session_requests, self._request_rows),
         ):
-            if planned and await insert(connection, table, planned, "ON CONFLICT DO NOTHING") < len(planned):
+            if planned and await dialect.insert_missing_rows(connection, table, planned) < len(planned):
                 raise Conflict
         if self._version_rows:
-            await insert(connection, schema.state_versions, self._version_rows)
+            await dialect.insert_rows(connection, schema.state_versions, self._version_rows)
             await self._write_heads()
         if self._touched:
             touched = [(s.key, s.last_sequence, self.now) for _, s in sorted(self._touched.items())]
