@@ -11,7 +11,7 @@ from holdfastdb_server.storage.store import SqlStore
 from tests.support.databases import Databases, PostgresDatabases, SqliteDatabases
 from tests.support.stores import SharedStore, StoreOpener
 
-_PLANNED = {"single_statement_writes": False}
+PLANNED: dict[str, Any] = {"single_statement_writes": False}
 """The options of a store on the engine `planned`."""
 
 
@@ -26,7 +26,7 @@ def engine(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def store_options(engine: str) -> dict[str, Any]:
     """What a store on this engine is opened with."""
-    return _PLANNED if engine == "planned" else {}
+    return PLANNED if engine == "planned" else {}
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ async def postgres_store(postgres: PostgresDatabases) -> AsyncIterator[SharedSto
 @pytest.fixture(scope="session")
 async def planned_store(postgres: PostgresDatabases) -> AsyncIterator[SharedStore]:
     """A store on PostgreSQL without writes in a single statement, lent to one test after the other."""
-    shared = SharedStore(postgres, **_PLANNED)
+    shared = SharedStore(postgres, **PLANNED)
     yield shared
     await shared.close()
 
@@ -113,7 +113,7 @@ def store(request: pytest.FixtureRequest, engine: str) -> SqlStore:
     return store
 
 
-@pytest.fixture(params=[{}, _PLANNED], ids=["postgres", "planned"])
+@pytest.fixture(params=[{}, PLANNED], ids=["postgres", "planned"])
 def postgres_options(request: pytest.FixtureRequest) -> dict[str, Any]:
     """What a store on PostgreSQL is opened with, for each way to write in turn."""
     return dict(request.param)

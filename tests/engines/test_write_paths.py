@@ -1,0 +1,103 @@
+"""Which of the two ways to write a store takes, seen on its connections to PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from holdfastdb_server.storage.observer import WritePath
+from holdfastdb_server.storage.store import SqlStore
+from tests.support.content import append, create, note, save, write
+from tests.support.lent_stores import PLANNED
+from tests.support.observers import CountingObserver
+from tests.support.postgres_proxy import PostgresProxy
+from tests.support.stores import StoreOpener
+
+
+@pytest.fixture
+async def proxy(postgres_url: str) -> AsyncIterator[PostgresProxy]:
+    """Sees what a store runs on the test's database."""
+    async with PostgresProxy(postgres_url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+async def opener(proxy: PostgresProxy) -> AsyncIterator[StoreOpener]:
+    """Opens stores through the proxy, which do nothing of their own accord while a test lasts."""
+    opener = StoreOpener(proxy.url, poll_interval=600.0)
+    yield opener
+    await opener.close()
+
+
+async def opened(opener: StoreOpener, proxy: PostgresProxy, **options: Any) -> SqlStore:
+    """Return a store with a session `s`, whose statements have been prepared."""
+    store = await opener(**options)
+    await create(store)
+    await append(store, note("first"))
+    await save(store, write())
+    proxy.statements.clear()
+    return store
+
+
+def executed(proxy: PostgresProxy) -> list[str]:
+    """Return the first words of all statements but the announcement that tails wait for."""
+    return [" ".join(text.split()[:2]) for text in proxy.statements if "pg_notify" not in text]
+
+
+async def test_an_append_is_one_statement(opener: StoreOpener, proxy: PostgresProxy) -> None:
+    store = await opened(opener, proxy)
+    assert await append(store, note("second"), note("third")) == [2, 3]
+    assert executed(proxy) == ["WITH wanted"]
+
+
+async def test_a_save_is_one_statement(opener: StoreOpener, proxy: PostgresProxy) -> None:
+    store = await opened(opener, proxy)
+    assert await save(store, write("k"), write("other"), request_id="r") == [2, 1]
+    assert executed(proxy) == ["WITH wanted"]
+
+
+async def test_appends_and_saves_at_once_are_a_statement_for_each_kind(
+    opener: StoreOpener, proxy: PostgresProxy
+) -> None:
+    store = await opened(opener, proxy)
+    await asyncio.gather(
+        *(append(store, note(f"e{number}")) for number in range(10)),
+        *(save(store, write(f"k{number}")) for number in range(10)),
+    )
+    assert executed(proxy) == ["WITH wanted"] * 2
+
+
+@pytest.mark.parametrize("operation", ["append", "save"])
+async def test_without_single_statements_a_write_is_a_transaction(
+    opener: StoreOpener, proxy: PostgresProxy, operation: str
+) -> None:
+    store = await opened(opener, proxy, **PLANNED)
+    await (append(store, note("second")) if operation == "append" else save(store, write()))
+    first, *statements, last = executed(proxy)
+    assert (first.rstrip(";"), last.rstrip(";")) == ("BEGIN ISOLATION", "COMMIT")
+    assert statements
+    assert "WITH wanted" not in statements
+
+
+@pytest.mark.parametrize(
+    ("engine", "options", "path"),
+    [
+        ("sqlite", {}, "planned"),
+        pytest.param("postgres", {}, "single_statement", marks=pytest.mark.postgres),
+        pytest.param("postgres", PLANNED, "planned", marks=pytest.mark.postgres),
+    ],
+)
+async def test_every_engine_takes_its_own_way(
+    open_store: StoreOpener, options: dict[str, Any], path: WritePath
+) -> None:
+    observer = CountingObserver()
+    store = await open_store(observer=observer, **options)
+    await create(store)
+    for number in range(3):
+        await append(store, note(f"e{number}"))
+        await save(store, write(), request_id=f"r{number}")
+    assert observer.finished == {("append", path): 3, ("save", path): 3}
+    assert not observer.fell_back
