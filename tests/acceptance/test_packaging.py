@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from tests.support.waiting import PATIENCE
+
 ROOT = Path(__file__).parents[2]
 CLIENT_NEEDS = {"grpcio", "grpcio-status", "protobuf"}
 THOSE_NEED = {"googleapis-common-protos", "typing_extensions"}
@@ -20,7 +22,7 @@ THOSE_NEED = {"googleapis-common-protos", "typing_extensions"}
 
 def run(*command: str | Path, cwd: Path) -> str:
     """Run a program to its end and return what it printed; its complaints go into the failure."""
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=5 * PATIENCE)
     assert done.returncode == 0, f"{command} failed:\n{done.stdout}{done.stderr}"
     return done.stdout
 
@@ -173,6 +175,6 @@ print(session_service_pb2.CreateSessionRequest.DESCRIPTOR.full_name)
 
 def test_the_command_without_the_server_says_what_to_install(client_python: Path) -> None:
     command = client_python.parent / "holdfast"
-    done = subprocess.run([command, "serve"], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run([command, "serve"], capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "the command line needs: pip install 'holdfastdb[server]'\n"

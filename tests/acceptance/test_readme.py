@@ -17,6 +17,7 @@ import pytest
 from holdfastdb_server.app import SERVICES
 from holdfastdb_server.config.settings import Settings
 from tests.support.servers import ServerProcess
+from tests.support.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -39,7 +40,7 @@ async def run(*command: str | Path, cwd: Path, target: str = "") -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, f"{command} failed:\n{done.stdout}{done.stderr}"
     return done.stdout

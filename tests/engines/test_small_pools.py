@@ -11,12 +11,13 @@ from holdfastdb_server.domain.states import StateWrite
 from holdfastdb_server.domain.values import Payload
 from tests.support.content import NAMESPACE, append, create, history, note
 from tests.support.stores import StoreOpener
+from tests.support.waiting import patient
 
 
 @pytest.mark.parametrize("connections", [1, 2, 3])
 async def test_a_crowd_is_served(postgres_url: str, connections: int) -> None:
     opener = StoreOpener(postgres_url)
-    store = await opener(pool_min=1, pool_max=connections, pool_timeout=1.0)
+    store = await opener(pool_min=1, pool_max=connections, pool_timeout=patient(1))
     await create(store)
 
     async def work(number: int) -> None:

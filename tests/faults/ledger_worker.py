@@ -1,7 +1,7 @@
 """A worker in a process of its own, to be killed: it does jobs, and writes each that it was told is done into
 a ledger of its own.
 
-    python -m tests.integration.ledger_worker TARGET NAME LEDGER
+    python -m tests.faults.ledger_worker TARGET NAME LEDGER
 """
 
 from __future__ import annotations
@@ -14,14 +14,16 @@ from datetime import timedelta
 from pathlib import Path
 
 import holdfastdb
+from tests.support.waiting import patient
 
-LEASE = timedelta(seconds=2)
+# Long enough for its extension to arrive in time.
+LEASE = timedelta(seconds=patient(2))
 
 
 async def work(target: str, name: str, ledger: Path) -> None:
     """Do jobs without end."""
     with ledger.open("a", buffering=1) as book:
-        async with holdfastdb.connect(target) as client:
+        async with holdfastdb.connect(target, timeout=patient(10)) as client:
             async for lease in client.tasks.work(kinds=["job"], worker_id=name, lease_duration=LEASE):
                 try:
                     async with lease:

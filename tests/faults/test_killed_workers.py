@@ -18,13 +18,13 @@ from holdfastdb_server.storage.engines import migrations
 from tests.support.clients import connected
 from tests.support.postgres import PostgresCluster
 from tests.support.servers import ServerProcess
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, patient
 
 ROOT = Path(__file__).parents[2]
 TASKS, WORKERS, KILLS = 1_000, 8, 15
 SESSIONS = ("", "s1", "s2", "s3")
 # A slow machine takes long for hundreds of tasks, and a killed worker's task waits for its lease to lapse.
-PATIENCE = 120.0
+PATIENCE = patient(120)
 
 
 class Crowd:

@@ -15,6 +15,7 @@ from holdfastdb.v1 import history_service_pb2 as history_pb
 from holdfastdb.v1 import session_service_pb2 as session_pb
 from tests.support.clients import failure
 from tests.support.raw import HISTORY, SESSIONS, Raw, check_unchanged, event, message, payload
+from tests.support.waiting import PATIENCE
 
 
 def field(number: int, data: bytes) -> bytes:
@@ -192,7 +193,7 @@ async def test_a_page_token_is_bound_to_its_list_and_filter(raw: Raw, token: str
 async def test_a_namespace_that_is_no_id_is_refused(raw: Raw) -> None:
     request = session_pb.GetSessionRequest(session_id=raw.session_id)
     headers = (("holdfast-namespace", "x" * 256),)
-    error = await failure(raw.client.stubs.sessions.GetSession(request, metadata=headers, timeout=20))
+    error = await failure(raw.client.stubs.sessions.GetSession(request, metadata=headers, timeout=PATIENCE))
     assert error.code == grpc.StatusCode.INVALID_ARGUMENT
     assert [violation.field for violation in error.field_violations] == ["holdfast-namespace"]
 

@@ -7,11 +7,13 @@ import json
 
 import pytest
 
+from holdfastdb_server.cli import checks
 from holdfastdb_server.storage.engines.diagnosis import diagnose, sqlite_path
 from holdfastdb_server.storage.options import StorageOptions
 from tests.support.command_line import Done, run_command
 from tests.support.databases import PostgresDatabases
 from tests.support.processes import free_port
+from tests.support.waiting import patient
 
 
 async def doctor(url: str, *arguments: str) -> tuple[int, dict[str, dict[str, str]]]:
@@ -26,7 +28,9 @@ async def migrate(url: str) -> Done:
     return await asyncio.to_thread(run_command, "migrate", "--database-url", url)
 
 
-async def test_a_migrated_database_is_in_order(database_url: str) -> None:
+async def test_a_migrated_database_is_in_order(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # How long a busy machine takes for a round trip says nothing about the database.
+    monkeypatch.setattr(checks, "_SLOW", patient(checks._SLOW))
     diagnosis = await diagnose(StorageOptions(database_url))
     assert diagnosis.schema.is_current
     assert diagnosis.round_trip > 0

@@ -18,7 +18,7 @@ from tests.support.databases import PostgresDatabases, SqliteDatabases, sqlite_p
 from tests.support.processes import free_port
 from tests.support.servers import ServerProcess
 from tests.support.stores import OpenStore
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE, eventually
 
 A_BLINK = "0.00000001"
 
@@ -79,7 +79,7 @@ async def test_on_postgres_it_runs_beside_servers(
             monkeypatch.setenv("HOLDFAST_SESSION_RETENTION_DAYS", A_BLINK)
             done = await sweep(postgres_url, "--json")
             assert json.loads(done.out)["sessions_expired"] == 1
-            event = await asyncio.wait_for(anext(tail), 10)
+            event = await asyncio.wait_for(anext(tail), PATIENCE)
             assert event.type == "holdfast.session.expired"
 
 

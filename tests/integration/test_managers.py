@@ -19,6 +19,7 @@ from holdfastdb import (
     SessionStatus,
 )
 from tests.support.servers import ServerProcess
+from tests.support.waiting import patient
 
 STATE: dict[str, Any] = {
     "mission": "Find a flight",
@@ -120,7 +121,7 @@ def done_first(todo: holdfastdb.Plan, done: holdfastdb.PlanItem) -> list[holdfas
 @pytest.mark.parametrize("engine", ["sqlite"])
 async def test_the_blocking_managers_do_the_same(shared_server: ServerProcess, tenant: str) -> None:
     def framework() -> None:
-        with holdfastdb.connect_sync(shared_server.target, namespace=tenant) as client:
+        with holdfastdb.connect_sync(shared_server.target, namespace=tenant, timeout=patient(10)) as client:
             states, todos = holdfastdb.StateManager(client), holdfastdb.TodoListManager(client)
             assert states.save_state("s", STATE).version == 1
             assert states.load_state("s") == STATE

@@ -12,7 +12,7 @@ import holdfastdb
 from holdfastdb import TaskStatus
 from tests.support.command_line import CommandLine
 from tests.support.servers import ServerProcess
-from tests.support.waiting import PATIENCE, eventually
+from tests.support.waiting import PATIENCE, eventually, patient
 
 
 async def test_workers_do_each_task_once_and_the_session_tells_of_it(client: holdfastdb.AsyncClient) -> None:
@@ -78,7 +78,7 @@ async def test_a_cancelled_task_stops_its_worker(client: holdfastdb.AsyncClient)
 async def test_a_claim_at_one_server_waits_for_a_task_made_at_another(
     two_servers: tuple[ServerProcess, ServerProcess],
 ) -> None:
-    one, two = (holdfastdb.connect(server.target) for server in two_servers)
+    one, two = (holdfastdb.connect(server.target, timeout=patient(10)) for server in two_servers)
     async with one, two:
         waiting = asyncio.create_task(one.tasks.claim(kinds=["review"], wait=PATIENCE))
         await two.tasks.create("other")

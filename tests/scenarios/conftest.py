@@ -10,12 +10,15 @@ import pytest
 import holdfastdb
 from tests.support.clients import QUICK
 from tests.support.servers import ServerProcess
+from tests.support.waiting import patient
 
 
 @pytest.fixture
 def blocking_client(shared_server: ServerProcess, tenant: str) -> Iterator[holdfastdb.Client]:
     """A blocking client of the tenant, on each engine in turn."""
-    with holdfastdb.connect_sync(shared_server.target, namespace=tenant, options=QUICK) as client:
+    with holdfastdb.connect_sync(
+        shared_server.target, namespace=tenant, timeout=patient(10), options=QUICK
+    ) as client:
         yield client
 
 

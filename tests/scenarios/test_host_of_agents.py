@@ -21,6 +21,7 @@ from holdfastdb.types.documents import Document, SyncResult
 from tests.support.clients import connected
 from tests.support.postgres import PostgresCluster
 from tests.support.servers import ServerProcess
+from tests.support.waiting import patient
 
 KINDS = ("agents", "workflows", "custom_workflows")
 Chat = dict[str, Any]
@@ -34,7 +35,11 @@ class AgentHost:
         self, directory: Path, holdfast_target: str | None = None, namespace: str = "default"
     ) -> None:
         self._directory = directory
-        self._client = holdfastdb.connect(holdfast_target, namespace=namespace) if holdfast_target else None
+        self._client = (
+            holdfastdb.connect(holdfast_target, namespace=namespace, timeout=patient(10))
+            if holdfast_target
+            else None
+        )
         self.configurations: dict[tuple[str, str], Any] = {}
         self._conversations: dict[tuple[str, str], list[Chat]] = {}
 

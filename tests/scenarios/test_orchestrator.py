@@ -24,7 +24,7 @@ from tests.support.clients import connected, failure
 from tests.support.command_line import Done
 from tests.support.postgres import PostgresCluster
 from tests.support.servers import ServerProcess
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE, eventually
 
 MOVES = {
     SessionStatus.PENDING: {SessionStatus.ACTIVE, SessionStatus.EXPIRED},
@@ -485,7 +485,9 @@ async def test_unknown_ids_and_bad_statuses_are_told_apart(client: holdfastdb.As
     # And the server says the same to those who send a number.
     for number in (0, 99):
         request = session_pb.TransitionSessionRequest(session_id="s", status=number)  # type: ignore[arg-type]
-        sent = client.stubs.sessions.TransitionSession(request, metadata=client.call_metadata(), timeout=10)
+        sent = client.stubs.sessions.TransitionSession(
+            request, metadata=client.call_metadata(), timeout=PATIENCE
+        )
         error = await failure(sent)
         assert isinstance(error, holdfastdb.InvalidArgument)
         assert [violation.field for violation in error.field_violations] == ["status"]

@@ -20,6 +20,7 @@ from holdfastdb import NewPlanItem, PlanEdit, PlanItemStatus, PutItem, RemoveIte
 from tests.scenarios.conftest import restart
 from tests.support.databases import PostgresDatabases, SqliteDatabases
 from tests.support.servers import ServerProcess
+from tests.support.waiting import patient
 
 MISSION = "Book a flight to Lisbon"
 PLAN = [
@@ -100,7 +101,9 @@ def test_an_agent_goes_on_where_it_was_after_a_restart(
 
     restart(shared_server)
 
-    with holdfastdb.connect_sync(shared_server.target, namespace=tenant) as other_process:
+    with holdfastdb.connect_sync(
+        shared_server.target, namespace=tenant, timeout=patient(10)
+    ) as other_process:
         again = ThinkingAgent(other_process, "trip")
         assert again.load() == {"mission": MISSION, "user_id": "ada", "status": "running", "steps": 1}
         assert [item.item_id for item in again.todos.get_summary("trip-plan").ready] == ["book"]
@@ -324,7 +327,7 @@ async def test_the_pool_of_connections_is_configurable(postgres_url: str, tmp_pa
     server = ServerProcess(tmp_path, postgres_url, environment=settings)
     try:
         await server.start()
-        async with holdfastdb.connect(server.target) as client:
+        async with holdfastdb.connect(server.target, timeout=patient(10)) as client:
             await client.sessions.create("s")
             calls = (client.plans.create(["one"], session_id="s") for _ in range(60))
             assert len(await asyncio.gather(*calls)) == 60
@@ -352,7 +355,7 @@ async def test_the_database_is_chosen_by_the_environment_or_a_profile(
     for server in (by_environment, by_profile):
         try:
             await server.start()
-            async with holdfastdb.connect(server.target) as client:
+            async with holdfastdb.connect(server.target, timeout=patient(10)) as client:
                 session = await client.sessions.create("s", user_id="ada")
                 assert session.user_id == "ada"
             await server.stop()
@@ -381,7 +384,7 @@ async def test_a_file_behaves_the_same_as_postgres(
 def tell(target: str) -> list[object]:
     """Have an agent work and return all that it saw, but for times and ids that were made."""
     seen: list[object] = []
-    with holdfastdb.connect_sync(target) as client:
+    with holdfastdb.connect_sync(target, timeout=patient(10)) as client:
         agent = ThinkingAgent(client, "trip")
         agent.begin(MISSION, "ada")
         todo = agent.todos.create_todo_list("trip", PLAN, todo_list_id="trip-plan")

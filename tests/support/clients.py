@@ -12,6 +12,7 @@ import pytest
 import holdfastdb
 from holdfastdb.errors import from_rpc_error
 from tests.support.servers import ServerProcess
+from tests.support.waiting import patient
 
 QUICK = (
     ("grpc.initial_reconnect_backoff_ms", 20),
@@ -28,9 +29,12 @@ _NO_RETRIES = (("grpc.enable_retries", 0),)
 async def connected(
     server: ServerProcess, *, retries: bool = True, **options: Any
 ) -> AsyncIterator[holdfastdb.AsyncClient]:
-    """Give a client of the server. `options` are those of `holdfastdb.connect`."""
+    """Give a client of the server. `options` are those of `holdfastdb.connect`; the deadline grows with the
+    machine's load.
+    """
     chosen = QUICK if retries else QUICK + _NO_RETRIES
-    async with holdfastdb.connect(server.target, options=chosen, **options) as client:
+    options = {"timeout": patient(10), "options": chosen, **options}
+    async with holdfastdb.connect(server.target, **options) as client:
         yield client
 
 

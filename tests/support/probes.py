@@ -7,7 +7,7 @@ import re
 from urllib.request import urlopen
 
 from tests.support.servers import ServerProcess
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE, eventually
 
 
 async def metrics(server: ServerProcess) -> dict[str, float]:
@@ -27,5 +27,5 @@ async def until_no_tail_is_open(server: ServerProcess) -> None:
 
 
 def _fetch(url: str) -> str:
-    with urlopen(url, timeout=10) as answer:
+    with urlopen(url, timeout=PATIENCE) as answer:
         return bytes(answer.read()).decode()

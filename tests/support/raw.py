@@ -12,6 +12,7 @@ import holdfastdb
 from holdfastdb.v1 import history_service_pb2 as history_pb
 from holdfastdb.v1 import payload_pb2
 from tests.support.clients import failure
+from tests.support.waiting import PATIENCE
 
 MEBIBYTE = 1024 * 1024
 LARGEST = 3 * MEBIBYTE
@@ -31,13 +32,13 @@ class Raw:
         name = request.DESCRIPTOR.name.removesuffix("Request")
         stubs = self.client.stubs
         stub: Any = stubs.history if hasattr(stubs.history, name) else stubs.sessions
-        call = getattr(stub, name)(request, metadata=self.client.call_metadata(), timeout=20)
+        call = getattr(stub, name)(request, metadata=self.client.call_metadata(), timeout=PATIENCE)
         return await (call.read() if name == "TailEvents" else call)
 
     async def send(self, service: str, method: str, request: bytes) -> bytes:
         """Send bytes to a method."""
         call: Any = self.client.channel.unary_unary(f"/{service}/{method}", None, None)
-        answer = await call(request, metadata=self.client.call_metadata(), timeout=20)
+        answer = await call(request, metadata=self.client.call_metadata(), timeout=PATIENCE)
         assert isinstance(answer, bytes)
         return answer
 

@@ -16,8 +16,10 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from tests.support.databases import Databases
 from tests.support.processes import Guard, free_port
-from tests.support.waiting import PATIENCE, eventually
+from tests.support.stores import TIME_LIMITS
+from tests.support.waiting import PATIENCE, eventually, patient
 
+_TIME_LIMITS = {f"HOLDFAST_DB_{name.upper()}_SECONDS": str(limit) for name, limit in TIME_LIMITS.items()}
 _CHANNEL_OPTIONS = [("grpc.initial_reconnect_backoff_ms", 20), ("grpc.max_reconnect_backoff_ms", 100)]
 
 
@@ -44,6 +46,7 @@ class ServerProcess:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
         self._environment = {
             **inherited,
+            **_TIME_LIMITS,
             "HOLDFAST_PORT": str(self.port),
             **({"HOLDFAST_DATABASE_URL": database_url} if database_url else {}),
             **(environment or {}),
@@ -155,7 +158,7 @@ class ServerProcess:
             try:
                 # One call that waits for the server costs it less than many that fail. Not for long: it may
                 # have ended.
-                answer = await check(request, timeout=0.5, wait_for_ready=True)
+                answer = await check(request, timeout=patient(0.5), wait_for_ready=True)
             except grpc.aio.AioRpcError:
                 return False
             return bool(answer.status == wanted)

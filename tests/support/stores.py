@@ -14,9 +14,20 @@ from holdfastdb_server.storage.options import StorageOptions
 from holdfastdb_server.storage.schema import metadata
 from holdfastdb_server.storage.store import SqlStore
 from tests.support.databases import Databases
+from tests.support.waiting import patient
 
 OpenStore = Callable[..., Awaitable[SqlStore]]
 """See StoreOpener."""
+
+# Tests are many and servers of tests small.
+_FEW_CONNECTIONS = {"pool_min": 2, "pool_max": 10}
+_DEFAULTS = StorageOptions("")
+TIME_LIMITS = {
+    "pool_timeout": patient(_DEFAULTS.pool_timeout),
+    "connect_timeout": patient(_DEFAULTS.connect_timeout),
+    "statement_timeout": patient(_DEFAULTS.statement_timeout),
+}
+"""The default time limits of StorageOptions, for a machine as busy as this one."""
 
 
 class StoreOpener:
@@ -34,9 +45,8 @@ class StoreOpener:
         self, *, policy: Policy | None = None, observer: StorageObserver | None = None, **options: Any
     ) -> SqlStore:
         """Return a started store. `options` are those of StorageOptions."""
-        # Few connections: tests are many and servers of tests small.
-        few = {"url": self.url, "pool_min": 2, "pool_max": 10}
-        chosen = StorageOptions(**{**few, **self._options, **options})
+        ours = {"url": self.url, **_FEW_CONNECTIONS, **TIME_LIMITS}
+        chosen = StorageOptions(**{**ours, **self._options, **options})
         store = SqlStore(chosen, policy or Policy(), observer)
         self._open.push_async_callback(store.close)
         await store.start()

@@ -1,15 +1,42 @@
-"""Waiting for a condition, with a bound; tests never sleep for a time of their own choice."""
+"""Waiting for a condition, with a bound; tests never sleep for a time of their own choice.
+
+Every bound of a test grows with PATIENCE_FACTOR: a busy machine makes a test slow and does not make it fail.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 import time
 from collections.abc import Awaitable, Callable
 
-PATIENCE = 40.0
-"""Seconds after which a test gives up. Long, because machines are slow when many tests run at once."""
+_SETTING = "HOLDFAST_TEST_PATIENCE"
+_GREATEST_FACTOR = 15.0
 _PAUSE = 0.01
+
+
+def _patience_factor() -> float:
+    """Return HOLDFAST_TEST_PATIENCE, or how many runnable processes each core has: 1 to 15."""
+    if chosen := os.environ.get(_SETTING):
+        return float(chosen)
+    load = os.getloadavg()[0] / (os.cpu_count() or 1)
+    return min(max(load, 1.0), _GREATEST_FACTOR)
+
+
+PATIENCE_FACTOR = _patience_factor()
+"""What the seconds of every bound are multiplied by: see `patient`."""
+# The workers of pytest-xdist and the programs of tests use the factor of the process that starts them.
+os.environ[_SETTING] = str(PATIENCE_FACTOR)
+
+
+def patient(seconds: float) -> float:
+    """Return the bound that, on this machine as it is now, stands for so many seconds on an idle one."""
+    return seconds * PATIENCE_FACTOR
+
+
+PATIENCE = patient(60)
+"""Seconds after which a test gives up. Long, because machines are slow when many tests run at once."""
 
 
 async def eventually(
@@ -24,5 +51,5 @@ async def eventually(
         if holds:
             return
         if time.monotonic() > give_up:
-            raise AssertionError(f"not within {within} seconds: {what or condition}")
+            raise AssertionError(f"not within {within:.0f} seconds: {what or condition}")
         await asyncio.sleep(_PAUSE)

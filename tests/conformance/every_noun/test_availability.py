@@ -44,7 +44,7 @@ from tests.support.databases import PostgresDatabases, sqlite_url
 from tests.support.postgres import PostgresCluster
 from tests.support.stores import StoreOpener
 from tests.support.tailing import following
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE, eventually, patient
 
 CALLS: dict[str, Callable[[Store], Awaitable[Any]]] = {
     "create": lambda store: store.sessions.create(NAMESPACE, draft("new")),
@@ -79,7 +79,7 @@ async def opener(cluster: PostgresCluster, postgres_options: dict[str, Any]) -> 
 
 
 async def open_quick(opener: StoreOpener) -> SqlStore:
-    return await opener(poll_interval=0.05, connect_timeout=2.0)
+    return await opener(poll_interval=0.05, connect_timeout=patient(2))
 
 
 async def available(store: SqlStore) -> None:
@@ -202,10 +202,13 @@ async def test_what_another_store_appended_meanwhile_is_delivered_too(
 async def test_closing_a_store_whose_database_is_away_is_quick(
     cluster: PostgresCluster, opener: StoreOpener
 ) -> None:
-    store = await open_quick(opener)
+    store = await opener(
+        pool_timeout=10 * PATIENCE, connect_timeout=10 * PATIENCE, statement_timeout=10 * PATIENCE
+    )
     await create(store)
     cluster.kill()
-    async with asyncio.timeout(5):
+    # Far below each time limit: it waits for none of them.
+    async with asyncio.timeout(PATIENCE):
         await store.close()
 
 

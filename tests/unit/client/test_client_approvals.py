@@ -15,6 +15,7 @@ import holdfastdb
 from holdfastdb import ApprovalStatus, Data
 from holdfastdb.v1 import approval_service_pb2 as pb
 from holdfastdb.v1 import payload_pb2
+from tests.support.waiting import PATIENCE
 from tests.unit.client.scripted import HANG, UNAVAILABLE, Failure, Script
 
 PENDING = pb.Approval(approval_id="a", status=pb.APPROVAL_STATUS_PENDING)
@@ -97,7 +98,7 @@ async def test_a_wait_outlasts_lost_connections(
     script: Script, client: holdfastdb.AsyncClient, lost: list[Failure]
 ) -> None:
     script.on("WaitApproval", waited(PENDING), *lost, waited(APPROVED))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         assert (await client.approvals.wait("a")).is_approved
 
 
@@ -119,7 +120,7 @@ async def test_the_close_of_the_client_ends_a_wait(script: Script) -> None:
     script.on("WaitApproval", HANG)
     client = holdfastdb.connect(script.target)
     wait = asyncio.create_task(client.approvals.wait("a"))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await script.arrived.wait()
         await client.close()
         with pytest.raises(holdfastdb.HoldfastError) as caught:

@@ -12,6 +12,7 @@ import holdfastdb
 from holdfastdb import Event
 from holdfastdb.v1 import history_service_pb2 as history_pb
 from holdfastdb.v1 import session_service_pb2 as session_pb
+from tests.support.waiting import PATIENCE
 from tests.unit.client.answers import script_all
 from tests.unit.client.scripted import HANG, UNAVAILABLE, Failure, Script
 
@@ -128,7 +129,7 @@ async def test_a_call_under_way_sees_the_close(script: Script) -> None:
     script.on("GetSession", HANG)
     client = holdfastdb.connect(script.target)
     call = asyncio.create_task(client.sessions.get("s-1"))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await script.arrived.wait()
     await client.close()
     with pytest.raises(holdfastdb.HoldfastError) as caught:
@@ -139,7 +140,7 @@ async def test_a_call_under_way_sees_the_close(script: Script) -> None:
 async def test_a_cancelled_task_stays_cancelled(script: Script, client: holdfastdb.AsyncClient) -> None:
     script.on("GetSession", HANG)
     call = asyncio.create_task(client.sessions.get("s-1"))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await script.arrived.wait()
     call.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -28,6 +28,7 @@ from holdfastdb._resources.tasks import AsyncTasks
 from holdfastdb._transport.loop_thread import background
 from holdfastdb.v1 import session_service_pb2 as pb
 from holdfastdb.v1 import task_service_pb2 as task_pb
+from tests.support.waiting import PATIENCE
 from tests.unit.client.scripted import HANG, UNAVAILABLE, Failure, Script, batch, caught_up, start
 
 
@@ -181,7 +182,7 @@ def test_a_call_in_another_thread_sees_the_close(script: Script) -> None:
     client = holdfastdb.connect_sync(script.target)
     with ThreadPoolExecutor(1) as pool:
         call = pool.submit(client.sessions.get, "s-1")
-        background.run(asyncio.wait_for(script.arrived.wait(), 10))
+        background.run(asyncio.wait_for(script.arrived.wait(), PATIENCE))
         client.close()
         with pytest.raises(holdfastdb.HoldfastError) as caught:
             call.result(10)
@@ -209,7 +210,7 @@ def test_a_forked_process_is_told_instead_of_left_hanging() -> None:
         "    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert done.stdout.strip() == "42"
 
@@ -222,7 +223,7 @@ def test_a_process_that_never_closes_its_client_ends_quietly() -> None:
         "except holdfastdb.HoldfastError as error:\n    print(error.code.name)\n"
     )
     command = [sys.executable, "-W", "error", "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.stdout.strip() in {"UNAVAILABLE", "DEADLINE_EXCEEDED"}
     assert (done.returncode, done.stderr) == (0, "")
 

@@ -9,11 +9,12 @@ import grpc
 import pytest
 
 import holdfastdb
+from tests.support.waiting import PATIENCE
 from tests.unit.client.scripted import HANG, UNAVAILABLE, Failure, Script, batch, caught_up, serving, start
 
 
 async def take(tail: holdfastdb.AsyncTail, count: int) -> list[int]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         return [(await anext(tail)).sequence for _ in range(count)]
 
 
@@ -135,7 +136,7 @@ async def test_closing_ends_whoever_waits(script: Script, which: str, state: str
     waiting = asyncio.ensure_future(anext(tail, None))
     await asyncio.sleep(0)
     await (tail if which == "tail" else client).close()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         assert await waiting is None
     assert await anext(tail, None) is None
     await client.close()

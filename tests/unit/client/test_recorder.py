@@ -26,9 +26,9 @@ from holdfastdb.recorder.buffer import Buffer
 from holdfastdb.v1 import history_service_pb2 as pb
 from holdfastdb.v1 import session_service_pb2 as session_pb
 from tests.support.processes import free_port
+from tests.support.waiting import PATIENCE
 from tests.unit.client.scripted import HANG, UNAVAILABLE, Failure, Script, each, start
 
-PATIENCE = 20.0
 NO_SESSION = Failure(grpc.StatusCode.NOT_FOUND, reason="SESSION_NOT_FOUND")
 
 
@@ -401,7 +401,7 @@ def test_a_buffer_without_room_is_refused(bound: str) -> None:
 
 def run_python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-W", "error", "-c", code, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
 
 
 def test_in_a_forked_process_nothing_is_raised_until_somebody_asks() -> None:

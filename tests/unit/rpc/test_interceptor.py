@@ -20,7 +20,7 @@ from holdfastdb_server.domain.errors import ServerDraining, SessionNotFound
 from holdfastdb_server.rpc.auth import Access
 from holdfastdb_server.rpc.context import current_call, namespace
 from holdfastdb_server.rpc.interceptor import CallInterceptor
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE, eventually
 
 GET_SESSION = "/holdfastdb.v1.SessionService/GetSession"
 
@@ -120,7 +120,9 @@ class Rig:
         await self._server.stop(None)
 
     async def get(self, **headers: str) -> str:
-        response = await self.stub.GetSession(pb.GetSessionRequest(), metadata=_headers(headers), timeout=10)
+        response = await self.stub.GetSession(
+            pb.GetSessionRequest(), metadata=_headers(headers), timeout=PATIENCE
+        )
         return str(response.session.session_id)
 
     async def failure(self, **headers: str) -> tuple[grpc.aio.AioRpcError, ErrorInfo]:
@@ -296,7 +298,7 @@ async def test_a_stream_whose_reader_leaves_is_closed(rig: Rig) -> None:
     stream = stub.TailEvents(history_pb.TailEventsRequest())
     await stream.read()
     stream.cancel()
-    await asyncio.wait_for(rig.answers.closed.wait(), 10)
+    await asyncio.wait_for(rig.answers.closed.wait(), PATIENCE)
     await eventually(lambda: rig.meter.codes == ["CANCELLED"])
 
 

@@ -27,6 +27,7 @@ from holdfastdb.v1.session_service_pb2_grpc import SessionServiceStub
 from holdfastdb_server.app import SERVICES, Server, Started, run
 from holdfastdb_server.config.settings import Settings
 from holdfastdb_server.storage.options import StartupRefused
+from tests.support.waiting import PATIENCE
 
 SERVING = HealthCheckResponse.SERVING
 NOT_SERVING = HealthCheckResponse.NOT_SERVING
@@ -140,7 +141,7 @@ async def test_metrics_count_the_calls(start: Start) -> None:
 
 
 async def test_a_drain_ends_tails_tells_watchers_and_takes_nothing_more(start: Start) -> None:
-    server = await start()
+    server = await start(drain_seconds=3600)
     await server.sessions.CreateSession(pb.CreateSessionRequest(session=pb.Session(session_id="s")))
     tail = server.history.TailEvents(history_pb.TailEventsRequest(session_id="s"))
     assert (await tail.read()).WhichOneof("content") == "caught_up"
@@ -148,7 +149,7 @@ async def test_a_drain_ends_tails_tells_watchers_and_takes_nothing_more(start: S
     assert (await watch.read()).status == SERVING
 
     # Far below `drain_seconds`: nothing of ours may hold it up.
-    await asyncio.wait_for(server.server.drain(), 5)
+    await asyncio.wait_for(server.server.drain(), PATIENCE)
 
     with pytest.raises(grpc.aio.AioRpcError) as ended:
         await tail.read()
@@ -156,7 +157,7 @@ async def test_a_drain_ends_tails_tells_watchers_and_takes_nothing_more(start: S
     assert "SERVER_DRAINING" in str(ended.value.trailing_metadata())
     assert (await watch.read()).status == NOT_SERVING
     with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await server.sessions.GetSession(pb.GetSessionRequest(session_id="s"), timeout=5)
+        await server.sessions.GetSession(pb.GetSessionRequest(session_id="s"), timeout=PATIENCE)
     assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
@@ -197,13 +198,13 @@ async def test_it_speaks_tls_and_asks_for_a_clients_certificate(start: Start, tm
     known = grpc.ssl_channel_credentials(roots, secret, chain)
     async with grpc.aio.secure_channel(server.started.address, known) as channel:
         health: Any = HealthStub(channel)
-        assert (await health.Check(HealthCheckRequest(), timeout=10)).status == SERVING
+        assert (await health.Check(HealthCheckRequest(), timeout=PATIENCE)).status == SERVING
     async with grpc.aio.secure_channel(
         server.started.address, grpc.ssl_channel_credentials(roots)
     ) as channel:
         health = HealthStub(channel)
         with pytest.raises(grpc.aio.AioRpcError) as failure:
-            await health.Check(HealthCheckRequest(), timeout=10)
+            await health.Check(HealthCheckRequest(), timeout=PATIENCE)
         assert failure.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
@@ -233,5 +234,5 @@ def _make_certificate(directory: Path) -> tuple[Path, Path]:
 
 
 def _read(url: str) -> str:
-    with urlopen(url, timeout=10) as answer:
+    with urlopen(url, timeout=PATIENCE) as answer:
         return str(answer.read().decode())

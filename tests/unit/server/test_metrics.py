@@ -8,6 +8,7 @@ from urllib.request import urlopen
 from prometheus_client import CollectorRegistry
 
 from holdfastdb_server.observability.metrics import Metrics
+from tests.support.waiting import PATIENCE
 
 LABELS = {"grpc_type": "unary", "grpc_service": "holdfastdb.v1.SessionService", "grpc_method": "GetSession"}
 
@@ -71,5 +72,5 @@ async def test_prometheus_is_answered_over_http() -> None:
 
 
 def _read(url: str) -> str:
-    with urlopen(url, timeout=10) as answer:
+    with urlopen(url, timeout=PATIENCE) as answer:
         return str(answer.read().decode())

@@ -43,7 +43,7 @@ async def test_a_caller_may_ask_again_the_moment_it_is_answered(parallel: int) -
     async def ask_often(start: int) -> list[int]:
         return [await doubling.ask(start + number) for number in range(5)]
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         answers = await asyncio.gather(ask_often(0), ask_often(10))
     assert list(answers) == [[0, 2, 4, 6, 8], [20, 22, 24, 26, 28]]
 
