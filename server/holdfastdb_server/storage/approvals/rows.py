@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from datetime import timedelta
+from operator import eq, ge, lt
 from typing import Any
 
 import sqlalchemy as sa
 
 from holdfastdb_server.domain.approvals import (
     Approval,
-    ApprovalFilter,
     ApprovalRequest,
     ApprovalStatus,
     Decision,
@@ -18,7 +18,7 @@ from holdfastdb_server.domain.approvals import (
 from holdfastdb_server.domain.values import payload_bytes, utf8_size
 from holdfastdb_server.storage.engines.base import Dialect
 from holdfastdb_server.storage.engines.columns import Micros
-from holdfastdb_server.storage.query.filters import owned_by
+from holdfastdb_server.storage.query.filters import Compares, Conditions, HasMembers, OneOf, OwnedBy
 from holdfastdb_server.storage.query.payloads import payload_of, payload_values
 from holdfastdb_server.storage.query.sizes import OVERHEAD, searchable_size
 from holdfastdb_server.storage.schema import approvals
@@ -107,41 +107,42 @@ def _size(approval: Approval) -> int:
     return OVERHEAD + sum(map(utf8_size, texts)) + searchable_size(asked.labels)
 
 
-def approval_conditions(
-    dialect: Dialect, namespace: str, where: ApprovalFilter
-) -> Sequence[sa.ColumnElement[bool]]:
-    """Return the conditions that an approval must meet, all of them, at the time of the parameter `now`."""
-    conditions = [approvals.c.namespace == namespace, *_status_conditions(set(where.statuses))]
-    if where.session_id:
-        conditions.append(owned_by(approvals, namespace, where.session_id))
-    for column, value in (
-        (approvals.c.task_id, where.task_id),
-        (approvals.c.run_id, where.run_id),
-        (approvals.c.requested_by, where.requested_by),
-        (approvals.c.approver, where.approver),
-        (approvals.c.decided_by, where.decided_by),
-        (approvals.c.trace_id, where.trace_id),
-    ):
-        if value:
-            conditions.append(column == value)
-    if where.labels:
-        conditions.append(dialect.contains(approvals.c.labels, where.labels))
-    if where.created_from is not None:
-        conditions.append(approvals.c.create_time >= where.created_from)
-    if where.created_until is not None:
-        conditions.append(approvals.c.create_time < where.created_until)
-    return conditions
+def approval_conditions(dialect: Dialect) -> Conditions:
+    """Return what the fields of an ApprovalFilter stand for, at the time of the parameter `now`."""
+    return Conditions(
+        dialect,
+        {
+            "statuses": _HasStatus(),
+            "session_id": OwnedBy(approvals),
+            "task_id": Compares(approvals.c.task_id, eq),
+            "run_id": Compares(approvals.c.run_id, eq),
+            "requested_by": Compares(approvals.c.requested_by, eq),
+            "approver": Compares(approvals.c.approver, eq),
+            "decided_by": Compares(approvals.c.decided_by, eq),
+            "trace_id": Compares(approvals.c.trace_id, eq),
+            "labels": HasMembers(approvals.c.labels),
+            "created_from": Compares(approvals.c.create_time, ge),
+            "created_until": Compares(approvals.c.create_time, lt),
+        },
+    )
 
 
-def _status_conditions(wanted: set[ApprovalStatus]) -> list[sa.ColumnElement[bool]]:
-    """Count those whose time is up as expired, also where that is not written down yet."""
-    if not wanted:
-        return []
-    pending, expired = ApprovalStatus.PENDING, ApprovalStatus.EXPIRED
-    stored = wanted | {pending} if expired in wanted else wanted
-    conditions: list[sa.ColumnElement[bool]] = [approvals.c.status.in_(sorted(stored))]
-    if (pending in wanted) != (expired in wanted):
+class _HasStatus:
+    """Whether an approval has one of the statuses: EXPIRED too where that is not written yet."""
+
+    def shape(self, value: Sequence[ApprovalStatus]) -> Hashable:
+        return (ApprovalStatus.PENDING in value, ApprovalStatus.EXPIRED in value)
+
+    def build(self, dialect: Dialect, name: str, shape: tuple[bool, bool]) -> sa.ColumnElement[bool]:
+        is_stored = OneOf(approvals.c.status).build(dialect, name, ())
+        wants_pending, wants_expired = shape
+        if wants_pending == wants_expired:
+            return is_stored
         now = sa.bindparam("now", type_=Micros)
         lives = sa.or_(approvals.c.expire_time.is_(None), approvals.c.expire_time > now)
-        conditions.append(sa.or_(approvals.c.status != pending, lives if pending in wanted else ~lives))
-    return conditions
+        not_pending = approvals.c.status != ApprovalStatus.PENDING
+        return sa.and_(is_stored, sa.or_(not_pending, lives if wants_pending else ~lives))
+
+    def params(self, dialect: Dialect, name: str, value: Sequence[ApprovalStatus]) -> Mapping[str, Any]:
+        stored = {*value, ApprovalStatus.PENDING} if ApprovalStatus.EXPIRED in value else value
+        return OneOf(approvals.c.status).params(dialect, name, sorted(stored))

@@ -27,12 +27,10 @@ from holdfastdb_server.storage.approvals.rows import (
     request_values,
 )
 from holdfastdb_server.storage.approvals.waits import ApprovalWaits
-from holdfastdb_server.storage.engines.columns import to_micros
 from holdfastdb_server.storage.engines.connection import Database
 from holdfastdb_server.storage.idempotency import replies
 from holdfastdb_server.storage.idempotency.request_ids import Idempotency
-from holdfastdb_server.storage.query.cache import Queries
-from holdfastdb_server.storage.query.pages import PageQuery, after_time, fitting, time_position
+from holdfastdb_server.storage.query.lists import Listed, TimeList
 from holdfastdb_server.storage.query.payloads import payload_names
 from holdfastdb_server.storage.schema import approvals
 from holdfastdb_server.storage.signals import Signals, approval_topic
@@ -58,7 +56,13 @@ class SqlApprovals:
         self._idempotency = idempotency
         self._waits = waits
         self._signals = signals
-        self._queries: Queries[PageQuery] = Queries()
+        self._list = TimeList(
+            approvals,
+            approvals.c.create_time,
+            approval_conditions(database.dialect),
+            payloads=_PAYLOADS,
+            head_size=head_size,
+        )
 
     async def request(self, namespace: str, request: ApprovalRequest) -> Approval:
         fingerprint = request.fingerprint()
@@ -137,41 +141,18 @@ class SqlApprovals:
         return await self._database.read(lambda c: require(c, namespace, approval_id))
 
     async def list(self, namespace: str, where: ApprovalFilter, page: PageRequest) -> Page[Approval]:
-        shape = (namespace, where, page.descending, page.after is None)
-        query = self._queries.get(shape, lambda: self._page_query(namespace, where, page))
         now = datetime.now(UTC)
-        params = {"now": now, **time_position(page)}
 
-        async def read(connection: AsyncConnection) -> tuple[Sequence[Any], bool]:
-            return await query.read(connection, page.size, params)
+        async def read(connection: AsyncConnection) -> Listed:
+            return await self._list.read(
+                connection, namespace, where, page, omit_payload=where.omit_payload, now=now
+            )
 
-        found, more = await self._database.read(read)
-        due = [row.key for row in found if approval_of(row).is_due(now)]
-        if due:
+        listed = await self._database.read(read)
+        if due := [row.key for row in listed.rows if approval_of(row).is_due(now)]:
             await self._expire(due)
-            found, more = await self._database.read(read)
-        # The database has counted the payloads too.
-        shown = fitting(found, head_size) if where.omit_payload else found
-        more = more or len(shown) < len(found)
-        total = None
-        if page.with_total:
-            matching = approval_conditions(self._database.dialect, namespace, where)
-            count = sa.select(sa.func.count()).select_from(approvals).where(*matching)
-            total = await self._database.read(lambda c: c.scalar(count, {"now": now}))
-        return Page(
-            [approval_of(row) for row in shown],
-            (to_micros(shown[-1].create_time), shown[-1].key) if more else None,
-            total,
-        )
-
-    def _page_query(self, namespace: str, where: ApprovalFilter, page: PageRequest) -> PageQuery:
-        picked = sa.select(approvals.c.key, approvals.c.create_time, approvals.c.size).where(
-            *approval_conditions(self._database.dialect, namespace, where)
-        )
-        if page.after is not None:
-            picked = picked.where(after_time(approvals.c.create_time, approvals.c.key, page.descending))
-        order = [(approvals.c.create_time, page.descending), (approvals.c.key, page.descending)]
-        return PageQuery(approvals, picked, order, _PAYLOADS if where.omit_payload else ())
+            listed = await self._database.read(read)
+        return Page([approval_of(row) for row in listed.rows], listed.next, listed.total)
 
     async def wait(self, namespace: str, approval_id: str, seconds: float) -> Approval:
         loop = asyncio.get_running_loop()

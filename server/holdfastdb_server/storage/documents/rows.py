@@ -20,10 +20,10 @@ HEAD = tuple(c for c in documents.columns if c.name not in (*CONTENT, "labels", 
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def is_there(now: datetime | None = None) -> sa.ColumnElement[bool]:
-    """Whether a document exists now; None: at the time of the parameter `now`."""
-    time = sa.bindparam("now", now, Micros, required=now is None)
-    return sa.or_(documents.c.gone_time.is_(None), documents.c.gone_time > time)
+def is_there(table: sa.FromClause = documents) -> sa.ColumnElement[bool]:
+    """Whether a document exists at the time of the parameter `now`."""
+    time = sa.bindparam("now", type_=Micros)
+    return sa.or_(table.c.gone_time.is_(None), table.c.gone_time > time)
 
 
 def key_of(row: Any) -> DocumentKey:

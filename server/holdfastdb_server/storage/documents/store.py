@@ -26,7 +26,8 @@ from holdfastdb_server.domain.documents.filters import CollectionFilter, Documen
 from holdfastdb_server.domain.errors import DocumentNotFound, VersionMismatch
 from holdfastdb_server.domain.paging import Page, PageRequest
 from holdfastdb_server.domain.values import payload_bytes
-from holdfastdb_server.storage.documents.lists import DocumentLists, read_collections
+from holdfastdb_server.storage.documents.collections import CollectionLists
+from holdfastdb_server.storage.documents.lists import DocumentLists
 from holdfastdb_server.storage.documents.rows import document_of
 from holdfastdb_server.storage.documents.tree import DocumentStatements, DocumentTree
 from holdfastdb_server.storage.documents.writes import DocumentWriter, Outcome, Written
@@ -53,6 +54,7 @@ class SqlDocuments:
         self._sql = DocumentStatements(database.dialect)
         self._words = database.dialect.word_search(document_full_text.name)
         self._lists = DocumentLists(database.dialect, self._words)
+        self._collections = CollectionLists(database.dialect)
 
     async def put(self, namespace: str, put: DocumentPut, request_id: str = "") -> Put:
         fingerprint = put.fingerprint()
@@ -197,8 +199,7 @@ class SqlDocuments:
         return [row.id for row in await tree.remove(others) if tree.is_there(row)]
 
     async def list_collections(self, namespace: str, where: CollectionFilter, page: PageRequest) -> Page[str]:
-        dialect = self._sql.dialect
-        return await self._database.read(lambda c: read_collections(c, dialect, namespace, where, page))
+        return await self._database.read(lambda c: self._collections.read(c, namespace, where, page))
 
     async def delete_lapsed(self, limit: int) -> int:
 

@@ -69,12 +69,20 @@ class Dialect(Hashable, Protocol):
         """Return an INSERT that knows ON CONFLICT."""
         ...
 
-    def contains(self, column: sa.Column[Any], wanted: Mapping[str, JsonScalar]) -> sa.ColumnElement[bool]:
-        """Whether a searchable column of a table with an index for it has all of these members."""
+    def contains(self, column: sa.Column[Any], name: str, types: Sequence[type]) -> sa.ColumnElement[bool]:
+        """Whether a searchable column of a table with an index for it has all members of an object.
+
+        Their names and values are the parameters that `members` returns for `name`; the values have these
+        types.
+        """
         ...
 
-    def holds(self, column: sa.Column[Any], wanted: Mapping[str, JsonScalar]) -> sa.ColumnElement[bool]:
+    def holds(self, column: sa.Column[Any], name: str, types: Sequence[type]) -> sa.ColumnElement[bool]:
         """The same for a column without an index, in rows found otherwise."""
+        ...
+
+    def members(self, name: str, wanted: Mapping[str, JsonScalar]) -> dict[str, Any]:
+        """Return the parameters that give `contains` and `holds` the object."""
         ...
 
     def bucket(self, column: sa.Column[Any], seconds: int) -> sa.ColumnElement[Any]:
@@ -85,18 +93,24 @@ class Dialect(Hashable, Protocol):
         """Return how long it is from one time to another."""
         ...
 
-    def member(self, column: sa.ColumnElement[Any], path: Sequence[str]) -> sa.ColumnElement[str]:
-        """Return the member of an object of texts and objects at a path, as text that compares by bytes.
+    def member(self, column: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[str]:
+        """Return a member of an object of texts and objects, as text that compares by bytes.
 
-        The names must need no escaping (domain/documents/content.py); NULL if there is none.
+        The parameter `name` is its path, as `member_path` returns it. NULL if there is none.
         """
         ...
 
-    def member_text(self, text: str) -> sa.ColumnElement[str]:
-        """Return the text as which `member` returns a text, or an object that is given as JSON."""
+    def member_path(self, path: Sequence[str]) -> str | list[str]:
+        """Return the parameter for a path of names that need no escaping (domain/documents/content.py)."""
         ...
 
-    def first_segments(self, path: sa.ColumnElement[str], count: int) -> sa.ColumnElement[str]:
+    def member_text(self, name: str, *, is_object: bool) -> sa.ColumnElement[str]:
+        """Return what `member` returns for the text, or the object as JSON, in the parameter `name`."""
+        ...
+
+    def first_segments(
+        self, path: sa.ColumnElement[str], count: sa.ColumnElement[int]
+    ) -> sa.ColumnElement[str]:
         """Return the first segments of a path whose segments are joined by `/`."""
         ...
 

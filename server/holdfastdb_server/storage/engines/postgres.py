@@ -73,14 +73,18 @@ class PostgresDialect:
         text = f"{rows.insertion(table, '_')} FROM {rows.table('$1::bytea', '_')} {suffix}"
         return text, rows
 
-    def contains(self, column: sa.Column[Any], wanted: Mapping[str, JsonScalar]) -> sa.ColumnElement[bool]:
+    def contains(self, column: sa.Column[Any], name: str, types: Sequence[type]) -> sa.ColumnElement[bool]:
         """jsonb containment, which the GIN index answers."""
-        document = sa.cast(sa.literal(dump_json(wanted), sa.Text), postgresql.JSONB)
+        document = sa.cast(sa.bindparam(name, type_=sa.Text), postgresql.JSONB)
         return column.bool_op("@>")(document)
 
-    def holds(self, column: sa.Column[Any], wanted: Mapping[str, JsonScalar]) -> sa.ColumnElement[bool]:
+    def holds(self, column: sa.Column[Any], name: str, types: Sequence[type]) -> sa.ColumnElement[bool]:
         """jsonb containment."""
-        return self.contains(column, wanted)
+        return self.contains(column, name, types)
+
+    def members(self, name: str, wanted: Mapping[str, JsonScalar]) -> dict[str, Any]:
+        """One JSON object."""
+        return {name: dump_json(wanted)}
 
     def bucket(self, column: sa.Column[Any], seconds: int) -> sa.ColumnElement[Any]:
         """date_bin, which rounds down before 1970 too."""
@@ -96,17 +100,22 @@ class PostgresDialect:
         """EXTRACT gives an exact numeric."""
         return sa.cast(sa.extract("epoch", end - start) * 1_000_000, sa.BigInteger)
 
-    def member(self, column: sa.ColumnElement[Any], path: Sequence[str]) -> sa.ColumnElement[str]:
+    def member(self, column: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[str]:
         """An operator of jsonb."""
-        way = sa.cast(list(path), postgresql.ARRAY(sa.Text))
-        return column.op("#>>", return_type=sa.Text())(way).collate("C")
+        path = sa.bindparam(name, type_=postgresql.ARRAY(sa.Text))
+        return column.op("#>>", return_type=sa.Text())(path).collate("C")
 
-    def member_text(self, text: str) -> sa.ColumnElement[str]:
+    def member_path(self, path: Sequence[str]) -> list[str]:
+        return list(path)
+
+    def member_text(self, name: str, *, is_object: bool) -> sa.ColumnElement[str]:
         """jsonb writes objects in its own way."""
-        value = sa.literal(text, sa.Text)
-        return sa.cast(sa.cast(value, postgresql.JSONB), sa.Text) if text.startswith("{") else value
+        value = sa.bindparam(name, type_=sa.Text)
+        return sa.cast(sa.cast(value, postgresql.JSONB), sa.Text) if is_object else value
 
-    def first_segments(self, path: sa.ColumnElement[str], count: int) -> sa.ColumnElement[str]:
+    def first_segments(
+        self, path: sa.ColumnElement[str], count: sa.ColumnElement[int]
+    ) -> sa.ColumnElement[str]:
         """A slice of an array."""
         segments = sa.func.string_to_array(path, "/", type_=postgresql.ARRAY(sa.Text))
         return sa.func.array_to_string(segments[1:count], "/", type_=sa.Text())

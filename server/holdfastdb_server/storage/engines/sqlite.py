@@ -88,36 +88,50 @@ class SqliteDialect:
     def _converter(self, column_type: TypeEngine[Any]) -> Any:
         return column_type.dialect_impl(self._sql).bind_processor(self._sql)
 
-    def contains(self, column: sa.Column[Any], wanted: Mapping[str, JsonScalar]) -> sa.ColumnElement[bool]:
-        """Look into the table of fingerprints that triggers keep: `session_label_index` for `sessions`."""
+    def contains(self, column: sa.Column[Any], name: str, types: Sequence[type]) -> sa.ColumnElement[bool]:
+        """Look into the table of members that triggers keep: `session_label_index` for `sessions`."""
         table = column.table
         assert isinstance(table, sa.Table)
-        fingerprints = sa.table(
+        members = sa.table(
             f"{singular(table)}_label_index",
             *map(sa.column, ("row_key", "field", "name", "type", "value")),
         )
         return sa.and_(
             *(
                 table.c.key.in_(
-                    sa.select(fingerprints.c.row_key).where(
-                        fingerprints.c.field == column.name,
-                        fingerprints.c.name == name,
-                        _is_scalar(fingerprints.c.type, fingerprints.c.value, value),
+                    sa.select(members.c.row_key).where(
+                        members.c.field == column.name,
+                        members.c.name == sa.bindparam(f"{name}_name_{place}", type_=sa.Text),
+                        _is_scalar(members.c.type, members.c.value, f"{name}_value_{place}", value_type),
                     )
                 )
-                for name, value in wanted.items()
+                for place, value_type in enumerate(types)
             )
         )
 
-    def holds(self, column: sa.Column[Any], wanted: Mapping[str, JsonScalar]) -> sa.ColumnElement[bool]:
+    def holds(self, column: sa.Column[Any], name: str, types: Sequence[type]) -> sa.ColumnElement[bool]:
         """Look at the members of the row's own object."""
         conditions = []
-        for name, value in wanted.items():
+        for place, value_type in enumerate(types):
             member = sa.func.json_each(sa.type_coerce(column, sa.Text)).table_valued("key", "type", "value")
             kind = sa.case((member.c.type.in_(("integer", "real")), "number"), else_=member.c.type)
-            matches = sa.and_(member.c.key == name, _is_scalar(kind, member.c.value, value))
+            matches = sa.and_(
+                member.c.key == sa.bindparam(f"{name}_name_{place}", type_=sa.Text),
+                _is_scalar(kind, member.c.value, f"{name}_value_{place}", value_type),
+            )
             conditions.append(sa.exists(sa.select(sa.literal(1)).select_from(member).where(matches)))
         return sa.and_(*conditions)
+
+    def members(self, name: str, wanted: Mapping[str, JsonScalar]) -> dict[str, Any]:
+        """Two parameters a member; the value of a boolean is that of its type, and null has none."""
+        params: dict[str, Any] = {}
+        for place, (member, value) in enumerate(wanted.items()):
+            params[f"{name}_name_{place}"] = member
+            if isinstance(value, bool):
+                params[f"{name}_value_{place}"] = "true" if value else "false"
+            elif value is not None:
+                params[f"{name}_value_{place}"] = value
+        return params
 
     def bucket(self, column: sa.Column[Any], seconds: int) -> sa.ColumnElement[Any]:
         """Round down; % takes the sign of the time, hence twice."""
@@ -130,16 +144,20 @@ class SqliteDialect:
         """Times are microseconds."""
         return sa.type_coerce(end, sa.BigInteger) - sa.type_coerce(start, sa.BigInteger)
 
-    def member(self, column: sa.ColumnElement[Any], path: Sequence[str]) -> sa.ColumnElement[str]:
+    def member(self, column: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[str]:
+        return sa.func.json_extract(column, sa.bindparam(name, type_=sa.Text), type_=sa.Text())
+
+    def member_path(self, path: Sequence[str]) -> str:
         """Names in a path are quoted."""
-        way = "$" + "".join(f'."{name}"' for name in path)
-        return sa.func.json_extract(column, way, type_=sa.Text())
+        return "$" + "".join(f'."{name}"' for name in path)
 
-    def member_text(self, text: str) -> sa.ColumnElement[str]:
+    def member_text(self, name: str, *, is_object: bool) -> sa.ColumnElement[str]:
         """Objects are written as they were stored."""
-        return sa.literal(text, sa.Text)
+        return sa.bindparam(name, type_=sa.Text)
 
-    def first_segments(self, path: sa.ColumnElement[str], count: int) -> sa.ColumnElement[str]:
+    def first_segments(
+        self, path: sa.ColumnElement[str], count: sa.ColumnElement[int]
+    ) -> sa.ColumnElement[str]:
         """There are no arrays but those of JSON."""
         segments = sa.func.replace(sa.func.json_quote(path), "/", '","', type_=sa.Text())
         each = sa.func.json_each("[" + segments + "]").table_valued("key", "value")
@@ -179,14 +197,14 @@ def _placeholders(table: sa.Table) -> str:
 
 
 def _is_scalar(
-    kind: sa.ColumnElement[Any], actual: sa.ColumnElement[Any], value: JsonScalar
+    kind: sa.ColumnElement[Any], actual: sa.ColumnElement[Any], name: str, value_type: type
 ) -> sa.ColumnElement[bool]:
-    match value:
-        case None:
-            return kind == "null"
-        case bool():
-            return kind == ("true" if value else "false")
-        case int() | float():
-            return sa.and_(kind == "number", actual == sa.literal(value))
-        case str():
-            return sa.and_(kind == "text", actual == sa.literal(value))
+    """Whether a member, whose JSON type is `kind`, has the parameter's value, which is of this type."""
+    if value_type is type(None):
+        return kind == "null"
+    if value_type is bool:
+        return kind == sa.bindparam(name, type_=sa.Text)
+    if value_type is str:
+        return sa.and_(kind == "text", actual == sa.bindparam(name, type_=sa.Text))
+    number = sa.bindparam(name, type_=sa.Integer if value_type is int else sa.Float)
+    return sa.and_(kind == "number", actual == number)

@@ -2,39 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping, Sequence
+from operator import eq, ge, lt
+from typing import Any
+
 import sqlalchemy as sa
 
-from holdfastdb_server.domain.events import EventFilter
 from holdfastdb_server.storage.engines.base import Dialect
-from holdfastdb_server.storage.query.filters import has_prefix
+from holdfastdb_server.storage.query.filters import Compares, Conditions, HasMembers, HasPrefix, OneOf
 from holdfastdb_server.storage.schema import events
 
 
-def event_conditions(dialect: Dialect, where: EventFilter) -> list[sa.ColumnElement[bool]]:
-    """Return the conditions that an event must meet, all of them, beside that of its session."""
-    conditions: list[sa.ColumnElement[bool]] = []
-    if where.types:
-        conditions.append(sa.or_(*map(_has_type, where.types)))
-    if where.kinds:
-        conditions.append(events.c.kind.in_(sorted(where.kinds)))
-    for column, value in (
-        (events.c.actor, where.actor),
-        (events.c.run_id, where.run_id),
-        (events.c.task_id, where.task_id),
-        (events.c.trace_id, where.trace_id),
-    ):
-        if value:
-            conditions.append(column == value)
-    if where.labels:
-        conditions.append(dialect.holds(events.c.labels, where.labels))
-    if where.happened_from is not None:
-        conditions.append(events.c.event_time >= where.happened_from)
-    if where.happened_until is not None:
-        conditions.append(events.c.event_time < where.happened_until)
-    return conditions
+def event_conditions(dialect: Dialect) -> Conditions:
+    """Return what the fields of an EventFilter stand for."""
+    return Conditions(
+        dialect,
+        {
+            "types": _HasType(),
+            "kinds": OneOf(events.c.kind),
+            "actor": Compares(events.c.actor, eq),
+            "run_id": Compares(events.c.run_id, eq),
+            "task_id": Compares(events.c.task_id, eq),
+            "trace_id": Compares(events.c.trace_id, eq),
+            "labels": HasMembers(events.c.labels, indexed=False),
+            "happened_from": Compares(events.c.event_time, ge),
+            "happened_until": Compares(events.c.event_time, lt),
+        },
+    )
 
 
-def _has_type(wanted: str) -> sa.ColumnElement[bool]:
-    if wanted.endswith(".*"):
-        return has_prefix(events.c.type, wanted[:-1])
-    return events.c.type == wanted
+class _HasType:
+    """Whether an event has one of the types, or begins as one of those that end with `.*`."""
+
+    def shape(self, value: Sequence[str]) -> Hashable:
+        types, prefixes = _split(value)
+        return bool(types), tuple(map(_PREFIX.shape, prefixes))
+
+    def build(
+        self, dialect: Dialect, name: str, shape: tuple[bool, tuple[Hashable, ...]]
+    ) -> sa.ColumnElement[bool]:
+        has_types, prefixes = shape
+        found = [_PREFIX.build(dialect, f"{name}_{place}", each) for place, each in enumerate(prefixes)]
+        return sa.or_(*found, *([_TYPE.build(dialect, name, ())] if has_types else []))
+
+    def params(self, dialect: Dialect, name: str, value: Sequence[str]) -> Mapping[str, Any]:
+        types, prefixes = _split(value)
+        params = dict(_TYPE.params(dialect, name, types)) if types else {}
+        for place, prefix in enumerate(prefixes):
+            params.update(_PREFIX.params(dialect, f"{name}_{place}", prefix))
+        return params
+
+
+_TYPE, _PREFIX = OneOf(events.c.type), HasPrefix(events.c.type)
+
+
+def _split(value: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the whole types, and the prefixes."""
+    types = [wanted for wanted in value if not wanted.endswith(".*")]
+    return types, sorted({wanted[:-1] for wanted in value if wanted.endswith(".*")})

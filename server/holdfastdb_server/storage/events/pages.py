@@ -13,6 +13,7 @@ from holdfastdb_server.domain.paging import Cursor
 from holdfastdb_server.storage.engines.base import Dialect
 from holdfastdb_server.storage.events.filters import event_conditions
 from holdfastdb_server.storage.query.cache import Queries
+from holdfastdb_server.storage.query.filters import NAMESPACE
 from holdfastdb_server.storage.query.pages import PageQuery
 from holdfastdb_server.storage.schema import events
 
@@ -23,7 +24,7 @@ class EventPages:
     """Reads pages of events."""
 
     def __init__(self, dialect: Dialect) -> None:
-        self._dialect = dialect
+        self._conditions = event_conditions(dialect)
         self._queries: Queries[PageQuery] = Queries()
 
     async def of_session(
@@ -39,18 +40,20 @@ class EventPages:
     ) -> tuple[Sequence[Any], bool]:
         """Return rows of a session strictly between the sequences (`before` 0: no bound)."""
 
+        shape = self._conditions.shape(where)
+
         def build() -> PageQuery:
             picked = _keys().where(
                 events.c.session_key == _integer("session_key"),
                 events.c.sequence > _integer("after"),
                 events.c.sequence < _integer("before"),
-                *event_conditions(self._dialect, where),
+                *self._conditions.build(shape),
             )
             return _page(picked, descending)
 
-        query = self._queries.get((where, descending), build)
+        query = self._queries.get(("session", shape, descending), build)
         params = {"session_key": session_key, "after": after, "before": before or _GREATEST}
-        return await query.read(connection, size, params)
+        return await query.read(connection, size, params | self._conditions.params(where))
 
     async def of_trace(
         self,
@@ -64,21 +67,23 @@ class EventPages:
     ) -> tuple[Sequence[Any], bool]:
         """Return rows of the filter's trace that follow the (session key, sequence)."""
 
+        shape = self._conditions.shape(where)
+
         def build() -> PageQuery:
             position = sa.tuple_(events.c.session_key, events.c.sequence)
             bound = sa.tuple_(_integer("after_key"), _integer("after_sequence"))
             picked = _keys().where(
-                events.c.namespace == sa.bindparam("namespace", type_=sa.Text),
+                events.c.namespace == NAMESPACE,
                 position < bound if descending else position > bound,
-                *event_conditions(self._dialect, where),
+                *self._conditions.build(shape),
             )
             return _page(picked, descending)
 
-        query = self._queries.get(("trace", where, descending), build)
+        query = self._queries.get(("trace", shape, descending), build)
         start = (_GREATEST, _GREATEST) if descending else (0, 0)
         key, sequence = after or start
         params = {"namespace": namespace, "after_key": key, "after_sequence": sequence}
-        return await query.read(connection, size, params)
+        return await query.read(connection, size, params | self._conditions.params(where))
 
 
 def _keys() -> sa.Select[Any]:

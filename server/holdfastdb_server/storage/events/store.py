@@ -55,6 +55,7 @@ class SqlEvents:
         self._group_commit = group_commit
         self._pages = pages
         self._tails = tails
+        self._conditions = event_conditions(database.dialect)
 
     async def append(
         self,
@@ -136,10 +137,9 @@ class SqlEvents:
         bounds: Sequence[sa.ColumnElement[bool]],
         where: EventFilter,
     ) -> int | None:
-        conditions = event_conditions(self._database.dialect, where)
-        return await connection.scalar(
-            sa.select(sa.func.count()).select_from(events).where(*bounds, *conditions)
-        )
+        matching = self._conditions.build(self._conditions.shape(where))
+        count = sa.select(sa.func.count()).select_from(events).where(*bounds, *matching)
+        return await connection.scalar(count, self._conditions.params(where))
 
     def tail(
         self, namespace: str, session_id: str, after_sequence: int | None, where: EventFilter
@@ -197,6 +197,8 @@ class SqlEvents:
         }
         columns = [expression.label(group.name) for group, expression in by.items() if group in groups]
 
+        matching = self._conditions.build(self._conditions.shape(where))
+
         async def work(connection: AsyncConnection) -> list[EventSummary]:
             session = await require(connection, namespace, session_id)
             counted = (
@@ -206,13 +208,13 @@ class SqlEvents:
                     sa.func.min(events.c.event_time).label("first"),
                     sa.func.max(events.c.event_time).label("last"),
                 )
-                .where(events.c.session_key == session.key, *event_conditions(self._database.dialect, where))
+                .where(events.c.session_key == session.key, *matching)
                 .group_by(*(sa.literal_column(str(place + 1)) for place in range(len(columns))))
                 .having(sa.func.count() > 0)
                 .order_by(*(sa.literal_column(str(place + 1)) for place in range(len(columns))))
                 .limit(limits.SUMMARY_GROUPS + 1)
             )
-            found = (await connection.execute(counted)).all()
+            found = (await connection.execute(counted, self._conditions.params(where))).all()
             if len(found) > limits.SUMMARY_GROUPS:
                 raise LimitExceeded("groups", len(found), limits.SUMMARY_GROUPS)
             return [

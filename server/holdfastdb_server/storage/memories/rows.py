@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from operator import eq, ge, lt
 from typing import Any
 
-import sqlalchemy as sa
-
-from holdfastdb_server.domain.memories import Memory, MemoryFields, MemoryFilter
+from holdfastdb_server.domain.memories import Memory, MemoryFields
 from holdfastdb_server.domain.values import utf8_size
 from holdfastdb_server.storage.engines.base import Dialect
 from holdfastdb_server.storage.engines.full_text import HALF, WHOLE
+from holdfastdb_server.storage.query.filters import Compares, Conditions, HasMembers
 from holdfastdb_server.storage.query.sizes import OVERHEAD, searchable_size
 from holdfastdb_server.storage.schema import memories
 
@@ -65,26 +65,19 @@ def weighted_words(fields: MemoryFields) -> Iterator[tuple[str, int]]:
     yield from ((word, HALF) for word in elsewhere)
 
 
-def memory_conditions(
-    dialect: Dialect, namespace: str, where: MemoryFilter
-) -> Sequence[sa.ColumnElement[bool]]:
-    """Return the conditions that a memory must meet, all of them."""
-    conditions = [memories.c.namespace == namespace]
-    for column, value in (
-        (memories.c.tool_name, where.tool_name),
-        (memories.c.agent_id, where.agent_id),
-        (memories.c.user_id, where.user_id),
-        (memories.c.session_id, where.session_id),
-    ):
-        if value:
-            conditions.append(column == value)
-    if where.min_confidence:
-        conditions.append(memories.c.confidence >= where.min_confidence)
-    for searched, wanted in ((memories.c.labels, where.labels), (memories.c.metadata, where.metadata)):
-        if wanted:
-            conditions.append(dialect.contains(searched, wanted))
-    if where.created_from is not None:
-        conditions.append(memories.c.create_time >= where.created_from)
-    if where.created_until is not None:
-        conditions.append(memories.c.create_time < where.created_until)
-    return conditions
+def memory_conditions(dialect: Dialect) -> Conditions:
+    """Return what the fields of a MemoryFilter stand for."""
+    return Conditions(
+        dialect,
+        {
+            "tool_name": Compares(memories.c.tool_name, eq),
+            "agent_id": Compares(memories.c.agent_id, eq),
+            "user_id": Compares(memories.c.user_id, eq),
+            "session_id": Compares(memories.c.session_id, eq),
+            "min_confidence": Compares(memories.c.confidence, ge),
+            "labels": HasMembers(memories.c.labels),
+            "metadata": HasMembers(memories.c.metadata),
+            "created_from": Compares(memories.c.create_time, ge),
+            "created_until": Compares(memories.c.create_time, lt),
+        },
+    )

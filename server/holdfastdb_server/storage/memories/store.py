@@ -28,8 +28,10 @@ from holdfastdb_server.storage.idempotency import replies
 from holdfastdb_server.storage.idempotency.request_ids import Idempotency
 from holdfastdb_server.storage.memories.rows import field_values, memory_conditions, memory_of, weighted_words
 from holdfastdb_server.storage.query.cache import Queries
+from holdfastdb_server.storage.query.filters import NAMESPACE, Shape
 from holdfastdb_server.storage.query.full_text import score
-from holdfastdb_server.storage.query.pages import PageQuery, after_time, cursor_time, time_position
+from holdfastdb_server.storage.query.lists import TimeList
+from holdfastdb_server.storage.query.pages import PageQuery, cursor_time
 from holdfastdb_server.storage.schema import memories, memory_full_text
 
 
@@ -41,7 +43,9 @@ class SqlMemories:
         self._dialect: Dialect = database.dialect
         self._idempotency = idempotency
         self._words = self._dialect.word_search(memory_full_text.name)
-        self._queries: Queries[PageQuery] = Queries()
+        self._conditions = memory_conditions(self._dialect)
+        self._list = TimeList(memories, memories.c.create_time, self._conditions)
+        self._searches: Queries[PageQuery] = Queries()
 
     async def create(self, namespace: str, draft: MemoryDraft) -> Memory:
         fingerprint = draft.fingerprint()
@@ -83,37 +87,22 @@ class SqlMemories:
         return memory_of(await self._database.read(lambda c: require(c, namespace, memory_id)))
 
     async def list(self, namespace: str, where: MemoryFilter, page: PageRequest) -> Page[Memory]:
-        matching = memory_conditions(self._dialect, namespace, where)
-
-        def build() -> PageQuery:
-            picked = sa.select(memories.c.key, memories.c.create_time, memories.c.size).where(*matching)
-            if page.after is not None:
-                picked = picked.where(after_time(memories.c.create_time, memories.c.key, page.descending))
-            order = [(memories.c.create_time, page.descending), (memories.c.key, page.descending)]
-            return PageQuery(memories, picked, order)
-
-        query = self._queries.get(("list", namespace, where, page.descending, page.after is None), build)
-
-        async def work(connection: AsyncConnection) -> Page[Memory]:
-            found, more = await query.read(connection, page.size, time_position(page))
-            total = None
-            if page.with_total:
-                count = sa.select(sa.func.count()).select_from(memories).where(*matching)
-                total = await connection.scalar(count)
-            return Page(
-                [memory_of(row) for row in found],
-                (to_micros(found[-1].create_time), found[-1].key) if more else None,
-                total,
-            )
-
-        return await self._database.read(work)
+        listed = await self._database.read(
+            lambda connection: self._list.read(connection, namespace, where, page)
+        )
+        return Page([memory_of(row) for row in listed.rows], listed.next, listed.total)
 
     async def search(
         self, namespace: str, search: MemorySearch, page: PageRequest, request_id: str = ""
     ) -> Page[MemoryMatch]:
-        shape = ("search", namespace, search.where, search.match_all, page.after is None)
-        query = self._queries.get(shape, lambda: self._search_query(namespace, search, page))
-        params = {**self._words.params(namespace, search.words), **_rank_position(page)}
+        shape = (self._conditions.shape(search.where), search.match_all, page.after is None)
+        query = self._searches.get(shape, lambda: self._search_query(*shape))
+        params = {
+            "namespace": namespace,
+            **self._conditions.params(search.where),
+            **self._words.params(namespace, search.words),
+            **_rank_position(page),
+        }
         if search.match_all:
             params["wanted_hits"] = len(search.words)
         fingerprint = fingerprint_of("search memories", *search.content(), page.size, page.after)
@@ -138,17 +127,17 @@ class SqlMemories:
 
         return await (self._database.write if search.count_use else self._database.read)(work)
 
-    def _search_query(self, namespace: str, search: MemorySearch, page: PageRequest) -> PageQuery:
+    def _search_query(self, shape: Shape, match_all: bool, is_first: bool) -> PageQuery:
         found = self._words.found
         rank = (found.c.points, memories.c.confidence, memories.c.create_time, memories.c.key)
         picked = (
             sa.select(*rank, memories.c.size)
             .join(found, found.c.row_key == memories.c.key)
-            .where(*memory_conditions(self._dialect, namespace, search.where))
+            .where(memories.c.namespace == NAMESPACE, *self._conditions.build(shape))
         )
-        if search.match_all:
+        if match_all:
             picked = picked.where(found.c.hits == sa.bindparam("wanted_hits", type_=sa.BigInteger))
-        if page.after is not None:
+        if not is_first:
             cursor = [sa.bindparam(f"after_{column.name}", type_=column.type) for column in rank]
             picked = picked.where(sa.tuple_(*rank) < sa.tuple_(*cursor))
         return PageQuery(memories, picked, [(column, True) for column in rank])

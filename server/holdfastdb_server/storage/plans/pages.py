@@ -3,48 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from itertools import groupby
-from operator import attrgetter
+from operator import attrgetter, ge, lt
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfastdb_server.domain.errors import PlanNotFound
-from holdfastdb_server.domain.plans.plan import Plan, PlanFilter
+from holdfastdb_server.domain.plans.plan import Plan
 from holdfastdb_server.storage.engines.base import Dialect
 from holdfastdb_server.storage.plans.rows import item_of, plan_of, plan_size
-from holdfastdb_server.storage.query.filters import owned_by
-from holdfastdb_server.storage.query.pages import PageQuery, fitting
+from holdfastdb_server.storage.query.filters import Compares, Conditions, HasMembers, OneOf, OwnedBy
+from holdfastdb_server.storage.query.pages import Order, PageQuery, directed, fitting
 from holdfastdb_server.storage.schema import plan_items, plans
 
 
-class PlanPageQuery(PageQuery):
-    """A page of plans, with or without their items. `picked` selects keys and creation times."""
+@dataclass(frozen=True, slots=True)
+class PlanRow:
+    """A plan of a page, and its place in the list."""
 
-    def __init__(self, picked: sa.Select[Any], descending: bool, *, omit_items: bool) -> None:
+    key: int
+    create_time: datetime
+    plan: Plan
+
+
+class PlanPages(PageQuery):
+    """Pages of plans, with or without their items. `picked` selects keys and creation times."""
+
+    def __init__(self, picked: sa.Select[Any], order: Order, omit_items: bool) -> None:
         size = sa.literal(0) if omit_items else plans.c.size
-        order = [(plans.c.create_time, descending), (plans.c.key, descending)]
         super().__init__(plans, picked.add_columns(size.label("size")), order)
         self._omits_items = omit_items
         if not omit_items:
             page = self._query.subquery("page")
-            ordered = [
-                page.c[column.name].desc() if descending else page.c[column.name] for column, _ in order
-            ]
+            ordered = directed([(page.c[column.name], descends) for column, descends in order])
             self._query = _with_items(page).order_by(*ordered, plan_items.c.position)
 
     async def read(
         self, connection: AsyncConnection, size: int, params: Mapping[str, Any]
-    ) -> tuple[Sequence[tuple[Any, Plan]], bool]:
-        """Return the plans of a page of at most `size`, each with its row, and whether more follow."""
+    ) -> tuple[Sequence[PlanRow], bool]:
+        """Return the plans of a page of at most `size`, and whether more follow."""
         rows = (await connection.execute(self._query, {"limit": size + 1, **params})).all()
         found = rows[0].found if rows else 0
         if self._omits_items:
-            read = [(row, plan_of(row)) for row in rows[:size]]
-            read = list(fitting(read, lambda each: plan_size(each[1])))
+            plans_read = [PlanRow(row.key, row.create_time, plan_of(row)) for row in rows[:size]]
+            read = fitting(plans_read, lambda row: plan_size(row.plan))
         else:
-            read = list(_plans_of(rows))[:size]
+            read = [PlanRow(row.key, row.create_time, plan) for row, plan in _plans_of(rows)][:size]
         return read, found > len(read)
 
 
@@ -86,18 +94,16 @@ def _plans_of(rows: Sequence[Any]) -> Iterator[tuple[Any, Plan]]:
         yield first, plan_of(first, items)
 
 
-def plan_conditions(dialect: Dialect, namespace: str, where: PlanFilter) -> Sequence[sa.ColumnElement[bool]]:
-    """Return the conditions that a plan must meet, all of them."""
-    conditions = [plans.c.namespace == namespace]
-    if where.statuses:
-        conditions.append(plans.c.status.in_(sorted(set(where.statuses))))
-    if where.session_id:
-        conditions.append(owned_by(plans, namespace, where.session_id))
-    for column, wanted in ((plans.c.labels, where.labels), (plans.c.metadata, where.metadata)):
-        if wanted:
-            conditions.append(dialect.contains(column, wanted))
-    if where.created_from is not None:
-        conditions.append(plans.c.create_time >= where.created_from)
-    if where.created_until is not None:
-        conditions.append(plans.c.create_time < where.created_until)
-    return conditions
+def plan_conditions(dialect: Dialect) -> Conditions:
+    """Return what the fields of a PlanFilter stand for."""
+    return Conditions(
+        dialect,
+        {
+            "statuses": OneOf(plans.c.status),
+            "session_id": OwnedBy(plans),
+            "labels": HasMembers(plans.c.labels),
+            "metadata": HasMembers(plans.c.metadata),
+            "created_from": Compares(plans.c.create_time, ge),
+            "created_until": Compares(plans.c.create_time, lt),
+        },
+    )

@@ -14,14 +14,12 @@ from holdfastdb_server.domain.fingerprint import fingerprint_of
 from holdfastdb_server.domain.paging import Page, PageRequest
 from holdfastdb_server.domain.plans.changes import ItemChange, PlanChange
 from holdfastdb_server.domain.plans.plan import Plan, PlanDraft, PlanFilter, check_plan_size
-from holdfastdb_server.storage.engines.columns import to_micros
 from holdfastdb_server.storage.engines.connection import Database
 from holdfastdb_server.storage.idempotency import replies
 from holdfastdb_server.storage.idempotency.request_ids import Idempotency
-from holdfastdb_server.storage.plans.pages import PlanPageQuery, plan_conditions, read_plan
+from holdfastdb_server.storage.plans.pages import PlanPages, plan_conditions, read_plan
 from holdfastdb_server.storage.plans.rows import item_row, plan_size, plan_values
-from holdfastdb_server.storage.query.cache import Queries
-from holdfastdb_server.storage.query.pages import after_time, time_position
+from holdfastdb_server.storage.query.lists import TimeList
 from holdfastdb_server.storage.schema import plan_items, plans
 from holdfastdb_server.storage.write_path.transaction import Transaction
 from holdfastdb_server.storage.write_path.writer import Writer
@@ -43,7 +41,9 @@ class SqlPlans:
         self._database = database
         self._writer = writer
         self._idempotency = idempotency
-        self._queries: Queries[PlanPageQuery] = Queries()
+        self._list = TimeList(
+            plans, plans.c.create_time, plan_conditions(database.dialect), make_pages=PlanPages
+        )
 
     async def create(self, namespace: str, draft: PlanDraft) -> Plan:
         fingerprint = draft.fingerprint()
@@ -87,30 +87,10 @@ class SqlPlans:
     async def list(
         self, namespace: str, where: PlanFilter, page: PageRequest, *, omit_items: bool = False
     ) -> Page[Plan]:
-        matching = plan_conditions(self._database.dialect, namespace, where)
-
-        def build() -> PlanPageQuery:
-            picked = sa.select(plans.c.key, plans.c.create_time).where(*matching)
-            if page.after is not None:
-                picked = picked.where(after_time(plans.c.create_time, plans.c.key, page.descending))
-            return PlanPageQuery(picked, page.descending, omit_items=omit_items)
-
-        query = self._queries.get((namespace, where, page.descending, page.after is None, omit_items), build)
-
-        async def work(connection: AsyncConnection) -> Page[Plan]:
-            found, more = await query.read(connection, page.size, time_position(page))
-            total = None
-            if page.with_total:
-                count = sa.select(sa.func.count()).select_from(plans).where(*matching)
-                total = await connection.scalar(count)
-            last = found[-1][0] if more else None
-            return Page(
-                [plan for _, plan in found],
-                None if last is None else (to_micros(last.create_time), last.key),
-                total,
-            )
-
-        return await self._database.read(work)
+        listed = await self._database.read(
+            lambda connection: self._list.read(connection, namespace, where, page, omit_payload=omit_items)
+        )
+        return Page([row.plan for row in listed.rows], listed.next, listed.total)
 
     async def update(
         self,

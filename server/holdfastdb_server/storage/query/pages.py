@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,6 +16,34 @@ from holdfastdb_server.storage.engines.columns import Micros, from_micros
 
 Order = Sequence[tuple[Any, bool]]
 """Columns to order by, unique together, and whether each descends."""
+
+
+class Pages(Protocol):
+    """A query whose pages can be read."""
+
+    async def read(
+        self, connection: AsyncConnection, size: int, params: Mapping[str, Any]
+    ) -> tuple[Sequence[Any], bool]:
+        """Return the rows of a page of at most `size`, and whether more follow."""
+        ...
+
+
+class WholeRows:
+    """Pages of a table without a `size`, whose rows are small enough to be read before they are cut."""
+
+    def __init__(
+        self, table: sa.Table, picked: sa.Select[Any], order: Order, row_size: Callable[[Any], int]
+    ) -> None:
+        rows = picked.with_only_columns(*table.columns).order_by(*directed(order))
+        self._query = rows.limit(sa.bindparam("limit", type_=sa.Integer))
+        self._row_size = row_size
+
+    async def read(
+        self, connection: AsyncConnection, size: int, params: Mapping[str, Any]
+    ) -> tuple[Sequence[Any], bool]:
+        found = (await connection.execute(self._query, {"limit": size + 1, **params})).all()
+        shown = fitting(found[:size], self._row_size)
+        return shown, len(shown) < len(found)
 
 
 class PageQuery:
@@ -30,14 +58,14 @@ class PageQuery:
         self, table: sa.Table, picked: sa.Select[Any], order: Order, omit: Sequence[str] = ()
     ) -> None:
         keys = [column.name for column in table.primary_key.columns]
-        limited = picked.order_by(*_directed(order)).limit(sa.bindparam("limit", type_=sa.Integer))
+        limited = picked.order_by(*directed(order)).limit(sa.bindparam("limit", type_=sa.Integer))
         inner = limited.subquery("picked").c
         ranks = [column.name for column, _ in order if column.name not in table.c]
         running = sa.select(
             *(inner[name] for name in (*keys, *ranks)),
             inner.size,
             sa.func.sum(inner.size)
-            .over(order_by=_directed([(inner[column.name], descends) for column, descends in order]))
+            .over(order_by=directed([(inner[column.name], descends) for column, descends in order]))
             .label("total"),
             sa.func.count().over().label("found"),
         ).subquery("running")
@@ -46,7 +74,7 @@ class PageQuery:
         query = (
             sa.select(*columns, *(running.c[name] for name in ranks), running.c.found)
             .join(running, sa.and_(*(table.c[name] == running.c[name] for name in keys)))
-            .order_by(*_directed(outer))
+            .order_by(*directed(outer))
         )
         if not omit:
             is_first = running.c.total == running.c.size
@@ -97,5 +125,6 @@ def cursor_time(micros: int | str) -> datetime:
         raise InvalidPageToken from None
 
 
-def _directed(order: Order) -> list[Any]:
+def directed(order: Order) -> list[Any]:
+    """Return what stands in the ORDER BY."""
     return [column.desc() if descends else column.asc() for column, descends in order]

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from operator import eq, ge, lt
 from typing import Any
 
-import sqlalchemy as sa
 from msgspec.structs import asdict, fields
 
-from holdfastdb_server.domain.runs.reports import RunFilter
 from holdfastdb_server.domain.runs.run import Run, RunResults, RunStatus, TokenUsage
 from holdfastdb_server.domain.values import payload_bytes, utf8_size
 from holdfastdb_server.storage.engines.base import Dialect
-from holdfastdb_server.storage.query.filters import owned_by
+from holdfastdb_server.storage.query.filters import Compares, Conditions, HasMembers, OneOf, OwnedBy
 from holdfastdb_server.storage.query.payloads import payload_of, payload_values
 from holdfastdb_server.storage.query.sizes import OVERHEAD, searchable_size
 from holdfastdb_server.storage.schema import runs
@@ -105,28 +103,21 @@ def _size(run: Run) -> int:
     return OVERHEAD + sum(map(utf8_size, texts)) + searched
 
 
-def run_conditions(dialect: Dialect, namespace: str, where: RunFilter) -> Sequence[sa.ColumnElement[bool]]:
-    """Return the conditions that a run must meet, all of them."""
-    conditions = [runs.c.namespace == namespace]
-    if where.statuses:
-        conditions.append(runs.c.status.in_(sorted(set(where.statuses))))
-    if where.kinds:
-        conditions.append(runs.c.kind.in_(sorted(set(where.kinds))))
-    if where.session_id:
-        conditions.append(owned_by(runs, namespace, where.session_id))
-    for column, value in (
-        (runs.c.agent_id, where.agent_id),
-        (runs.c.task_id, where.task_id),
-        (runs.c.parent_id, where.parent_run_id),
-        (runs.c.trace_id, where.trace_id),
-    ):
-        if value:
-            conditions.append(column == value)
-    for column, wanted in ((runs.c.labels, where.labels), (runs.c.metadata, where.metadata)):
-        if wanted:
-            conditions.append(dialect.contains(column, wanted))
-    if where.started_from is not None:
-        conditions.append(runs.c.start_time >= where.started_from)
-    if where.started_until is not None:
-        conditions.append(runs.c.start_time < where.started_until)
-    return conditions
+def run_conditions(dialect: Dialect) -> Conditions:
+    """Return what the fields of a RunFilter stand for."""
+    return Conditions(
+        dialect,
+        {
+            "statuses": OneOf(runs.c.status),
+            "kinds": OneOf(runs.c.kind),
+            "session_id": OwnedBy(runs),
+            "agent_id": Compares(runs.c.agent_id, eq),
+            "task_id": Compares(runs.c.task_id, eq),
+            "parent_run_id": Compares(runs.c.parent_id, eq),
+            "trace_id": Compares(runs.c.trace_id, eq),
+            "labels": HasMembers(runs.c.labels),
+            "metadata": HasMembers(runs.c.metadata),
+            "started_from": Compares(runs.c.start_time, ge),
+            "started_until": Compares(runs.c.start_time, lt),
+        },
+    )

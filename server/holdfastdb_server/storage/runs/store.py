@@ -14,12 +14,11 @@ from holdfastdb_server.domain.errors import IdTaken, RunNotFound, VersionMismatc
 from holdfastdb_server.domain.paging import Page, PageRequest
 from holdfastdb_server.domain.runs.reports import RunFilter, RunGrouping, RunSummary
 from holdfastdb_server.domain.runs.run import Run, RunChange, RunDraft, RunEnd, RunStatus
-from holdfastdb_server.storage.engines.columns import to_micros
 from holdfastdb_server.storage.engines.connection import Database
 from holdfastdb_server.storage.idempotency import replies
 from holdfastdb_server.storage.idempotency.request_ids import Idempotency
-from holdfastdb_server.storage.query.cache import Queries
-from holdfastdb_server.storage.query.pages import PageQuery, after_time, fitting, time_position
+from holdfastdb_server.storage.query.filters import NAMESPACE
+from holdfastdb_server.storage.query.lists import TimeList
 from holdfastdb_server.storage.query.payloads import payload_names
 from holdfastdb_server.storage.runs import summaries
 from holdfastdb_server.storage.runs.rows import (
@@ -46,7 +45,14 @@ class SqlRuns:
         self._database = database
         self._writer = writer
         self._idempotency = idempotency
-        self._queries: Queries[PageQuery] = Queries()
+        self._conditions = run_conditions(database.dialect)
+        self._list = TimeList(
+            runs,
+            runs.c.start_time,
+            self._conditions,
+            payloads=payload_names("input", "output"),
+            head_size=head_size,
+        )
 
     async def start(self, namespace: str, draft: RunDraft) -> Run:
         fingerprint = draft.fingerprint()
@@ -86,36 +92,10 @@ class SqlRuns:
     async def list(
         self, namespace: str, where: RunFilter, page: PageRequest, *, omit_payload: bool = False
     ) -> Page[Run]:
-        shape = (namespace, where, page.descending, page.after is None, omit_payload)
-        query = self._queries.get(shape, lambda: self._page_query(namespace, where, page, omit_payload))
-
-        async def work(connection: AsyncConnection) -> Page[Run]:
-            found, more = await query.read(connection, page.size, time_position(page))
-            # The database has counted the payloads too.
-            shown = fitting(found, head_size) if omit_payload else found
-            more = more or len(shown) < len(found)
-            total = None
-            if page.with_total:
-                matching = run_conditions(self._database.dialect, namespace, where)
-                total = await connection.scalar(sa.select(sa.func.count()).select_from(runs).where(*matching))
-            return Page(
-                [run_of(row) for row in shown],
-                (to_micros(shown[-1].start_time), shown[-1].key) if more else None,
-                total,
-            )
-
-        return await self._database.read(work)
-
-    def _page_query(
-        self, namespace: str, where: RunFilter, page: PageRequest, omit_payload: bool
-    ) -> PageQuery:
-        picked = sa.select(runs.c.key, runs.c.start_time, runs.c.size).where(
-            *run_conditions(self._database.dialect, namespace, where)
+        listed = await self._database.read(
+            lambda connection: self._list.read(connection, namespace, where, page, omit_payload=omit_payload)
         )
-        if page.after is not None:
-            picked = picked.where(after_time(runs.c.start_time, runs.c.key, page.descending))
-        order = [(runs.c.start_time, page.descending), (runs.c.key, page.descending)]
-        return PageQuery(runs, picked, order, payload_names("input", "output") if omit_payload else ())
+        return Page([run_of(row) for row in listed.rows], listed.next, listed.total)
 
     async def update(
         self,
@@ -197,9 +177,13 @@ class SqlRuns:
         groups: Sequence[RunGrouping],
         bucket_seconds: int = 0,
     ) -> Sequence[RunSummary]:
-        matching = run_conditions(self._database.dialect, namespace, where)
+        matching = [
+            runs.c.namespace == NAMESPACE,
+            *self._conditions.build(self._conditions.shape(where)),
+        ]
         query = summaries.query(self._database.dialect, matching, groups, bucket_seconds)
-        return summaries.read(await self._database.read(lambda c: c.execute(query)))
+        params = {"namespace": namespace, **self._conditions.params(where)}
+        return summaries.read(await self._database.read(lambda c: c.execute(query, params)))
 
 
 def _started(draft: RunDraft, now: datetime) -> Run:

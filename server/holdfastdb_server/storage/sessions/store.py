@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -25,12 +25,13 @@ from holdfastdb_server.domain.sessions import (
     SessionStatus,
     Transition,
 )
-from holdfastdb_server.storage.engines.columns import to_micros
 from holdfastdb_server.storage.engines.connection import Database
 from holdfastdb_server.storage.idempotency import replies
-from holdfastdb_server.storage.query.pages import cursor_time, fitting
+from holdfastdb_server.storage.query.lists import TimeList
+from holdfastdb_server.storage.query.pages import WholeRows
 from holdfastdb_server.storage.schema import sessions
 from holdfastdb_server.storage.sessions import forks
+from holdfastdb_server.storage.sessions.filters import session_conditions
 from holdfastdb_server.storage.signals import session_topic
 from holdfastdb_server.storage.write_path import rows
 from holdfastdb_server.storage.write_path.point_reads import PointReads
@@ -52,6 +53,12 @@ class SqlSessions:
         self._writer = writer
         self._reads = reads
         self._policy = policy
+        self._list = TimeList(
+            sessions,
+            sessions.c.create_time,
+            session_conditions(database.dialect),
+            make_pages=lambda picked, order, _: WholeRows(sessions, picked, order, rows.session_size),
+        )
 
     async def create(self, namespace: str, draft: SessionDraft) -> Session:
 
@@ -107,54 +114,10 @@ class SqlSessions:
         return await self._reads.session(namespace, session_id)
 
     async def list(self, namespace: str, where: SessionFilter, page: PageRequest) -> Page[Session]:
-        matching = self._conditions(namespace, where)
-        position = sa.tuple_(sessions.c.create_time, sessions.c.key)
-        order = [c.desc() if page.descending else c.asc() for c in (sessions.c.create_time, sessions.c.key)]
-        query = sa.select(sessions).where(*matching).order_by(*order).limit(page.size + 1)
-        if page.after is not None:
-            micros, key = page.after
-            after = sa.tuple_(
-                sa.literal(cursor_time(micros), sessions.c.create_time.type), sa.literal(key, sa.BigInteger)
-            )
-            query = query.where(position < after if page.descending else position > after)
-
-        async def work(connection: AsyncConnection) -> Page[Session]:
-            found = (await connection.execute(query)).all()
-            shown = fitting(found[: page.size], rows.session_size)
-            total = None
-            if page.with_total:
-                count = sa.select(sa.func.count()).select_from(sessions).where(*matching)
-                total = await connection.scalar(count)
-            last = shown[-1] if len(shown) < len(found) else None
-            return Page(
-                [rows.session_of(row) for row in shown],
-                None if last is None else (to_micros(last.create_time), last.key),
-                total,
-            )
-
-        return await self._database.read(work)
-
-    def _conditions(self, namespace: str, where: SessionFilter) -> Sequence[sa.ColumnElement[bool]]:
-        conditions = [sessions.c.namespace == namespace]
-        if where.statuses:
-            conditions.append(sessions.c.status.in_(sorted(set(where.statuses))))
-        for column, value in (
-            (sessions.c.user_id, where.user_id),
-            (sessions.c.agent_id, where.agent_id),
-            (sessions.c.parent_id, where.parent_session_id),
-            (sessions.c.task_id, where.task_id),
-        ):
-            if value:
-                conditions.append(column == value)
-        if where.labels:
-            conditions.append(self._database.dialect.contains(sessions.c.labels, where.labels))
-        if where.metadata:
-            conditions.append(self._database.dialect.contains(sessions.c.metadata, where.metadata))
-        if where.created_from is not None:
-            conditions.append(sessions.c.create_time >= where.created_from)
-        if where.created_until is not None:
-            conditions.append(sessions.c.create_time < where.created_until)
-        return conditions
+        listed = await self._database.read(
+            lambda connection: self._list.read(connection, namespace, where, page)
+        )
+        return Page([rows.session_of(row) for row in listed.rows], listed.next, listed.total)
 
     async def update(
         self,

@@ -16,11 +16,10 @@ from holdfastdb_server.domain.states import State, StateFilter, StatePatch, Stat
 from holdfastdb_server.domain.values import Payload
 from holdfastdb_server.storage.engines.connection import Database
 from holdfastdb_server.storage.idempotency import replies
-from holdfastdb_server.storage.query.cache import Queries
 from holdfastdb_server.storage.query.filters import has_prefix
-from holdfastdb_server.storage.query.pages import PageQuery, fitting
 from holdfastdb_server.storage.schema import state_versions, states
 from holdfastdb_server.storage.sessions.store import require
+from holdfastdb_server.storage.states.lists import StateLists
 from holdfastdb_server.storage.write_path import rows
 from holdfastdb_server.storage.write_path.entries import Save
 from holdfastdb_server.storage.write_path.group_commit import GroupCommit
@@ -43,7 +42,7 @@ class SqlStates:
         self._writer = writer
         self._group_commit = group_commit
         self._reads = reads
-        self._queries: Queries[PageQuery] = Queries()
+        self._lists = StateLists(database.dialect)
 
     async def save(
         self, namespace: str, session_id: str, writes: Sequence[StateWrite], request_id: str = ""
@@ -108,61 +107,9 @@ class SqlStates:
 
         async def work(connection: AsyncConnection) -> Page[State]:
             session = await require(connection, namespace, session_id)
-            shape = (where, page.descending, page.after is None)
-            query = self._queries.get(shape, lambda: self._page_query(where, page))
-            params = {"session_key": session.key}
-            found, more = await query.read(connection, page.size, params | _position(page))
-            # The database has counted the payloads too.
-            shown = fitting(found, rows.state_head_size) if where.omit_payload else found
-            more = more or len(shown) < len(found)
-            total = None
-            if page.with_total:
-                count = sa.select(sa.func.count()).select_from(self._matching(where).subquery())
-                total = await connection.scalar(count, params)
-            return Page(
-                [rows.state_of(row, omit_payload=where.omit_payload) for row in shown],
-                (shown[-1].key, shown[-1].version) if more else None,
-                total,
-            )
+            return await self._lists.read(connection, session.key, where, page)
 
         return await self._database.read(work)
-
-    def _page_query(self, where: StateFilter, page: PageRequest) -> PageQuery:
-        picked = self._matching(where)
-        if page.after is not None:
-            picked = picked.where(_beyond(where, page.descending))
-        listed = _listed(where)
-        order = [(listed.c.key, page.descending), (listed.c.version, True)]
-        return PageQuery(state_versions, picked, order, ("body", "data") if where.omit_payload else ())
-
-    def _matching(self, where: StateFilter) -> sa.Select[Any]:
-        listed = _listed(where)
-        found = []
-        if where.metadata:
-            found.append(self._database.dialect.holds(state_versions.c.metadata, where.metadata))
-        if where.run_id:
-            found.append(state_versions.c.run_id == where.run_id)
-        size: sa.ColumnElement[int] = state_versions.c.size
-        if not where.all_versions:
-            # Not joined but looked up head by head: a page then reads no more of them than it shows.
-            version = sa.and_(
-                *(
-                    state_versions.c[c.name] == c
-                    for c in (states.c.session_key, states.c.key, states.c.version)
-                )
-            )
-            size = sa.select(size).where(version).scalar_subquery().label("size")
-            found = [sa.exists().where(version, *found)] if found else []
-        query = sa.select(listed.c.session_key, listed.c.key, listed.c.version, size).where(
-            listed.c.session_key == sa.bindparam("session_key", type_=sa.BigInteger), *found
-        )
-        if where.key_prefix:
-            query = query.where(has_prefix(listed.c.key, where.key_prefix))
-        if where.key_after:
-            query = query.where(listed.c.key > where.key_after)
-        if where.key_before:
-            query = query.where(listed.c.key < where.key_before)
-        return query
 
     async def delete(self, namespace: str, session_id: str, which: StateSelection) -> int:
 
@@ -200,27 +147,3 @@ class SqlStates:
             return deleted.rowcount
 
         return await self._writer.run(work)
-
-
-def _position(page: PageRequest) -> dict[str, Any]:
-    if page.after is None:
-        return {}
-    key, version = page.after
-    return {"after_key": key, "after_version": version}
-
-
-def _listed(where: StateFilter) -> sa.Table:
-    """What a list goes through: all versions, or the heads, each of which names its newest one."""
-    return state_versions if where.all_versions else states
-
-
-def _beyond(where: StateFilter, descending: bool) -> sa.ColumnElement[bool]:
-    """Whether a version comes after the position; newer versions of a key come first either way."""
-    key = _listed(where).c.key
-    last = sa.bindparam("after_key", type_=key.type)
-    further = key < last if descending else key > last
-    if not where.all_versions:
-        return further
-    older = state_versions.c.version < sa.bindparam("after_version", type_=sa.BigInteger)
-    # The first condition says no more, but tells the index where to begin.
-    return sa.and_(key <= last if descending else key >= last, sa.or_(further, older))

@@ -19,15 +19,15 @@ from holdfastdb_server.domain.fingerprint import fingerprint_of
 from holdfastdb_server.domain.tasks.moves import Claim, Lease
 from holdfastdb_server.domain.tasks.task import TaskStatus
 from holdfastdb_server.domain.values import dump_json
-from holdfastdb_server.storage.engines.base import Dialect
 from holdfastdb_server.storage.engines.connection import Database
 from holdfastdb_server.storage.idempotency.request_ids import Idempotency
 from holdfastdb_server.storage.options import StorageOptions
 from holdfastdb_server.storage.query.cache import Queries
-from holdfastdb_server.storage.query.filters import owned_by
+from holdfastdb_server.storage.query.filters import NAMESPACE, Shape
 from holdfastdb_server.storage.schema import tasks
 from holdfastdb_server.storage.signals import Signals, task_topic
 from holdfastdb_server.storage.tasks.changes import TaskChanges, read_clock, require
+from holdfastdb_server.storage.tasks.filters import claim_conditions
 from holdfastdb_server.storage.tasks.rows import IS_SPENT, NOW, has_lapsed, task_of
 from holdfastdb_server.storage.write_path.transaction import Transaction
 from holdfastdb_server.storage.write_path.writer import Writer
@@ -62,6 +62,7 @@ class Claims:
         self._signals = signals
         self._poll_interval = options.poll_interval
         self._max_waiting = options.max_waiting
+        self._conditions = claim_conditions(database.dialect)
         self._queries: Queries[sa.Select[Any]] = Queries()
         self._waiting = 0
         # Of those who wait for the same only the first one looks, and then the next: they would all wake
@@ -112,11 +113,10 @@ class Claims:
             self._waiting -= 1
 
     async def _is_there(self, namespace: str, wanted: Claim) -> bool:
-        def build() -> sa.Select[Any]:
-            return claimable(self._database.dialect, namespace, wanted).with_only_columns(tasks.c.key)
-
-        query = self._queries.get((namespace, *_choice(wanted)), build)
-        found = await self._database.read(lambda connection: connection.execute(query))
+        shape = self._conditions.shape(wanted)
+        query = self._queries.get(shape, lambda: self._claimable(shape).with_only_columns(tasks.c.key))
+        params = {"namespace": namespace, **self._conditions.params(wanted)}
+        found = await self._database.read(lambda connection: connection.execute(query, params))
         return found.first() is not None
 
     async def _claim_now(self, namespace: str, wanted: Claim, request_id: str) -> Lease | None:
@@ -147,9 +147,7 @@ class Claims:
                 return await self._repeated(connection, namespace, known)
             if session_id:
                 await transaction.lock([(namespace, session_id)])
-            params = {"of_session": session_id} if session_id else {}
-            query = self._query(namespace, wanted, in_session=bool(session_id))
-            row = (await connection.execute(query, params)).first()
+            row = await self._choose(connection, namespace, wanted, session_id)
             if row is None:
                 if wanted.task_id:
                     await require(connection, self._database.dialect, namespace, wanted.task_id)
@@ -170,16 +168,42 @@ class Claims:
 
         return await self._writer.run(work)
 
-    def _query(self, namespace: str, wanted: Claim, *, in_session: bool) -> sa.Select[Any]:
-        """Return the query for the task to claim, locked; with `in_session` it takes `of_session`."""
+    async def _choose(
+        self, connection: AsyncConnection, namespace: str, wanted: Claim, session_id: str
+    ) -> Any:
+        """Return the row of the task to claim, locked, and the time as `now`; None: there is none.
+
+        With `session_id`, one of that session.
+        """
+        shape = self._conditions.shape(wanted)
 
         def build() -> sa.Select[Any]:
-            query = claimable(self._database.dialect, namespace, wanted)
-            if in_session:
+            query = self._claimable(shape)
+            if session_id:
                 query = query.where(tasks.c.session_id == sa.bindparam("of_session"))
             return query.with_for_update(key_share=True, skip_locked=True, of=tasks)
 
-        return self._queries.get((namespace, *_choice(wanted), in_session), build)
+        params = {"namespace": namespace, **self._conditions.params(wanted)}
+        if session_id:
+            params["of_session"] = session_id
+        query = self._queries.get((shape, bool(session_id)), build)
+        return (await connection.execute(query, params)).first()
+
+    def _claimable(self, shape: Shape) -> sa.Select[Any]:
+        """Select the task to claim, and the time. One whose last attempt has lapsed has failed."""
+        now = self._database.dialect.clock()
+        order = (tasks.c.priority.desc(), tasks.c.create_time, tasks.c.key)
+        return (
+            sa.select(tasks, now.label("now"))
+            .where(
+                tasks.c.namespace == NAMESPACE,
+                tasks.c.claim_time <= now,
+                sa.or_(tasks.c.status == TaskStatus.PENDING, sa.and_(has_lapsed(now), ~IS_SPENT)),
+                *self._conditions.build(shape),
+            )
+            .order_by(*order)
+            .limit(1)
+        )
 
     async def _repeated(self, connection: AsyncConnection, namespace: str, known: str) -> Lease:
         kept = json.loads(known)
@@ -218,28 +242,6 @@ class Claims:
     async def settle(self, namespace: str, task_id: str) -> None:
         """Write down what a lapsed lease has made of one task."""
         await self.requeue(1, tasks.c.namespace == namespace, tasks.c.id == task_id)
-
-
-def claimable(dialect: Dialect, namespace: str, wanted: Claim) -> sa.Select[Any]:
-    """Select the task to claim, and the time. One whose last attempt has lapsed has failed, and is none."""
-    now = dialect.clock()
-    conditions = [
-        tasks.c.namespace == namespace,
-        tasks.c.claim_time <= now,
-        sa.or_(tasks.c.status == TaskStatus.PENDING, sa.and_(has_lapsed(now), ~IS_SPENT)),
-    ]
-    if wanted.kinds:
-        conditions.append(tasks.c.kind.in_(sorted(set(wanted.kinds))))
-    if wanted.role:
-        conditions.append(sa.or_(tasks.c.to_role.is_(None), tasks.c.to_role == wanted.role))
-    if wanted.labels:
-        conditions.append(dialect.holds(tasks.c.labels, wanted.labels))
-    if wanted.session_id:
-        conditions.append(owned_by(tasks, namespace, wanted.session_id))
-    if wanted.task_id:
-        conditions.append(tasks.c.id == wanted.task_id)
-    order = (tasks.c.priority.desc(), tasks.c.create_time, tasks.c.key)
-    return sa.select(tasks, now.label("now")).where(*conditions).order_by(*order).limit(1)
 
 
 def _choice(wanted: Claim) -> tuple[Hashable, ...]:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
 import sqlalchemy as sa
 
-from holdfastdb_server.domain.tasks.task import Task, TaskDraft, TaskFields, TaskFilter, TaskStatus
+from holdfastdb_server.domain.tasks.task import Task, TaskDraft, TaskFields, TaskStatus
 from holdfastdb_server.domain.values import payload_bytes, utf8_size
-from holdfastdb_server.storage.engines.base import Dialect
 from holdfastdb_server.storage.engines.columns import Micros
-from holdfastdb_server.storage.query.filters import owned_by
 from holdfastdb_server.storage.query.payloads import payload_of, payload_values
 from holdfastdb_server.storage.query.sizes import OVERHEAD, searchable_size
 from holdfastdb_server.storage.schema import tasks
@@ -157,51 +154,3 @@ def _size(task: Task) -> int:
     )
     searched = searchable_size(fields.labels) + searchable_size(fields.metadata)
     return OVERHEAD + sum(map(utf8_size, texts)) + searched
-
-
-def task_conditions(dialect: Dialect, namespace: str, where: TaskFilter) -> Sequence[sa.ColumnElement[bool]]:
-    """Return the conditions that a task must meet, all of them, as of NOW."""
-    conditions = [tasks.c.namespace == namespace]
-    if where.statuses:
-        conditions.append(_has_status(set(where.statuses)))
-    if where.kinds:
-        conditions.append(tasks.c.kind.in_(sorted(set(where.kinds))))
-    if where.session_id:
-        conditions.append(owned_by(tasks, namespace, where.session_id))
-    for column, value in (
-        (tasks.c.phase, where.phase),
-        (tasks.c.from_role, where.from_role),
-        (tasks.c.to_role, where.to_role),
-        (tasks.c.worker_id, where.worker_id),
-        (tasks.c.dedupe_digest, dedupe_digest(where.dedupe_key)),
-        (tasks.c.trace_id, where.trace_id),
-    ):
-        if value:
-            conditions.append(column == value)
-    for column, wanted in ((tasks.c.labels, where.labels), (tasks.c.metadata, where.metadata)):
-        if wanted:
-            conditions.append(dialect.contains(column, wanted))
-    if where.created_from is not None:
-        conditions.append(tasks.c.create_time >= where.created_from)
-    if where.created_until is not None:
-        conditions.append(tasks.c.create_time < where.created_until)
-    return conditions
-
-
-def _has_status(wanted: set[TaskStatus]) -> sa.ColumnElement[bool]:
-    """Whether a task has one of the statuses: the written one, or the one that its lapsed lease leads to."""
-    running, lapsed = TaskStatus.RUNNING, has_lapsed(NOW)
-    written = sorted(wanted - {running})
-    became = {
-        running: sa.or_(tasks.c.lease_expire_time.is_(None), ~lapsed),
-        TaskStatus.PENDING: sa.and_(lapsed, ~IS_SPENT),
-        TaskStatus.FAILED: sa.and_(lapsed, IS_SPENT),
-    }
-    fitting = [condition for status, condition in became.items() if status in wanted]
-    if not fitting:
-        return tasks.c.status.in_(written)
-    # The first condition says no more, but an index answers it.
-    return sa.and_(
-        tasks.c.status.in_([*written, running]),
-        sa.or_(tasks.c.status != running, *fitting),
-    )

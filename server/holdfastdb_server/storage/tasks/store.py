@@ -27,24 +27,23 @@ from holdfastdb_server.domain.tasks.moves import (
     make,
 )
 from holdfastdb_server.domain.tasks.task import Task, TaskDraft, TaskFilter
-from holdfastdb_server.storage.engines.columns import Micros, to_micros
+from holdfastdb_server.storage.engines.columns import Micros
 from holdfastdb_server.storage.engines.connection import Database
 from holdfastdb_server.storage.idempotency import replies
 from holdfastdb_server.storage.idempotency.request_ids import Idempotency
-from holdfastdb_server.storage.query.cache import Queries
-from holdfastdb_server.storage.query.pages import PageQuery, after_time, fitting, time_position
+from holdfastdb_server.storage.query.lists import TimeList
 from holdfastdb_server.storage.query.payloads import payload_names
 from holdfastdb_server.storage.schema import tasks
 from holdfastdb_server.storage.signals import task_topic
 from holdfastdb_server.storage.tasks.changes import TaskChanges, find, read_clock, require
 from holdfastdb_server.storage.tasks.claims import Claims
+from holdfastdb_server.storage.tasks.filters import task_conditions
 from holdfastdb_server.storage.tasks.rows import (
     changing_values,
     dedupe_digest,
     fixed_values,
     head_size,
     new_task,
-    task_conditions,
     task_of,
 )
 from holdfastdb_server.storage.write_path.transaction import Transaction
@@ -76,7 +75,13 @@ class SqlTasks:
         self._claims = claims
         self._policy = policy
         self._insert = database.dialect.insert(tasks).on_conflict_do_nothing().returning(tasks.c.key)
-        self._queries: Queries[PageQuery] = Queries()
+        self._list = TimeList(
+            tasks,
+            tasks.c.create_time,
+            task_conditions(database.dialect),
+            payloads=payload_names("payload", "result"),
+            head_size=head_size,
+        )
 
     async def create(self, namespace: str, draft: TaskDraft) -> Task:
         while True:
@@ -155,38 +160,15 @@ class SqlTasks:
         return await self._database.read(work)
 
     async def list(self, namespace: str, where: TaskFilter, page: PageRequest) -> Page[Task]:
-        shape = (namespace, where, page.descending, page.after is None)
-        query = self._queries.get(shape, lambda: self._page_query(namespace, where, page))
 
         async def work(connection: AsyncConnection) -> Page[Task]:
             now = await read_clock(connection, self._database.dialect)
-            found, more = await query.read(connection, page.size, {"now": now, **time_position(page)})
-            # The database has counted the payloads too.
-            shown = fitting(found, head_size) if where.omit_payload else found
-            more = more or len(shown) < len(found)
-            total = None
-            if page.with_total:
-                matching = task_conditions(self._database.dialect, namespace, where)
-                count = sa.select(sa.func.count()).select_from(tasks).where(*matching)
-                total = await connection.scalar(count, {"now": now})
-            return Page(
-                [task_of(row).at(now) for row in shown],
-                (to_micros(shown[-1].create_time), shown[-1].key) if more else None,
-                total,
+            listed = await self._list.read(
+                connection, namespace, where, page, omit_payload=where.omit_payload, now=now
             )
+            return Page([task_of(row).at(now) for row in listed.rows], listed.next, listed.total)
 
         return await self._database.read(work)
-
-    def _page_query(self, namespace: str, where: TaskFilter, page: PageRequest) -> PageQuery:
-        picked = sa.select(tasks.c.key, tasks.c.create_time, tasks.c.size).where(
-            *task_conditions(self._database.dialect, namespace, where)
-        )
-        if page.after is not None:
-            picked = picked.where(after_time(tasks.c.create_time, tasks.c.key, page.descending))
-        order = [(tasks.c.create_time, page.descending), (tasks.c.key, page.descending)]
-        return PageQuery(
-            tasks, picked, order, payload_names("payload", "result") if where.omit_payload else ()
-        )
 
     async def update(
         self,
