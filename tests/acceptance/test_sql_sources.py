@@ -83,3 +83,16 @@ class A:
         "(await connection.execute(self._statement)).rowcount",
         "done.rowcount",
     ]
+
+
+def test_no_limit_is_a_subquery() -> None:
+    """Citus refuses it in UPDATE … FROM. Few rows are expected by a condition of known selectivity."""
+    found = [
+        f"{path.relative_to(STORAGE)}: {node.value}"
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and re.search(r"\bLIMIT\s*\(\s*(SELECT|\Z)", node.value, re.IGNORECASE)
+    ]
+    assert found == []

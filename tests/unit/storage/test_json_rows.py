@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from sqlalchemy.types import TypeEngine
 
 from holdfastdb_server.storage.engines.columns import JsonText, Micros, Searchable
-from holdfastdb_server.storage.engines.json_rows import JsonRows, few
+from holdfastdb_server.storage.engines.json_rows import JsonRows
 
 COLUMNS: Mapping[str, TypeEngine[Any]] = {
     "number": sa.BigInteger(),
@@ -62,8 +62,13 @@ def test_rows_are_objects_without_what_is_null() -> None:
     assert json_rows().dump([]) == b"[]"
 
 
-def test_few_rows_are_a_table() -> None:
-    assert few("t").startswith("(SELECT * FROM (SELECT * FROM t LIMIT (SELECT ")
+def test_a_table_with_numbers_names_its_columns_and_the_number() -> None:
+    assert json_rows().numbered_table("$1", "sent") == (
+        "ROWS FROM (json_to_recordset(convert_from($1, 'UTF8')::json)"
+        " AS (number bigint, name varchar, text text, labels jsonb,"
+        " data text, time timestamp with time zone))"
+        " WITH ORDINALITY AS sent (number, name, text, labels, data, time, ordinal)"
+    )
 
 
 def test_an_insertion_takes_from_the_rows_what_nothing_knows_better() -> None:

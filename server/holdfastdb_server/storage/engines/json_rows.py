@@ -46,6 +46,12 @@ class JsonRows:
         """Return what stands in a FROM: the rows in this parameter, as a table of this name."""
         return f"json_to_recordset(convert_from({parameter}, 'UTF8')::json) AS {name} ({self.columns})"
 
+    def numbered_table(self, parameter: str, name: str) -> str:
+        """Return the same with one more column: `ordinal`, the number of a row from 1 on."""
+        names = ", ".join(self.values)
+        rows = f"json_to_recordset(convert_from({parameter}, 'UTF8')::json) AS ({self.columns})"
+        return f"ROWS FROM ({rows}) WITH ORDINALITY AS {name} ({names}, ordinal)"
+
     def insertion(self, table: Table, name: str, own: Mapping[str, str] | None = None) -> str:
         """Return an INSERT up to its FROM, in which the rows have this name.
 
@@ -68,16 +74,20 @@ def _plain_type(column_type: TypeEngine[Any], dialect: Dialect) -> str:
     return column_type.dialect_impl(dialect).compile(dialect).split(" COLLATE")[0].lower()
 
 
-def few(table: str, name: str = "_") -> str:
-    """Return a table, under a name, for a FROM in which PostgreSQL takes it for few rows.
+def is_one_of_few(number: str) -> str:
+    """Return a condition that holds for each row, in which this is a column of numbers from 0 on.
 
-    It takes JSON rows for 100, and would rather read some megabytes of another table than enter its index so
-    often. Of a limit that it cannot see beforehand it thinks that it leaves a tenth.
+    With it PostgreSQL expects a 200th of the rows, at least one: what it takes a range for of whose column it
+    has no statistics. It expects 100 rows of JSON, and for those it would rather read some megabytes of
+    another table than enter its index 100 times.
     """
-    limit = f"LIMIT (SELECT {_MOST_ROWS})"
-    return f"(SELECT * FROM (SELECT * FROM {table} {limit}) AS _ {limit}) AS {name}"
+    return f"{number} BETWEEN 0 AND {_MOST_ROWS}"
 
 
-MANY = "generate_series(1, (SELECT 1))"
-"""One row, which PostgreSQL takes for a thousand. Joined with it, few rows are many: what is joined with them
-then is hashed, and not gone through for each."""
+def joined_with_many(number: str) -> str:
+    """Return what to add to a FROM whose rows, few by the condition above, shall count as many.
+
+    PostgreSQL expects 1,000 rows of a series whose ends it cannot see, and gets one for each row. What is
+    joined with these then is hashed, not compared with every one of them.
+    """
+    return f"CROSS JOIN LATERAL generate_series({number}, {number}) AS _"

@@ -18,7 +18,7 @@ from holdfastdb_server.domain.values import JsonScalar, dump_json
 from holdfastdb_server.storage.engines.base import SECONDS_TO_1970, BulkRows
 from holdfastdb_server.storage.engines.columns import Micros
 from holdfastdb_server.storage.engines.direct import DirectSelect
-from holdfastdb_server.storage.engines.json_rows import JsonRows, few
+from holdfastdb_server.storage.engines.json_rows import JsonRows, is_one_of_few
 from holdfastdb_server.storage.engines.postgres_full_text import PostgresWordSearch
 
 
@@ -39,8 +39,9 @@ class PostgresDialect:
         """Read one JSON array."""
         rows = JsonRows(columns, self._sql)
         values = ", ".join(f"{value.format(column)} AS {column}" for column, value in rows.values.items())
-        table = rows.table(f"CAST(:{name}_rows AS bytea)", "_")
-        return f"SELECT {values} FROM {few(table)}", lambda values: {f"{name}_rows": rows.dump(values)}
+        table = rows.numbered_table(f"CAST(:{name}_rows AS bytea)", "_")
+        text = f"SELECT {values} FROM {table} WHERE {is_one_of_few('ordinal')}"
+        return text, lambda values: {f"{name}_rows": rows.dump(values)}
 
     async def insert_rows(
         self, connection: AsyncConnection, table: sa.Table, rows: BulkRows, on_conflict: str = ""

@@ -13,7 +13,7 @@ from sqlalchemy.types import TypeEngine
 from holdfastdb_server.domain.events import AppendResult, EventReceipt
 from holdfastdb_server.domain.ids import new_id
 from holdfastdb_server.storage.engines.connection import Database
-from holdfastdb_server.storage.engines.json_rows import few
+from holdfastdb_server.storage.engines.json_rows import is_one_of_few
 from holdfastdb_server.storage.engines.postgres import PostgresDialect
 from holdfastdb_server.storage.observer import StorageObserver
 from holdfastdb_server.storage.postgres.single_statement import PostgresWriter, SessionGroup
@@ -42,7 +42,7 @@ _OWN_VALUES = {
 # a whole table, which is not true for long.
 _STATEMENT = """
 WITH wanted AS (
-    SELECT * FROM {wanted}
+    SELECT * FROM {wanted} WHERE {few_wanted}
 ), locked AS MATERIALIZED (
     SELECT sessions.key, sessions.namespace, sessions.last_sequence, wanted.place, wanted.number
     FROM sessions JOIN wanted ON sessions.namespace = wanted.namespace AND sessions.id = wanted.id
@@ -126,7 +126,8 @@ class SingleStatementAppends(PostgresWriter[Append, _SessionGroup]):
         self._wanted, self._given = dialect.json_rows(_WANTED), dialect.json_rows(_GIVEN)
         self._sent = dialect.json_rows({column.name: column.type for column in events.columns})
         statement = _STATEMENT.format(
-            wanted=few(self._wanted.table("$2::bytea", "_")),
+            wanted=self._wanted.table("$2::bytea", "_"),
+            few_wanted=is_one_of_few("place"),
             given=self._given.table("$3::bytea", "given"),
             sent=self._sent.table("$4::bytea", "sent"),
             insertion=self._sent.insertion(events, "sent", _OWN_VALUES),

@@ -13,7 +13,7 @@ from sqlalchemy.types import TypeEngine
 from holdfastdb_server.domain.sessions import SessionStatus
 from holdfastdb_server.domain.states import State
 from holdfastdb_server.storage.engines.connection import Database
-from holdfastdb_server.storage.engines.json_rows import MANY, few
+from holdfastdb_server.storage.engines.json_rows import is_one_of_few, joined_with_many
 from holdfastdb_server.storage.engines.postgres import PostgresDialect
 from holdfastdb_server.storage.observer import StorageObserver
 from holdfastdb_server.storage.postgres.single_statement import PostgresWriter, SessionGroup
@@ -58,14 +58,14 @@ _OWN_VALUES = {
 # versions come from the insertion: both look at a row as it is now.
 _STATEMENT = """
 WITH wanted AS (
-    SELECT * FROM {wanted}
+    SELECT * FROM {wanted} WHERE {few_wanted}
 ), locked AS MATERIALIZED (
     SELECT sessions.key, sessions.namespace, sessions.last_sequence, sessions.status, wanted.place
     FROM sessions JOIN wanted ON sessions.namespace = wanted.namespace AND sessions.id = wanted.id
     ORDER BY sessions.key
     FOR NO KEY UPDATE OF sessions
 ), there AS MATERIALIZED (
-    SELECT locked.* FROM locked CROSS JOIN {many} WHERE locked.status IN ({open})
+    SELECT locked.* FROM locked {many} WHERE locked.status IN ({open})
 ), requests AS MATERIALIZED (
     SELECT * FROM {requests}
 ), keys AS MATERIALIZED (
@@ -126,12 +126,12 @@ WITH wanted AS (
     FROM requests JOIN free ON free.place = requests.place
     JOIN answered ON answered.place = requests.place AND answered.request_id = requests.request_id
 ), trimmed AS (
-    DELETE FROM state_versions USING {few_saved}
-    WHERE saved.version > {kept} AND state_versions.session_key = saved.session_key
+    DELETE FROM state_versions USING saved
+    WHERE {few_saved} AND saved.version > {kept} AND state_versions.session_key = saved.session_key
         AND state_versions.key = saved.key AND state_versions.version <= saved.version - {kept}
         AND state_versions.version > saved.base - {kept} - {overdue}
 ), touched AS (
-    UPDATE sessions SET last_activity_time = $1 FROM {few_free} WHERE sessions.key = free.key
+    UPDATE sessions SET last_activity_time = $1 FROM free WHERE {few_free} AND sessions.key = free.key
 )
 SELECT place, key, base, last_sequence FROM saved
 """
@@ -198,10 +198,11 @@ class SingleStatementSaves(PostgresWriter[Save, _SessionGroup]):
         self._wanted, self._requests = dialect.json_rows(_WANTED), dialect.json_rows(_REQUESTS)
         self._keys, self._sent = dialect.json_rows(_KEYS), dialect.json_rows(_SENT)
         statement = _STATEMENT.format(
-            wanted=few(self._wanted.table("$2::bytea", "_")),
-            many=MANY,
-            few_free=few("free", "free"),
-            few_saved=few("saved", "saved"),
+            wanted=self._wanted.table("$2::bytea", "_"),
+            few_wanted=is_one_of_few("place"),
+            many=joined_with_many("locked.place"),
+            few_free=is_one_of_few("free.place"),
+            few_saved=is_one_of_few("saved.place"),
             requests=self._requests.table("$3::bytea", "_"),
             keys=self._keys.table("$4::bytea", "_"),
             sent=self._sent.table("$5::bytea", "_"),
