@@ -283,7 +283,9 @@ async def test_writes_enter_indexes_only(filled: FilledStore) -> None:
     await store.sessions.create(NAMESPACE, draft("new"))
     await filled.check(
         store.sessions.create(NAMESPACE, draft("newer", parent="new")),
-        store.sessions.update(NAMESPACE, "new", SessionChange(SessionFields(title="t")), request_id="r1"),
+        store.sessions.update(
+            NAMESPACE, "new", SessionChange(SessionFields(title="t"), frozenset({"title"})), request_id="r1"
+        ),
         store.sessions.transition(NAMESPACE, "new", Transition(SessionStatus.ACTIVE), request_id="r2"),
         store.events.append(NAMESPACE, "new", [note("e1"), note("e2")]),
         # Repeated: looked up by its id.

@@ -24,7 +24,8 @@ async def test_a_crowd_is_served(postgres_url: str, connections: int) -> None:
         for turn in range(5):
             await append(store, note(f"{number}-{turn}"))
             await store.states.save(NAMESPACE, "s", [StateWrite(f"k{number}", Payload(json="1"))])
-            await store.sessions.update(NAMESPACE, "s", SessionChange(SessionFields(title=f"{number}")))
+            change = SessionChange(SessionFields(title=f"{number}"), frozenset({"title"}))
+            await store.sessions.update(NAMESPACE, "s", change)
             await store.states.load(NAMESPACE, "s", f"k{number}")
             await store.sessions.get(NAMESPACE, "s")
 

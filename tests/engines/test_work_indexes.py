@@ -176,7 +176,7 @@ async def test_each_filter_of_tasks_is_answered_by_its_index(filled: FilledStore
 @pytest.mark.parametrize("name", RUNS)
 async def test_each_filter_of_runs_is_answered_by_its_index(filled: FilledStore, name: str) -> None:
     where, wanted = RUNS[name]
-    call = filled.store.runs.list(NAMESPACE, RunFilter(**where).checked("filter"), PAGE)
+    call = filled.store.runs.list(NAMESPACE, RunFilter(**where).checked(), PAGE)
     assert await filled.check(call, rows=1_000) & wanted
 
 

@@ -130,7 +130,7 @@ class Sessions(RuleBasedStateMachine):
             errors = [SessionNotFound]
         elif expected not in (None, known.version):
             errors = [VersionMismatch]
-        change = SessionChange(SessionFields(labels={"mark": value})).checked()
+        change = SessionChange(SessionFields(labels={"mark": value}), merges=True).checked()
         if self.run(self.store.sessions.update(self.namespace, name, change, expected), *errors) and known:
             known.version += known.labels != {"mark": value}
             known.labels = {"mark": value}

@@ -120,7 +120,7 @@ def test_sessions_that_come_go_and_change_while_paging_disturb_no_other(world: W
                     await store.sessions.delete(namespace, name)
                     always.remove(name)
                 else:
-                    change = SessionChange(SessionFields(labels={"place": str(place)})).checked()
+                    change = SessionChange(SessionFields(labels={"place": str(place)}), merges=True).checked()
                     await store.sessions.update(namespace, name, change)
         await reading.read_to_the_end(size)
         seen = [session.session_id for session in reading.items]
@@ -243,7 +243,7 @@ class Repeatable:
                 state = await store.states.patch(*at, patch, request_id)
                 return state.key, state.version, state.payload
             case "label":
-                change = SessionChange(SessionFields(labels={argument: str(number)})).checked()
+                change = SessionChange(SessionFields(labels={argument: str(number)}), merges=True).checked()
                 await store.sessions.update(*at, change, request_id=request_id)
                 return None
             case "replace":

@@ -8,6 +8,7 @@ from typing import Any
 from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.runs.run import Run, RunChange, RunDraft, RunEnd, RunResults, RunStatus
 from holdfastdb_server.domain.values import Payload
+from tests.support.changes import mask_of
 from tests.support.content import NAMESPACE
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -34,8 +35,9 @@ async def update(
     request_id: str = "",
     **fields: Any,
 ) -> Run:
-    """Change a run. `fields` are those of RunChange."""
-    change = RunChange(**fields, replaced=None if replaced is None else frozenset(replaced)).checked()
+    """Change a run. `fields` are those of RunResults, and `is_running`."""
+    is_running = fields.pop("is_running", False)
+    change = RunChange(RunResults(**fields), *mask_of(fields, replaced), is_running).checked()
     return await store.runs.update(NAMESPACE, run_id, change, expected, request_id)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.tasks.moves import Claim, Lease, Release, TaskChange, TaskTransition
 from holdfastdb_server.domain.tasks.task import Task, TaskDraft, TaskFields, TaskStatus
+from tests.support.changes import mask_of
 from tests.support.content import NAMESPACE
 
 _FIXED = ("kind", "session_id", "idempotency_key", "dedupe_key", "trace_id")
@@ -78,8 +79,7 @@ async def change(
     **fields: Any,
 ) -> Task:
     """Update a task. `fields` are those of TaskFields."""
-    names = None if replaced is None else frozenset(replaced)
-    wanted = TaskChange(TaskFields(**fields), names, token).checked()
+    wanted = TaskChange(TaskFields(**fields), *mask_of(fields, replaced), token).checked()
     return await store.tasks.update(NAMESPACE, task_id, wanted, expected, request_id)
 
 

@@ -10,18 +10,18 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from holdfastdb_server.domain import limits
-from holdfastdb_server.domain.errors import ApprovalAlreadyDecided, InvalidField, LimitExceeded
+from holdfastdb_server.domain.errors import ApprovalAlreadyDecided
 from holdfastdb_server.domain.events import Event, server_event
 from holdfastdb_server.domain.fingerprint import fingerprint_of
-from holdfastdb_server.domain.ids import check_id, check_optional_id
+from holdfastdb_server.domain.ids import check_id, check_optional_id, check_optional_ids
 from holdfastdb_server.domain.values import (
     Payload,
     check_count,
     check_labels,
-    check_payload,
+    check_optional_payload,
+    check_payloads_fit,
     check_text,
-    payload_bytes,
-    payload_content,
+    check_ttl,
 )
 
 
@@ -67,29 +67,16 @@ class ApprovalRequest(Struct, frozen=True):
     def checked(self) -> ApprovalRequest:
         """Return the question within all bounds. Raises InvalidField."""
         check_id("approval.approval_id", self.approval_id)
-        for name in ("session_id", "task_id", "run_id", "requested_by", "approver", "trace_id"):
-            check_optional_id(f"approval.{name}", getattr(self, name))
+        ids = ("session_id", "task_id", "run_id", "requested_by", "approver", "trace_id")
+        check_optional_ids("approval.", self, ids)
         check_text("approval.title", self.title, limits.TITLE_LENGTH)
-        if self.payload is not None:
-            check_payload("approval.payload", self.payload)
-        if self.ttl is not None and not limits.RETENTION_MIN <= self.ttl <= limits.RETENTION_MAX:
-            raise InvalidField("approval.ttl", "must be between 1 second and 36,500 days")
+        check_optional_payload("approval.payload", self.payload)
+        check_ttl("approval.ttl", self.ttl)
         return replace(self, labels=check_labels("approval.labels", self.labels))
 
     def fingerprint(self) -> bytes:
         """Return what two questions with the same content have in common."""
-        return fingerprint_of(
-            self.session_id,
-            self.task_id,
-            self.run_id,
-            self.title,
-            payload_content(self.payload),
-            self.requested_by,
-            self.approver,
-            dict(self.labels),
-            self.trace_id,
-            str(self.ttl),
-        )
+        return fingerprint_of(replace(self, approval_id=""))
 
 
 class Decision(Struct, frozen=True):
@@ -104,14 +91,12 @@ class Decision(Struct, frozen=True):
         """Return the answer within all bounds; `decider` names who gives it. Raises InvalidField."""
         check_optional_id(decider, self.decided_by)
         check_text("reason", self.reason, limits.REASON_LENGTH)
-        if self.response is not None:
-            check_payload("response", self.response)
+        check_optional_payload("response", self.response)
         return self
 
     def fingerprint(self, approval_id: str) -> bytes:
         """Return what two requests with the same answer have in common."""
-        content = (self.status, self.decided_by, self.reason, payload_content(self.response))
-        return fingerprint_of("decision", approval_id, *content)
+        return fingerprint_of("decide approval", approval_id, self)
 
 
 class Approval(Struct, frozen=True):
@@ -140,9 +125,7 @@ class Approval(Struct, frozen=True):
         """Return it with its answer. Raises ApprovalAlreadyDecided, LimitExceeded."""
         if decision.status not in TRANSITIONS[self.status]:
             raise ApprovalAlreadyDecided(self.request.approval_id, self.status.name)
-        size = payload_bytes(self.request.payload) + payload_bytes(decision.response)
-        if size > limits.PAYLOAD_BYTES:
-            raise LimitExceeded("bytes of payload and response", size, limits.PAYLOAD_BYTES)
+        check_payloads_fit("bytes of payload and response", self.request.payload, decision.response)
         return replace(self, decision=decision, end_time=now)
 
     def expired(self) -> Approval:
@@ -188,14 +171,6 @@ class ApprovalFilter(Struct, frozen=True):
     def checked(self) -> ApprovalFilter:
         """Return the filter within all bounds. Raises InvalidField."""
         check_count("statuses", self.statuses, limits.FILTER_VALUES)
-        for name in (
-            "session_id",
-            "task_id",
-            "run_id",
-            "requested_by",
-            "approver",
-            "decided_by",
-            "trace_id",
-        ):
-            check_optional_id(name, getattr(self, name))
+        ids = ("session_id", "task_id", "run_id", "requested_by", "approver", "decided_by", "trace_id")
+        check_optional_ids("", self, ids)
         return replace(self, labels=check_labels("labels", self.labels))

@@ -11,14 +11,15 @@ from msgspec.structs import replace
 
 from holdfastdb_server.domain import limits
 from holdfastdb_server.domain.errors import InvalidField
-from holdfastdb_server.domain.ids import check_id, check_optional_id
+from holdfastdb_server.domain.ids import check_kinds, check_optional_ids
 from holdfastdb_server.domain.messages import Message, Step, check_message, check_step
 from holdfastdb_server.domain.values import (
     Payload,
-    check_count,
     check_count_between,
     check_labels,
+    check_not_negative,
     check_payload,
+    check_unique,
     dump_json,
 )
 
@@ -66,8 +67,8 @@ class Event(Struct, frozen=True):
         """Return the event within all bounds, with its type. Raises InvalidField."""
         ids = self.event_id + self.type + self.actor + self.run_id + self.task_id + self.trace_id
         if len(ids) > limits.ID_LENGTH or not ids.isprintable():
-            for name in ("event_id", "type", "actor", "run_id", "task_id", "trace_id"):
-                check_optional_id(f"{path}.{name}", getattr(self, name))
+            names = ("event_id", "type", "actor", "run_id", "task_id", "trace_id")
+            check_optional_ids(f"{path}.", self, names)
         if self.type.startswith(RESERVED_PREFIX):
             raise InvalidField(f"{path}.type", f"'{RESERVED_PREFIX}…' types are the server's own")
         _check_body(path, self.body)
@@ -109,15 +110,10 @@ class Replacement(Struct, frozen=True):
     kinds: frozenset[EventKind] = frozenset()
     events: Sequence[Event] = ()
 
-    def content(self) -> tuple[object, ...]:
-        """Return what two replacements with the same content have in common, as plain JSON."""
-        ordered = [replace(event, labels=dict(sorted(event.labels.items()))) for event in self.events]
-        return (self.after_sequence, self.newest, sorted(self.kinds), list(map(repr, ordered)))
-
     def checked(self) -> Replacement:
         """Return the replacement within all bounds, its events with their types. Raises InvalidField."""
-        if self.after_sequence is not None and self.after_sequence < 0:
-            raise InvalidField("after_sequence", f"is {self.after_sequence}; it must not be negative")
+        if self.after_sequence is not None:
+            check_not_negative("after_sequence", self.after_sequence)
         if self.newest is not None and self.newest < 1:
             raise InvalidField("newest", f"is {self.newest}; it must be at least 1")
         return replace(self, events=check_events(self.events, at_least=0))
@@ -144,14 +140,11 @@ class EventFilter(Struct, frozen=True):
     happened_from: datetime | None = None
     happened_until: datetime | None = None
 
-    def checked(self, path: str) -> EventFilter:
+    def checked(self) -> EventFilter:
         """Return the filter within all bounds. Raises InvalidField."""
-        check_count(f"{path}.types", self.types, limits.FILTER_VALUES)
-        for index, event_type in enumerate(self.types):
-            check_id(f"{path}.types[{index}]", event_type)
-        for name in ("actor", "run_id", "task_id", "trace_id"):
-            check_optional_id(f"{path}.{name}", getattr(self, name))
-        return replace(self, labels=check_labels(f"{path}.labels", self.labels))
+        check_kinds("filter.types", self.types)
+        check_optional_ids("filter.", self, ("actor", "run_id", "task_id", "trace_id"))
+        return replace(self, labels=check_labels("filter.labels", self.labels))
 
 
 class CaughtUp(Struct, frozen=True):
@@ -183,14 +176,8 @@ def check_events(events: Sequence[Event], at_least: int = 1) -> list[Event]:
     """Return the events of one request. Raises InvalidField."""
     check_count_between("events", len(events), at_least, limits.EVENTS_PER_REQUEST)
     checked = [event.checked(f"events[{index}]") for index, event in enumerate(events)]
-    if len(checked) > 1:
-        seen: set[str] = set()
-        for index, event in enumerate(checked):
-            if event.event_id and event.event_id in seen:
-                raise InvalidField(
-                    f"events[{index}].event_id", f"'{event.event_id}' stands twice in the request"
-                )
-            seen.add(event.event_id)
+    names = [event.event_id for event in checked]
+    check_unique(names, lambda index: f"events[{index}].event_id", "request")
     return checked
 
 

@@ -1,12 +1,18 @@
-"""Fingerprints: by which a repeated request is told from another one with the same id."""
+"""Fingerprints: they tell a repeated request from another request with the same id."""
 
 from __future__ import annotations
 
 import hashlib
-import json
+
+import msgspec
+
+_encode = msgspec.json.Encoder(order="deterministic").encode
 
 
 def fingerprint_of(*content: object) -> bytes:
-    """Return 16 bytes that differ when the content does; the order of an object's members does not count."""
-    text = json.dumps(content, sort_keys=True, ensure_ascii=False)
-    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+    """Return 16 bytes (BLAKE2b of the content as JSON) that are equal for equal content.
+
+    Content is what msgspec encodes: structs, plain JSON values, times, durations and bytes. The order of a
+    mapping's members and of a set's does not count.
+    """
+    return hashlib.blake2b(_encode(content), digest_size=16).digest()

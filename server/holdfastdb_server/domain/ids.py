@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 
 from holdfastdb_server.domain.errors import InvalidField
-from holdfastdb_server.domain.limits import ID_LENGTH, STATE_KEY_BYTES
+from holdfastdb_server.domain.limits import FILTER_VALUES, ID_LENGTH, STATE_KEY_BYTES
 
 # C0, DEL and C1; NUL among them, which PostgreSQL cannot store in text.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -46,10 +47,24 @@ def check_optional_id(field: str, value: str) -> str:
     return value
 
 
+def check_optional_ids(path: str, source: object, names: Sequence[str]) -> None:
+    """Check the attributes of `source` that have these names; `path` is empty or ends with a dot."""
+    for name in names:
+        check_optional_id(path + name, getattr(source, name))
+
+
+def check_kinds(field: str, kinds: Collection[str]) -> None:
+    """Check the kinds of tasks or runs, or the types of events, that a filter wants."""
+    if len(kinds) > FILTER_VALUES:
+        raise InvalidField(field, f"has {len(kinds)} entries; at most {FILTER_VALUES} are allowed")
+    for index, kind in enumerate(kinds):
+        check_id(f"{field}[{index}]", kind)
+
+
 def check_state_key(field: str, value: str) -> str:
     """Return a state's key, which is longer than an id. Raises InvalidField."""
-    if len(value.encode()) > STATE_KEY_BYTES:
-        raise InvalidField(field, f"has {len(value.encode())} bytes; at most {STATE_KEY_BYTES} are allowed")
+    if (size := len(value.encode())) > STATE_KEY_BYTES:
+        raise InvalidField(field, f"has {size} bytes; at most {STATE_KEY_BYTES} are allowed")
     if _CONTROL.search(value):
         raise InvalidField(field, "must not contain control characters")
     return value

@@ -6,19 +6,20 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from msgspec import Struct, field
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
 from holdfastdb_server.domain import limits
+from holdfastdb_server.domain.changes import changed_fields
 from holdfastdb_server.domain.errors import InvalidField
 from holdfastdb_server.domain.fingerprint import fingerprint_of
-from holdfastdb_server.domain.ids import check_id, check_optional_id
-from holdfastdb_server.domain.merge_patch import merge
+from holdfastdb_server.domain.ids import check_id, check_optional_ids
 from holdfastdb_server.domain.search import words
 from holdfastdb_server.domain.values import (
     JsonObject,
     JsonScalar,
     check_labels,
     check_metadata,
+    check_metadata_filter,
     check_text,
 )
 
@@ -44,19 +45,13 @@ class MemoryFields(Struct, frozen=True):
             raise InvalidField("memory.lesson", "is required")
         check_text("memory.lesson", self.lesson, limits.MEMORY_LESSON_LENGTH)
         check_text("memory.context", self.context, limits.MEMORY_CONTEXT_LENGTH)
-        for name in _IDS:
-            check_optional_id(f"memory.{name}", getattr(self, name))
+        check_optional_ids("memory.", self, _IDS)
         check_confidence("memory.confidence", self.confidence)
         return replace(
             self,
             labels=check_labels("memory.labels", self.labels),
             metadata=check_metadata("memory.metadata", self.metadata),
         )
-
-    def content(self) -> tuple[object, ...]:
-        """Return what equal fields have in common, as plain JSON."""
-        ids = (getattr(self, name) for name in _IDS)
-        return (self.context, self.lesson, *ids, self.confidence, dict(self.labels), self.metadata)
 
     def words(self) -> tuple[dict[str, None], dict[str, None]]:
         """Return the words of the lesson, and those that are found in the context or tool name alone."""
@@ -90,14 +85,13 @@ class MemoryDraft(Struct, frozen=True):
 
     def fingerprint(self) -> bytes:
         """Return what two drafts with the same content have in common."""
-        return fingerprint_of(*self.fields.content())
+        return fingerprint_of(self.fields)
 
 
 class MemoryChange(Struct, frozen=True):
     """A change of a memory's fields.
 
-    `replaced` names the fields to take from `fields` whole. With `merges`, labels are added to and metadata
-    is merged by RFC 7396.
+    `replaced` names the fields to take from `fields` whole. With `merges`, labels and metadata are merged.
     """
 
     fields: MemoryFields
@@ -108,18 +102,9 @@ class MemoryChange(Struct, frozen=True):
         """Return the change within all bounds. Raises InvalidField."""
         return replace(self, fields=self.fields.checked(is_whole="lesson" in self.replaced))
 
-    def content(self) -> tuple[object, ...]:
-        """Return what equal changes have in common, as plain JSON."""
-        return (*self.fields.content(), sorted(self.replaced), self.merges)
-
     def apply(self, current: MemoryFields) -> MemoryFields:
         """Return the fields after the change. Raises InvalidField when they pass a bound."""
-        new = self.fields
-        changed = replace(current, **{name: getattr(new, name) for name in self.replaced})
-        if self.merges:
-            labels, metadata = {**current.labels, **new.labels}, merge(current.metadata, new.metadata)
-            changed = replace(changed, labels=labels, metadata=metadata)
-        return changed.checked()
+        return changed_fields(current, self.fields, self.replaced, merges=self.merges).checked()
 
 
 class MemoryFilter(Struct, frozen=True):
@@ -137,10 +122,13 @@ class MemoryFilter(Struct, frozen=True):
 
     def checked(self) -> MemoryFilter:
         """Return the filter within all bounds. Raises InvalidField."""
-        for name in _IDS:
-            check_optional_id(f"filter.{name}", getattr(self, name))
+        check_optional_ids("filter.", self, _IDS)
         check_confidence("filter.min_confidence", self.min_confidence)
-        return replace(self, labels=check_labels("filter.labels", self.labels))
+        return replace(
+            self,
+            labels=check_labels("filter.labels", self.labels),
+            metadata=check_metadata_filter("filter.metadata", self.metadata),
+        )
 
 
 class MemorySearch(Struct, frozen=True):
@@ -150,12 +138,6 @@ class MemorySearch(Struct, frozen=True):
     match_all: bool = False
     where: MemoryFilter = MemoryFilter()
     count_use: bool = False
-
-    def content(self) -> tuple[object, ...]:
-        """Return what equal searches have in common, as plain JSON."""
-        where: dict[str, object] = {name: str(value) for name, value in asdict(self.where).items()}
-        where |= {"labels": sorted(self.where.labels.items()), "metadata": self.where.metadata}
-        return (self.words, self.match_all, where, self.count_use)
 
 
 class MemoryMatch(Struct, frozen=True):

@@ -7,7 +7,7 @@ from msgspec import Struct
 from holdfastdb_server.domain import limits
 from holdfastdb_server.domain.errors import InvalidField
 from holdfastdb_server.domain.ids import check_id, check_optional_id
-from holdfastdb_server.domain.values import check_json, check_size, check_text, utf8_size
+from holdfastdb_server.domain.values import check_count, check_json, check_size, check_text, utf8_size
 
 
 class Text(Struct, frozen=True):
@@ -73,10 +73,7 @@ def check_message(path: str, message: Message) -> None:
     check_id(f"{path}.role", message.role)
     check_optional_id(f"{path}.name", message.name)
     check_optional_id(f"{path}.finish_reason", message.finish_reason)
-    if len(message.parts) > limits.MESSAGE_PARTS:
-        raise InvalidField(
-            f"{path}.parts", f"has {len(message.parts)} entries; at most {limits.MESSAGE_PARTS} are allowed"
-        )
+    check_count(f"{path}.parts", message.parts, limits.MESSAGE_PARTS)
     size = utf8_size(message.extra_json)
     if message.extra_json:
         check_json(f"{path}.extra_json", message.extra_json)

@@ -7,6 +7,7 @@ import binascii
 import hashlib
 import json
 from collections.abc import Sequence
+from enum import Enum, auto
 from typing import Generic, TypeAlias, TypeVar
 
 from msgspec import Struct
@@ -17,6 +18,13 @@ T = TypeVar("T")
 
 Cursor: TypeAlias = tuple[int | str, ...]
 """The key of the last item of a page."""
+
+
+class SortOrder(Enum):
+    """Whether a list begins with the least of its keys or with the greatest."""
+
+    ASCENDING = auto()
+    DESCENDING = auto()
 
 
 class PageRequest(Struct, frozen=True):

@@ -11,17 +11,20 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from holdfastdb_server.domain import limits
+from holdfastdb_server.domain.changes import changed_fields
 from holdfastdb_server.domain.errors import InvalidField, TransitionNotAllowed
 from holdfastdb_server.domain.fingerprint import fingerprint_of
-from holdfastdb_server.domain.ids import check_id, check_optional_id
-from holdfastdb_server.domain.merge_patch import merge
+from holdfastdb_server.domain.ids import check_id, check_optional_id, check_optional_ids
 from holdfastdb_server.domain.values import (
     JsonObject,
     JsonScalar,
     check_count,
     check_labels,
     check_metadata,
+    check_metadata_filter,
+    check_not_negative,
     check_text,
+    check_ttl,
 )
 
 
@@ -63,6 +66,18 @@ class SessionFields(Struct, frozen=True):
     metadata: JsonObject = field(default_factory=dict)
     retention: Retention = None
 
+    def checked(self) -> SessionFields:
+        """Return the fields within all bounds. Raises InvalidField."""
+        check_optional_ids("session.", self, ("user_id", "agent_id", "task_id"))
+        check_text("session.title", self.title, limits.TITLE_LENGTH)
+        if isinstance(self.retention, timedelta):
+            check_ttl("session.retention", self.retention)
+        return replace(
+            self,
+            labels=check_labels("session.labels", self.labels),
+            metadata=check_metadata("session.metadata", self.metadata),
+        )
+
 
 class Session(Struct, frozen=True):
     """A session as it is stored. Times are aware, in UTC."""
@@ -99,21 +114,11 @@ class SessionDraft(Struct, frozen=True):
         """Return the draft within all bounds. Raises InvalidField."""
         check_id("session.session_id", self.session_id)
         check_optional_id("session.parent_session_id", self.parent_session_id)
-        return replace(self, fields=check_fields("session", self.fields))
+        return replace(self, fields=self.fields.checked())
 
     def fingerprint(self) -> bytes:
         """Return what two drafts with the same content have in common."""
-        fields = self.fields
-        return fingerprint_of(
-            self.parent_session_id,
-            fields.user_id,
-            fields.agent_id,
-            fields.task_id,
-            fields.title,
-            dict(fields.labels),
-            fields.metadata,
-            str(fields.retention),
-        )
+        return fingerprint_of(self.parent_session_id, self.fields)
 
 
 class ForkDraft(Struct, frozen=True):
@@ -127,8 +132,8 @@ class ForkDraft(Struct, frozen=True):
         """Return the draft within all bounds. Raises InvalidField."""
         check_id("new_session_id", self.session_id)
         check_text("title", self.title, limits.TITLE_LENGTH)
-        if self.sequence is not None and self.sequence < 0:
-            raise InvalidField("sequence", f"is {self.sequence}; it must not be negative")
+        if self.sequence is not None:
+            check_not_negative("sequence", self.sequence)
         return self
 
     def up_to(self, last_sequence: int) -> int:
@@ -141,39 +146,26 @@ class ForkDraft(Struct, frozen=True):
 
     def fingerprint(self, source_id: str) -> bytes:
         """Return what two forks with the same content have in common."""
-        return fingerprint_of("fork", source_id, self.sequence, self.title)
+        return fingerprint_of("fork session", source_id, self.sequence, self.title)
 
 
 class SessionChange(Struct, frozen=True):
     """A change of a session's fields.
 
-    `replaced` names the fields to take from `fields` whole. None merges: what is not empty is set,
-    labels are added to, metadata is merged by RFC 7396.
+    `replaced` names the fields to take from `fields` whole. With `merges`, labels and metadata are merged.
     """
 
     fields: SessionFields
-    replaced: frozenset[str] | None = None
+    replaced: frozenset[str] = frozenset()
+    merges: bool = False
 
     def checked(self) -> SessionChange:
         """Return the change within all bounds. Raises InvalidField."""
-        return replace(self, fields=check_fields("session", self.fields))
+        return replace(self, fields=self.fields.checked())
 
     def apply(self, current: SessionFields) -> SessionFields:
         """Return the fields after the change. Raises InvalidField when they pass a bound."""
-        new = self.fields
-        if self.replaced is not None:
-            changed = replace(current, **{name: getattr(new, name) for name in self.replaced})
-        else:
-            changed = SessionFields(
-                user_id=new.user_id or current.user_id,
-                agent_id=new.agent_id or current.agent_id,
-                task_id=new.task_id or current.task_id,
-                title=new.title or current.title,
-                labels={**current.labels, **new.labels},
-                metadata=merge(current.metadata, new.metadata),
-                retention=new.retention or current.retention,
-            )
-        return check_fields("session", changed)
+        return changed_fields(current, self.fields, self.replaced, merges=self.merges).checked()
 
 
 class Transition(Struct, frozen=True):
@@ -211,22 +203,9 @@ class SessionFilter(Struct, frozen=True):
     def checked(self) -> SessionFilter:
         """Return the filter within all bounds. Raises InvalidField."""
         check_count("statuses", self.statuses, limits.FILTER_VALUES)
-        for name in ("user_id", "agent_id", "parent_session_id", "task_id"):
-            check_optional_id(name, getattr(self, name))
-        return replace(self, labels=check_labels("labels", self.labels))
-
-
-def check_fields(path: str, fields: SessionFields) -> SessionFields:
-    """Return the fields within all bounds. Raises InvalidField."""
-    check_optional_id(f"{path}.user_id", fields.user_id)
-    check_optional_id(f"{path}.agent_id", fields.agent_id)
-    check_optional_id(f"{path}.task_id", fields.task_id)
-    check_text(f"{path}.title", fields.title, limits.TITLE_LENGTH)
-    retention = fields.retention
-    if isinstance(retention, timedelta) and not limits.RETENTION_MIN <= retention <= limits.RETENTION_MAX:
-        raise InvalidField(f"{path}.retention", "must be between 1 second and 36,500 days")
-    return replace(
-        fields,
-        labels=check_labels(f"{path}.labels", fields.labels),
-        metadata=check_metadata(f"{path}.metadata", fields.metadata),
-    )
+        check_optional_ids("", self, ("user_id", "agent_id", "parent_session_id", "task_id"))
+        return replace(
+            self,
+            labels=check_labels("labels", self.labels),
+            metadata=check_metadata_filter("metadata", self.metadata),
+        )

@@ -18,9 +18,11 @@ from holdfastdb_server.domain.values import (
     check_count_between,
     check_json,
     check_metadata,
+    check_metadata_filter,
+    check_not_negative,
     check_payload,
     check_size,
-    payload_content,
+    check_unique,
     utf8_size,
 )
 
@@ -46,16 +48,13 @@ class StateWrite(Struct, frozen=True):
     run_id: str = ""
     expected_version: int | None = None
 
-    def content(self) -> tuple[object, ...]:
-        """Return what two writes with the same content have in common, as plain JSON."""
-        return (self.key, payload_content(self.payload), self.metadata, self.run_id, self.expected_version)
-
     def checked(self, path: str) -> StateWrite:
         """Return the write within all bounds, with its default key. Raises InvalidField."""
         check_state_key(f"{path}.key", self.key)
         check_payload(f"{path}.payload", self.payload)
         check_optional_id(f"{path}.run_id", self.run_id)
-        check_expected_version(f"{path}.expected_version", self.expected_version)
+        if self.expected_version is not None:
+            check_not_negative(f"{path}.expected_version", self.expected_version)
         return replace(
             self,
             key=self.key or limits.DEFAULT_STATE_KEY,
@@ -79,7 +78,6 @@ class StatePatch(Struct, frozen=True):
         check_size("merge_patch", utf8_size(self.merge_patch))
         check_json("merge_patch", self.merge_patch)
         check_optional_id("run_id", self.run_id)
-        check_expected_version("expected_version", self.expected_version)
         return replace(self, key=self.key or limits.DEFAULT_STATE_KEY)
 
 
@@ -99,7 +97,7 @@ class StateFilter(Struct, frozen=True):
         for name in ("key_prefix", "key_after", "key_before"):
             check_state_key(name, getattr(self, name))
         check_optional_id("run_id", self.run_id)
-        return self
+        return replace(self, metadata=check_metadata_filter("metadata", self.metadata))
 
 
 class StateSelection(Struct, frozen=True):
@@ -126,11 +124,7 @@ def check_writes(writes: Sequence[StateWrite]) -> list[StateWrite]:
     """Return the writes of one request. Raises InvalidField."""
     check_count_between("writes", len(writes), 1, limits.STATES_PER_REQUEST)
     checked = [write.checked(f"writes[{index}]") for index, write in enumerate(writes)]
-    seen: set[str] = set()
-    for index, write in enumerate(checked):
-        if write.key in seen:
-            raise InvalidField(f"writes[{index}].key", f"'{write.key}' stands twice in the request")
-        seen.add(write.key)
+    check_unique([write.key for write in checked], lambda index: f"writes[{index}].key", "request")
     return checked
 
 
@@ -138,9 +132,3 @@ def _check_required_key(field: str, key: str) -> None:
     if not key:
         raise InvalidField(field, "is required")
     check_state_key(field, key)
-
-
-def check_expected_version(field: str, version: int | None) -> None:
-    """Raise InvalidField when a version is negative."""
-    if version is not None and version < 0:
-        raise InvalidField(field, f"is {version}; it must not be negative")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from itertools import accumulate
 from typing import TypeAlias
@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from holdfastdb_server.domain import limits
-from holdfastdb_server.domain.errors import InvalidField
+from holdfastdb_server.domain.errors import InvalidField, LimitExceeded
 
 JsonScalar: TypeAlias = str | int | float | bool | None
 """A value that metadata can be searched by."""
@@ -101,14 +101,56 @@ def payload_bytes(payload: Payload | None) -> int:
     return utf8_size(payload.json) if payload.json is not None else len(payload.data or b"")
 
 
-def payload_content(payload: Payload | None) -> tuple[object, ...] | None:
-    """Return what two payloads with the same content have in common, as plain JSON."""
-    if payload is None:
-        return None
-    return (payload.json, None if payload.data is None else payload.data.hex(), payload.media_type)
+def check_optional_payload(field: str, payload: Payload | None) -> None:
+    """Check a payload where there is one."""
+    if payload is not None:
+        check_payload(field, payload)
 
 
-def check_count(field: str, values: Sequence[object], maximum: int) -> None:
+def check_payloads_fit(limit: str, *payloads: Payload | None) -> None:
+    """Raise LimitExceeded, naming the `limit`, when payloads together are larger than one may be."""
+    size = sum(map(payload_bytes, payloads))
+    if size > limits.PAYLOAD_BYTES:
+        raise LimitExceeded(limit, size, limits.PAYLOAD_BYTES)
+
+
+def check_bytes(field: str, size: int, maximum: int, together: str = "") -> None:
+    """Raise InvalidField when a value has more bytes than `maximum`. `together` says with what."""
+    if size > maximum:
+        having = f"has {size} bytes {together}" if together else f"has {size} bytes"
+        raise InvalidField(field, f"{having}; at most {maximum} are allowed")
+
+
+def check_size(field: str, size: int) -> None:
+    """Raise InvalidField when a body is larger than a payload may be."""
+    check_bytes(field, size, limits.PAYLOAD_BYTES)
+
+
+def check_not_negative(field: str, value: int) -> int:
+    """Return a number that is not negative."""
+    if value < 0:
+        raise InvalidField(field, f"is {value}; it must not be negative")
+    return value
+
+
+def check_unique(names: Sequence[str], field_of: Callable[[int], str], place: str) -> None:
+    """Raise InvalidField at the first name that an earlier entry has too. Empty names are not compared."""
+    if len(names) == len(set(names)):
+        return
+    seen: set[str] = set()
+    for index, name in enumerate(names):
+        if name and name in seen:
+            raise InvalidField(field_of(index), f"'{name}' stands twice in the {place}")
+        seen.add(name)
+
+
+def check_ttl(field: str, ttl: timedelta | None) -> None:
+    """Raise InvalidField unless a time to live is None, for ever, or within its bounds."""
+    if ttl is not None and not limits.RETENTION_MIN <= ttl <= limits.RETENTION_MAX:
+        raise InvalidField(field, "must be between 1 second and 36,500 days")
+
+
+def check_count(field: str, values: Collection[object], maximum: int) -> None:
     """Raise InvalidField when there are more values than `maximum`."""
     if len(values) > maximum:
         raise InvalidField(field, f"has {len(values)} entries; at most {maximum} are allowed")
@@ -136,12 +178,6 @@ def check_wait(wait: timedelta) -> timedelta:
     return min(wait, limits.WAIT_MAX)
 
 
-def check_size(field: str, size: int) -> None:
-    """Raise InvalidField when a body is larger than a payload may be."""
-    if size > limits.PAYLOAD_BYTES:
-        raise InvalidField(field, f"has {size} bytes; at most {limits.PAYLOAD_BYTES} are allowed")
-
-
 def utf8_size(text: str) -> int:
     """Return the number of bytes of a text in UTF-8."""
     return len(text) if text.isascii() else len(text.encode())
@@ -162,7 +198,7 @@ def check_labels(field: str, labels: Mapping[str, str]) -> dict[str, str]:
     return dict(labels)
 
 
-def check_metadata(field: str, metadata: JsonObject) -> JsonObject:
+def check_metadata(field: str, metadata: Mapping[str, object]) -> JsonObject:
     """Return metadata that both engines can index: finite numbers, no NUL, 64 KiB.
 
     Numbers come as doubles; whole ones become integers, so that 3 is stored as 3 on every engine.
@@ -174,7 +210,7 @@ def check_metadata(field: str, metadata: JsonObject) -> JsonObject:
     return cleaned
 
 
-def check_metadata_filter(field: str, metadata: JsonObject) -> dict[str, JsonScalar]:
+def check_metadata_filter(field: str, metadata: Mapping[str, object]) -> dict[str, JsonScalar]:
     """Return the members to search by, which must be scalars."""
     wanted: dict[str, JsonScalar] = {}
     for key, value in check_metadata(field, metadata).items():

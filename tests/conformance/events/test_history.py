@@ -28,6 +28,7 @@ from holdfastdb_server.storage.store import SqlStore
 from tests.support.content import NAMESPACE, append, create, history, message, move, note, notes
 from tests.support.stores import OpenStore
 
+TITLE = frozenset({"title"})
 FULL: dict[str, Any] = {
     "type": "tool.finished",
     "actor": "agent",
@@ -407,7 +408,7 @@ class TestCancelled:
         tasks = [
             asyncio.ensure_future(call)
             for call in (
-                store.sessions.update(NAMESPACE, "s", SessionChange(SessionFields(title="new"))),
+                store.sessions.update(NAMESPACE, "s", SessionChange(SessionFields(title="new"), TITLE)),
                 store.sessions.transition(NAMESPACE, "s", Transition(SessionStatus.ACTIVE)),
                 store.events.append(NAMESPACE, "s", notes(3)),
             )
@@ -429,7 +430,7 @@ class TestCancelled:
         for turns in range(8):
             calls = [
                 store.sessions.create(NAMESPACE, SessionDraft(f"new{turns}")),
-                store.sessions.update(NAMESPACE, "s", SessionChange(SessionFields(title=f"t{turns}"))),
+                store.sessions.update(NAMESPACE, "s", SessionChange(SessionFields(title=f"t{turns}"), TITLE)),
                 store.sessions.transition(NAMESPACE, "s", Transition(SessionStatus.ACTIVE)),
                 store.sessions.fork(NAMESPACE, "s", ForkDraft(f"fork{turns}")),
                 store.states.save(NAMESPACE, "s", [StateWrite("k", Payload(json="{}"))]),

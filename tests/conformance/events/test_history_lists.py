@@ -39,7 +39,7 @@ async def session(store: Store) -> None:
 def lister(
     store: Store, where: EventFilter = EVERYTHING, *, after: int = 0, before: int = 0, session_id: str = "s"
 ) -> Fetch[Event]:
-    checked = where.checked("filter")
+    checked = where.checked()
     return lambda page: store.events.list(NAMESPACE, session_id, checked, page, after, before)
 
 
@@ -307,7 +307,7 @@ class TestTrace:
     ORDER = ("c1", "c2", "c3", "b1", "b2", "b3", "a1", "a2", "a3")
 
     def lister(self, store: Store, **where: Any) -> Fetch[Event]:
-        checked = EventFilter(**{"trace_id": "x", **where}).checked("filter")
+        checked = EventFilter(**{"trace_id": "x", **where}).checked()
         return lambda page: store.events.list_trace(NAMESPACE, checked, page)
 
     @pytest.mark.parametrize("descending", [False, True])

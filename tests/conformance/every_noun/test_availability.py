@@ -46,11 +46,13 @@ from tests.support.stores import StoreOpener
 from tests.support.tailing import following
 from tests.support.waiting import PATIENCE, eventually, patient
 
+RETITLED = SessionChange(SessionFields(title="t"), frozenset({"title"}))
+
 CALLS: dict[str, Callable[[Store], Awaitable[Any]]] = {
     "create": lambda store: store.sessions.create(NAMESPACE, draft("new")),
     "get": lambda store: store.sessions.get(NAMESPACE, "s"),
     "list sessions": lambda store: store.sessions.list(NAMESPACE, SessionFilter(), PageRequest(10)),
-    "update": lambda store: store.sessions.update(NAMESPACE, "s", SessionChange(SessionFields(title="t"))),
+    "update": lambda store: store.sessions.update(NAMESPACE, "s", RETITLED),
     "transition": lambda store: store.sessions.transition(NAMESPACE, "s", Transition(SessionStatus.ACTIVE)),
     "delete": lambda store: store.sessions.delete(NAMESPACE, "s"),
     "fork": lambda store: store.sessions.fork(NAMESPACE, "s", ForkDraft("f")),

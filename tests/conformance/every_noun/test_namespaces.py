@@ -24,6 +24,7 @@ from tests.support.content import EVERYTHING, append, create, draft, history, no
 from tests.support.tailing import following
 
 PAGE = PageRequest(100, with_total=True)
+RETITLED = SessionChange(SessionFields(title="x"), frozenset({"title"}))
 FIELDS: dict[str, Any] = {
     "user_id": "u",
     "agent_id": "a",
@@ -34,7 +35,7 @@ FIELDS: dict[str, Any] = {
 
 CALLS: dict[str, Callable[[Store, str], Awaitable[Any]]] = {
     "get": lambda store, where: store.sessions.get(where, "s"),
-    "update": lambda store, where: store.sessions.update(where, "s", SessionChange(SessionFields(title="x"))),
+    "update": lambda store, where: store.sessions.update(where, "s", RETITLED),
     "transition": lambda store, where: store.sessions.transition(
         where, "s", Transition(SessionStatus.ACTIVE)
     ),

@@ -28,13 +28,14 @@ from holdfastdb_server.domain.sessions import (
 )
 from holdfastdb_server.domain.states import StateFilter, StatePatch
 from holdfastdb_server.domain.values import Payload
+from tests.support.changes import mask_of
 from tests.support.content import NAMESPACE, append, create, history, move, note, notes, write
 
 Call: TypeAlias = Callable[[Store, str], Awaitable[Any]]
 
 
 def update(title: str, expected: int | None = None, **fields: Any) -> Call:
-    change = SessionChange(SessionFields(title=title, **fields))
+    change = SessionChange(SessionFields(title=title, **fields), *mask_of({"title": title, **fields}, None))
     return lambda store, request_id: store.sessions.update(NAMESPACE, "s", change, expected, request_id)
 
 
@@ -238,7 +239,7 @@ async def test_many_requests_with_ids_at_once_are_each_carried_out(store: Store)
 async def test_the_same_id_means_nothing_in_another_namespace(store: Store) -> None:
     await create(store, namespace="elsewhere")
     await update("one")(store, "r1")
-    change = SessionChange(SessionFields(title="two"))
+    change = SessionChange(SessionFields(title="two"), frozenset({"title"}))
     updated = await store.sessions.update("elsewhere", "s", change, None, "r1")
     assert updated.fields.title == "two"
 

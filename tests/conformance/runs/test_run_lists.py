@@ -22,7 +22,7 @@ HOUR = timedelta(hours=1)
 
 
 def lister(store: Store, where: RunFilter = ANY, *, omit_payload: bool = False) -> Fetch[Run]:
-    return lambda page: store.runs.list(NAMESPACE, where.checked("filter"), page, omit_payload=omit_payload)
+    return lambda page: store.runs.list(NAMESPACE, where.checked(), page, omit_payload=omit_payload)
 
 
 async def found(store: Store, *, size: int = 100, descending: bool = False, **where: Any) -> list[str]:
@@ -118,7 +118,7 @@ async def test_labels_and_metadata_are_searched_by_value_and_type(store: Store) 
     assert await found(store, metadata={"n": 1}) == ["both"]
     assert await found(store, metadata={"n": "1"}) == ["one"]
     assert await found(store, metadata={"n": 1, "t": False}) == []
-    await store.runs.update(NAMESPACE, "one", RunChange(labels={"team": "a"}))
+    await store.runs.update(NAMESPACE, "one", RunChange(RunResults(labels={"team": "a"}), merges=True))
     assert await found(store, labels={"team": "a"}) == ["both", "one"]
 
 

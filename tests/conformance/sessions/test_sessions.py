@@ -18,6 +18,7 @@ from holdfastdb_server.domain.errors import (
 )
 from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.sessions import Session, SessionChange, SessionFields, SessionStatus
+from tests.support.changes import mask_of
 from tests.support.content import (
     NAMESPACE,
     append,
@@ -51,7 +52,7 @@ OTHER: dict[str, Any] = {
 
 
 def change(*, replaced: set[str] | None = None, **fields: Any) -> SessionChange:
-    return SessionChange(SessionFields(**fields), None if replaced is None else frozenset(replaced))
+    return SessionChange(SessionFields(**fields), *mask_of(fields, replaced))
 
 
 async def update(store: Store, wanted: SessionChange, expected: int | None = None) -> Session:

@@ -194,9 +194,9 @@ def test_a_bad_filter_is_refused_by_its_field(filter_: pb.EventFilter, field: st
 
 def test_groups_need_a_bucket_for_time_only() -> None:
     by_actor = pb.SummarizeEventsRequest(group_by=[pb.EVENT_GROUPING_ACTOR, pb.EVENT_GROUPING_ACTOR])
-    assert events.read_groups(by_actor) == ([Grouping.ACTOR], 0)
+    assert events.read_groups(by_actor) == ((Grouping.ACTOR,), 0)
     by_time = pb.SummarizeEventsRequest(group_by=[pb.EVENT_GROUPING_TIME], bucket=Duration(seconds=60))
-    assert events.read_groups(by_time) == ([Grouping.TIME], 60)
+    assert events.read_groups(by_time) == ((Grouping.TIME,), 60)
 
 
 @pytest.mark.parametrize("bucket", [None, Duration(), Duration(seconds=-60), Duration(seconds=1, nanos=5000)])

@@ -139,9 +139,9 @@ def test_input_and_output_are_bounded_together() -> None:
 def test_an_update_without_a_mask_takes_what_is_there() -> None:
     run = pb.Run(status=pb.RUN_STATUS_RUNNING, error="e", usage=pb.TokenUsage())
     change = runs.read_change(pb.UpdateRunRequest(run=run))
-    assert (change.is_running, change.replaced) == (True, None)
-    assert (change.output, change.error, change.usage) == (None, "e", TokenUsage())
-    assert runs.read_change(pb.UpdateRunRequest()).usage is None
+    assert (change.is_running, change.replaced, change.merges) == (True, frozenset({"error", "usage"}), True)
+    assert change.results == RunResults(error="e")
+    assert runs.read_change(pb.UpdateRunRequest()).replaced == frozenset()
 
 
 def test_an_update_with_a_mask_replaces_what_it_lists() -> None:
@@ -231,9 +231,9 @@ def test_a_filter_names_what_it_refuses() -> None:
 
 def test_groups_and_their_bucket() -> None:
     request = pb.SummarizeRunsRequest(group_by=[pb.RUN_GROUPING_AGENT, pb.RUN_GROUPING_AGENT])
-    assert runs.read_groups(request) == ([RunGrouping.AGENT], 0)
+    assert runs.read_groups(request) == ((RunGrouping.AGENT,), 0)
     request = pb.SummarizeRunsRequest(group_by=[pb.RUN_GROUPING_TIME], bucket=Duration(seconds=60))
-    assert runs.read_groups(request) == ([RunGrouping.TIME], 60)
+    assert runs.read_groups(request) == ((RunGrouping.TIME,), 60)
     for bad in (None, Duration(seconds=1, nanos=1_000), Duration(seconds=0)):
         request = pb.SummarizeRunsRequest(group_by=[pb.RUN_GROUPING_TIME], bucket=bad)
         with pytest.raises(InvalidField):

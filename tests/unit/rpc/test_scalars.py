@@ -127,10 +127,3 @@ def test_an_optional_number_is_absent_zero_or_more() -> None:
     with pytest.raises(InvalidField) as refusal:
         scalars.read_optional_count(request, "expected_version", "writes[2].")
     assert refusal.value.field == "writes[2].expected_version"
-
-
-@pytest.mark.parametrize("number", [0, 9])
-def test_an_enum_that_is_unspecified_or_unknown_is_refused(number: int) -> None:
-    with pytest.raises(InvalidField) as refusal:
-        scalars.read_choice("order", number, {1: "a"})
-    assert refusal.value.field == "order"

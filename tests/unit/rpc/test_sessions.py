@@ -117,7 +117,15 @@ def test_a_bad_field_is_refused_by_its_name(session: pb.Session, field: str) -> 
 
 
 def test_an_update_without_a_mask_merges() -> None:
-    assert sessions.read_change(pb.UpdateSessionRequest(session=pb.Session(title="x"))).replaced is None
+    change = sessions.read_change(pb.UpdateSessionRequest(session=pb.Session(title="x", labels={"k": "v"})))
+    assert (change.replaced, change.merges) == (frozenset({"title"}), True)
+    for session, replaced in (
+        (pb.Session(never_expires=True), {"retention"}),
+        (pb.Session(never_expires=False), set()),
+        (pb.Session(session_id="s", version=3), set()),
+    ):
+        change = sessions.read_change(pb.UpdateSessionRequest(session=session))
+        assert change.replaced == replaced
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,8 @@ def test_a_draft_without_an_id_gets_one() -> None:
 
 def test_a_change_names_what_it_replaces() -> None:
     request = pb.UpdateTaskRequest(task=A_MESSAGE, lease_token="secret")
-    assert tasks.read_change(request).replaced is None
+    everything = frozenset(TaskFields.__struct_fields__) - {"labels", "metadata"}
+    assert (tasks.read_change(request).replaced, tasks.read_change(request).merges) == (everything, True)
     request.update_mask.CopyFrom(FieldMask(paths=["phase", "run_after_time"]))
     change = tasks.read_change(request)
     assert (change.replaced, change.lease_token) == (frozenset({"phase", "run_after_time"}), "secret")
@@ -165,7 +166,7 @@ def test_a_move_needs_a_status(status: Any) -> None:
 
 def test_a_claim_without_a_duration_lasts_a_minute_and_does_not_wait() -> None:
     request = pb.ClaimTaskRequest(kinds=["b", "a", "b"])
-    assert tasks.read_claim(request) == Claim(kinds=("b", "a"), lease_duration=timedelta(minutes=1))
+    assert tasks.read_claim(request) == Claim(kinds=("a", "b"), lease_duration=timedelta(minutes=1))
     assert tasks.read_wait(request) == timedelta()
     assert tasks.read_lease_duration(pb.ExtendLeaseRequest()) == timedelta(minutes=1)
 

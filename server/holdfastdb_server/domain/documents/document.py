@@ -18,11 +18,14 @@ from holdfastdb_server.domain.search import words
 from holdfastdb_server.domain.values import (
     JsonObject,
     Payload,
+    check_bytes,
+    check_count,
     check_labels,
     check_metadata,
     check_payload,
+    check_ttl,
+    check_unique,
     payload_bytes,
-    payload_content,
     utf8_size,
 )
 
@@ -60,8 +63,7 @@ class DocumentFields(Struct, frozen=True):
         check_payload(f"{path}content", self.content or Payload())
         if self.parent is not None:
             self.parent.checked(f"{path}parent.")
-        if self.ttl is not None and not limits.RETENTION_MIN <= self.ttl <= limits.RETENTION_MAX:
-            raise InvalidField(f"{path}ttl", "must be between 1 second and 36,500 days")
+        check_ttl(f"{path}ttl", self.ttl)
         return replace(
             self,
             labels=check_labels(f"{path}labels", self.labels),
@@ -70,13 +72,7 @@ class DocumentFields(Struct, frozen=True):
 
     def fingerprint(self) -> bytes:
         """Return what equal fields have in common."""
-        return fingerprint_of(
-            payload_content(self.content),
-            None if self.parent is None else [self.parent.collection, self.parent.document_id],
-            dict(self.labels),
-            self.metadata,
-            str(self.ttl),
-        )
+        return fingerprint_of(self)
 
 
 class Document(Struct, frozen=True):
@@ -105,10 +101,6 @@ class DocumentDraft(Struct, frozen=True):
     def identified(self) -> DocumentDraft:
         """Return the draft with an id: its own, or a new one."""
         return self if self.key.document_id else replace(self, key=replace(self.key, document_id=new_id()))
-
-    def content(self) -> tuple[object, ...]:
-        """Return what equal drafts have in common, as plain JSON."""
-        return (self.key.collection, self.key.document_id, self.fields.fingerprint().hex())
 
 
 class DocumentPut(Struct, frozen=True):
@@ -142,8 +134,7 @@ class DocumentPut(Struct, frozen=True):
 
     def fingerprint(self) -> bytes:
         """Return what equal puts have in common."""
-        parent = None if self.missing_parent is None else self.missing_parent.content()
-        return fingerprint_of("put", self.draft.content(), self.expected_version, self.keep_existing, parent)
+        return fingerprint_of("put document", self)
 
 
 class Put(Struct, frozen=True):
@@ -164,26 +155,22 @@ class Sync(Struct, frozen=True):
     def checked(self) -> Sync:
         """Return the sync within all bounds. Raises InvalidField."""
         check_collection("collection", self.collection)
-        count = len(self.drafts)
-        if count > limits.DOCUMENTS_PER_SYNC:
-            raise InvalidField(
-                "documents", f"has {count} entries; at most {limits.DOCUMENTS_PER_SYNC} are allowed"
-            )
+        check_count("documents", self.drafts, limits.DOCUMENTS_PER_SYNC)
         _check_together("documents", self.drafts)
-        drafts: dict[str, DocumentDraft] = {}
+        drafts = []
         for index, draft in enumerate(self.drafts):
             path = f"documents[{index}]."
             if draft.key.collection not in ("", self.collection):
                 raise InvalidField(f"{path}collection", "is not that of the request")
             name = check_id(f"{path}document_id", draft.key.document_id)
-            if name in drafts:
-                raise InvalidField(f"{path}document_id", f"'{name}' stands twice in the request")
-            drafts[name] = replace(draft, key=DocumentKey(self.collection, name)).checked(path)
-        return replace(self, drafts=tuple(drafts.values()))
+            drafts.append(replace(draft, key=DocumentKey(self.collection, name)).checked(path))
+        names = [draft.key.document_id for draft in drafts]
+        check_unique(names, lambda index: f"documents[{index}].document_id", "request")
+        return replace(self, drafts=drafts)
 
     def fingerprint(self) -> bytes:
         """Return what equal syncs have in common."""
-        return fingerprint_of("sync", self.collection, [d.content() for d in self.drafts], self.prune)
+        return fingerprint_of("sync documents", self)
 
 
 class SyncResult(Struct, frozen=True):
@@ -216,8 +203,7 @@ def check_collection(field: str, path: str) -> str:
     """Return a collection's path. Raises InvalidField when it is none."""
     if not path:
         raise InvalidField(field, "is required")
-    if (size := utf8_size(path)) > limits.COLLECTION_BYTES:
-        raise InvalidField(field, f"has {size} bytes; at most {limits.COLLECTION_BYTES} are allowed")
+    check_bytes(field, utf8_size(path), limits.COLLECTION_BYTES)
     segments = path.split("/")
     if len(segments) > limits.COLLECTION_SEGMENTS:
         allowed = f"at most {limits.COLLECTION_SEGMENTS} are allowed"

@@ -13,7 +13,16 @@ from holdfastdb_server.domain import limits
 from holdfastdb_server.domain.documents.content import compared, is_ordered, read_pointer
 from holdfastdb_server.domain.documents.document import Document, DocumentKey, check_collection
 from holdfastdb_server.domain.errors import InvalidField
-from holdfastdb_server.domain.values import JsonScalar, check_count, check_json, check_labels, utf8_size
+from holdfastdb_server.domain.values import (
+    JsonScalar,
+    check_bytes,
+    check_count,
+    check_json,
+    check_labels,
+    check_metadata_filter,
+    check_not_negative,
+    utf8_size,
+)
 
 
 class ContentOperator(Enum):
@@ -45,14 +54,10 @@ class ContentFilter(Struct, frozen=True):
 
 def content_filter(path: str, pointer: str, operator: ContentOperator, value_json: str) -> ContentFilter:
     """Return a filter; `path`, that of its field, ends with a dot. Raises InvalidField."""
-    if (size := utf8_size(pointer)) > limits.CONTENT_POINTER_BYTES:
-        allowed = f"at most {limits.CONTENT_POINTER_BYTES} are allowed"
-        raise InvalidField(f"{path}pointer", f"has {size} bytes; {allowed}")
+    check_bytes(f"{path}pointer", utf8_size(pointer), limits.CONTENT_POINTER_BYTES)
     if not value_json:
         raise InvalidField(f"{path}value_json", "is required")
-    if (size := utf8_size(value_json)) > limits.CONTENT_VALUE_BYTES:
-        allowed = f"at most {limits.CONTENT_VALUE_BYTES} are allowed"
-        raise InvalidField(f"{path}value_json", f"has {size} bytes; {allowed}")
+    check_bytes(f"{path}value_json", utf8_size(value_json), limits.CONTENT_VALUE_BYTES)
     value = compared(check_json(f"{path}value_json", value_json))
     if operator.is_of_size and not is_ordered(value):
         raise InvalidField(f"{path}value_json", "must be a number or a string, which have a size")
@@ -85,7 +90,11 @@ class DocumentFilter(Struct, frozen=True):
         check_count("content_filters", self.content, limits.CONTENT_FILTERS)
         if self.parent is not None:
             self.parent.checked("parent.")
-        return replace(self, labels=check_labels("labels", self.labels))
+        return replace(
+            self,
+            labels=check_labels("labels", self.labels),
+            metadata=check_metadata_filter("metadata", self.metadata),
+        )
 
 
 class Match(Struct, frozen=True):
@@ -107,6 +116,5 @@ class CollectionFilter(Struct, frozen=True):
         for name in ("prefix", "suffix"):
             if path := getattr(self, name):
                 check_collection(name, path)
-        if self.max_depth < 0:
-            raise InvalidField("max_depth", f"is {self.max_depth}; it must not be negative")
+        check_not_negative("max_depth", self.max_depth)
         return self

@@ -10,12 +10,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from holdfastdb_server.domain import limits
+from holdfastdb_server.domain.changes import changed_fields
 from holdfastdb_server.domain.errors import InvalidField, PlanItemNotFound, VersionMismatch
 from holdfastdb_server.domain.ids import check_id, check_optional_id
-from holdfastdb_server.domain.merge_patch import merge
 from holdfastdb_server.domain.plans.items import ItemDraft, ItemFields, check_drafts
 from holdfastdb_server.domain.plans.plan import Plan, PlanFields
-from holdfastdb_server.domain.values import check_count
+from holdfastdb_server.domain.values import check_count, check_not_negative
 
 
 class PutItem(Struct, frozen=True):
@@ -26,8 +26,7 @@ class PutItem(Struct, frozen=True):
 
     def checked(self, path: str) -> PutItem:
         """Return the edit within all bounds. Raises InvalidField."""
-        if self.position < 0:
-            raise InvalidField(f"{path}.position", f"is {self.position}; it must not be negative")
+        check_not_negative(f"{path}.position", self.position)
         return replace(self, item=self.item.checked(f"{path}.put"))
 
     def apply(self, plan_id: str, items: list[ItemDraft]) -> None:
@@ -40,10 +39,6 @@ class PutItem(Struct, frozen=True):
         else:
             del items[place]
             items.insert(self.position - 1, self.item)
-
-    def content(self) -> tuple[object, ...]:
-        """Return what equal edits have in common, as plain JSON."""
-        return ("put", self.position, *self.item.content())
 
 
 class RemoveItem(Struct, frozen=True):
@@ -59,10 +54,6 @@ class RemoveItem(Struct, frozen=True):
     def apply(self, plan_id: str, items: list[ItemDraft]) -> None:
         """Change the list. Raises PlanItemNotFound."""
         del items[_require(plan_id, items, self.item_id)]
-
-    def content(self) -> tuple[object, ...]:
-        """Return what equal edits have in common, as plain JSON."""
-        return ("remove", self.item_id)
 
 
 class MoveItem(Struct, frozen=True):
@@ -83,10 +74,6 @@ class MoveItem(Struct, frozen=True):
         item = items.pop(_require(plan_id, items, self.item_id))
         items.insert(self.position - 1, item)
 
-    def content(self) -> tuple[object, ...]:
-        """Return what equal edits have in common, as plain JSON."""
-        return ("move", self.item_id, self.position)
-
 
 PlanEdit: TypeAlias = PutItem | RemoveItem | MoveItem
 """One change of a plan's items. A position beyond the end is the end."""
@@ -95,8 +82,8 @@ PlanEdit: TypeAlias = PutItem | RemoveItem | MoveItem
 class PlanChange(Struct, frozen=True):
     """A change of a plan.
 
-    `replaced` names the fields to take from `fields` whole, `items` among them. With `merges`, labels are
-    added to and metadata is merged by RFC 7396. The edits are applied in order.
+    `replaced` names the fields to take from `fields` whole, `items` among them. With `merges`, labels and
+    metadata are merged. The edits are applied in order.
     """
 
     fields: PlanFields
@@ -119,22 +106,13 @@ class PlanChange(Struct, frozen=True):
             edits=[edit.checked(f"edits[{index}]") for index, edit in enumerate(self.edits)],
         )
 
-    def content(self) -> tuple[object, ...]:
-        """Return what equal changes have in common, as plain JSON."""
-        items = [item.content() for item in self.items]
-        edits = [edit.content() for edit in self.edits]
-        return (*self.fields.content(), sorted(self.replaced), self.merges, items, edits, self.actor)
-
     def apply(self, plan: Plan, now: datetime) -> Plan:
         """Return the plan after the change, or itself if it changes nothing.
 
         Raises PlanItemNotFound, DependencyCycle, LimitExceeded, and InvalidField past a bound.
         """
-        current, new = plan.fields, self.fields
-        fields = replace(current, **{name: getattr(new, name) for name in self.replaced - {"items"}})
-        if self.merges:
-            labels, metadata = {**current.labels, **new.labels}, merge(current.metadata, new.metadata)
-            fields = replace(fields, labels=labels, metadata=metadata)
+        replaced = self.replaced - {"items"}
+        fields = changed_fields(plan.fields, self.fields, replaced, merges=self.merges)
         items = [ItemDraft(item.fields, item.item_id) for item in plan.items]
         if "items" in self.replaced:
             items = list(self.items)
@@ -146,7 +124,7 @@ class PlanChange(Struct, frozen=True):
 class ItemChange(Struct, frozen=True):
     """A change of one item.
 
-    `replaced` names the fields to take from `fields` whole. With `merges`, metadata is merged by RFC 7396.
+    `replaced` names the fields to take from `fields` whole. With `merges`, metadata is merged.
     """
 
     item_id: str
@@ -162,10 +140,6 @@ class ItemChange(Struct, frozen=True):
         is_whole = "description" in self.replaced
         return replace(self, fields=self.fields.checked("item", is_whole=is_whole))
 
-    def content(self) -> tuple[object, ...]:
-        """Return what equal changes have in common, as plain JSON."""
-        return (self.item_id, *self.fields.content(), sorted(self.replaced), self.merges, self.actor)
-
     def apply(self, plan: Plan, now: datetime, expected_version: int | None) -> Plan:
         """Return the plan after the change, or itself if it changes nothing. `expected_version`: the item's.
 
@@ -176,9 +150,7 @@ class ItemChange(Struct, frozen=True):
         if expected_version not in (None, item.version):
             name = f"{plan.plan_id}/{self.item_id}"
             raise VersionMismatch("plan item", name, expected_version or 0, item.version)
-        fields = replace(item.fields, **{name: getattr(self.fields, name) for name in self.replaced})
-        if self.merges:
-            fields = replace(fields, metadata=merge(item.fields.metadata, self.fields.metadata))
+        fields = changed_fields(item.fields, self.fields, self.replaced, merges=self.merges)
         changed = ItemDraft(fields.checked("item"), item.item_id)
         items = [changed if one is item else ItemDraft(one.fields, one.item_id) for one in plan.items]
         return plan.revised(plan.fields, items, now)

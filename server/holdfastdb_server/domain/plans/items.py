@@ -18,10 +18,10 @@ from holdfastdb_server.domain.values import (
     Payload,
     check_count,
     check_metadata,
-    check_payload,
+    check_optional_payload,
     check_text,
+    check_unique,
     dump_json,
-    payload_content,
 )
 
 
@@ -61,22 +61,9 @@ class ItemFields(Struct, frozen=True):
         check_count(f"{path}.depends_on", self.depends_on, limits.ITEM_DEPENDENCIES)
         for index, item_id in enumerate(self.depends_on):
             check_id(f"{path}.depends_on[{index}]", item_id)
-            if item_id in self.depends_on[:index]:
-                raise InvalidField(f"{path}.depends_on[{index}]", f"'{item_id}' stands twice in the list")
-        if self.result is not None:
-            check_payload(f"{path}.result", self.result)
+        check_unique(self.depends_on, lambda index: f"{path}.depends_on[{index}]", "list")
+        check_optional_payload(f"{path}.result", self.result)
         return replace(self, metadata=check_metadata(f"{path}.metadata", self.metadata))
-
-    def content(self) -> tuple[object, ...]:
-        """Return what equal fields have in common, as plain JSON."""
-        return (
-            self.description,
-            self.acceptance_criteria,
-            self.depends_on,
-            self.status,
-            payload_content(self.result),
-            self.metadata,
-        )
 
 
 class PlanItem(Struct, frozen=True):
@@ -98,10 +85,6 @@ class ItemDraft(Struct, frozen=True):
         """Return the draft within all bounds. Raises InvalidField."""
         check_optional_id(f"{path}.item_id", self.item_id)
         return replace(self, fields=self.fields.checked(path))
-
-    def content(self) -> tuple[object, ...]:
-        """Return what equal drafts have in common, as plain JSON."""
-        return (self.item_id, *self.fields.content())
 
     def made(self, known: PlanItem | None, now: datetime) -> PlanItem:
         """Return the item: a new one, the next version of the known one, or that if nothing changes."""
@@ -131,12 +114,7 @@ class Progress(Struct, frozen=True):
 def check_drafts(path: str, drafts: Sequence[ItemDraft]) -> tuple[ItemDraft, ...]:
     """Return the items of one plan within their bounds. Raises InvalidField."""
     checked = tuple(draft.checked(f"{path}[{index}]") for index, draft in enumerate(drafts))
-    seen: set[str] = set()
-    for index, draft in enumerate(checked):
-        if draft.item_id in seen:
-            raise InvalidField(f"{path}[{index}].item_id", f"'{draft.item_id}' stands twice in the list")
-        if draft.item_id:
-            seen.add(draft.item_id)
+    check_unique([draft.item_id for draft in checked], lambda index: f"{path}[{index}].item_id", "list")
     return checked
 
 

@@ -21,6 +21,7 @@ from holdfastdb_server.domain.values import (
     check_count,
     check_labels,
     check_metadata,
+    check_metadata_filter,
     check_text,
 )
 
@@ -51,10 +52,6 @@ class PlanFields(Struct, frozen=True):
             labels=check_labels("plan.labels", self.labels),
             metadata=check_metadata("plan.metadata", self.metadata),
         )
-
-    def content(self) -> tuple[object, ...]:
-        """Return what equal fields have in common, as plain JSON."""
-        return (self.title, self.status, dict(self.labels), self.metadata)
 
 
 class Plan(Struct, frozen=True):
@@ -121,8 +118,7 @@ class PlanDraft(Struct, frozen=True):
 
     def fingerprint(self) -> bytes:
         """Return what two drafts with the same content have in common."""
-        items = [item.content() for item in self.items]
-        return fingerprint_of(self.session_id, *self.fields.content(), items)
+        return fingerprint_of(self.session_id, self.fields, self.items)
 
     def made(self, now: datetime) -> Plan:
         """Return the plan. Raises PlanItemNotFound, DependencyCycle, LimitExceeded."""
@@ -145,7 +141,11 @@ class PlanFilter(Struct, frozen=True):
         """Return the filter within all bounds. Raises InvalidField."""
         check_count("statuses", self.statuses, limits.FILTER_VALUES)
         check_optional_id("session_id", self.session_id)
-        return replace(self, labels=check_labels("labels", self.labels))
+        return replace(
+            self,
+            labels=check_labels("labels", self.labels),
+            metadata=check_metadata_filter("metadata", self.metadata),
+        )
 
 
 def check_plan_size(size: int) -> None:

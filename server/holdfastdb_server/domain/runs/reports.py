@@ -10,9 +10,9 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from holdfastdb_server.domain import limits
-from holdfastdb_server.domain.ids import check_id, check_optional_id
+from holdfastdb_server.domain.ids import check_kinds, check_optional_ids
 from holdfastdb_server.domain.runs.run import RunStatus, TokenUsage
-from holdfastdb_server.domain.values import JsonScalar, check_count, check_labels
+from holdfastdb_server.domain.values import JsonScalar, check_count, check_labels, check_metadata_filter
 
 
 class RunFilter(Struct, frozen=True):
@@ -30,15 +30,17 @@ class RunFilter(Struct, frozen=True):
     started_from: datetime | None = None
     started_until: datetime | None = None
 
-    def checked(self, path: str) -> RunFilter:
+    def checked(self) -> RunFilter:
         """Return the filter within all bounds. Raises InvalidField."""
-        check_count(f"{path}.statuses", self.statuses, limits.FILTER_VALUES)
-        check_count(f"{path}.kinds", self.kinds, limits.FILTER_VALUES)
-        for index, kind in enumerate(self.kinds):
-            check_id(f"{path}.kinds[{index}]", kind)
-        for name in ("agent_id", "session_id", "task_id", "parent_run_id", "trace_id"):
-            check_optional_id(f"{path}.{name}", getattr(self, name))
-        return replace(self, labels=check_labels(f"{path}.labels", self.labels))
+        check_count("filter.statuses", self.statuses, limits.FILTER_VALUES)
+        check_kinds("filter.kinds", self.kinds)
+        ids = ("agent_id", "session_id", "task_id", "parent_run_id", "trace_id")
+        check_optional_ids("filter.", self, ids)
+        return replace(
+            self,
+            labels=check_labels("filter.labels", self.labels),
+            metadata=check_metadata_filter("filter.metadata", self.metadata),
+        )
 
 
 class RunGrouping(StrEnum):

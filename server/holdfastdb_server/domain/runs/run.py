@@ -7,23 +7,24 @@ from datetime import datetime
 from enum import StrEnum
 
 from msgspec import Struct, field
-from msgspec.structs import astuple, fields, replace
+from msgspec.structs import fields, replace
 
 from holdfastdb_server.domain import limits
-from holdfastdb_server.domain.errors import InvalidField, LimitExceeded, RunEnded, TransitionNotAllowed
+from holdfastdb_server.domain.changes import changed_fields
+from holdfastdb_server.domain.errors import InvalidField, RunEnded, TransitionNotAllowed
 from holdfastdb_server.domain.events import Event, server_event
 from holdfastdb_server.domain.fingerprint import fingerprint_of
-from holdfastdb_server.domain.ids import check_id, check_optional_id
-from holdfastdb_server.domain.merge_patch import merge
+from holdfastdb_server.domain.ids import check_id, check_optional_ids
 from holdfastdb_server.domain.values import (
     JsonObject,
     Payload,
+    check_bytes,
     check_labels,
     check_metadata,
-    check_payload,
+    check_optional_payload,
+    check_payloads_fit,
     check_text,
     payload_bytes,
-    payload_content,
 )
 
 DEFAULT_KIND = "agent"
@@ -81,6 +82,17 @@ class RunResults(Struct, frozen=True):
     labels: Mapping[str, str] = field(default_factory=dict)
     metadata: JsonObject = field(default_factory=dict)
 
+    def checked(self) -> RunResults:
+        """Return the results within all bounds. Raises InvalidField."""
+        check_optional_payload("run.output", self.output)
+        check_text("run.error", self.error, limits.ERROR_LENGTH)
+        self.usage.checked("run.usage")
+        return replace(
+            self,
+            labels=check_labels("run.labels", self.labels),
+            metadata=check_metadata("run.metadata", self.metadata),
+        )
+
 
 class RunDraft(Struct, frozen=True):
     """A run to start. `run_id` is final: chosen by the caller or made by us."""
@@ -99,35 +111,17 @@ class RunDraft(Struct, frozen=True):
     def checked(self) -> RunDraft:
         """Return the draft within all bounds, with its kind. Raises InvalidField."""
         check_id("run.run_id", self.run_id)
-        for name in ("session_id", "parent_run_id", "task_id", "agent_id", "kind", "trace_id"):
-            check_optional_id(f"run.{name}", getattr(self, name))
-        if self.input is not None:
-            check_payload("run.input", self.input)
-        results = _check_results("run", self.results)
+        ids = ("session_id", "parent_run_id", "task_id", "agent_id", "kind", "trace_id")
+        check_optional_ids("run.", self, ids)
+        check_optional_payload("run.input", self.input)
+        results = self.results.checked()
         size = payload_bytes(self.input) + payload_bytes(results.output)
-        if size > limits.PAYLOAD_BYTES:
-            problem = f"has {size} bytes together with the input; at most {limits.PAYLOAD_BYTES} are allowed"
-            raise InvalidField("run.output", problem)
+        check_bytes("run.output", size, limits.PAYLOAD_BYTES, "together with the input")
         return replace(self, kind=self.kind or DEFAULT_KIND, results=results)
 
     def fingerprint(self) -> bytes:
         """Return what two drafts with the same content have in common."""
-        results = self.results
-        return fingerprint_of(
-            self.session_id,
-            self.parent_run_id,
-            self.task_id,
-            self.agent_id,
-            self.kind,
-            self.trace_id,
-            payload_content(self.input),
-            str(self.start_time),
-            payload_content(results.output),
-            results.error,
-            astuple(results.usage),
-            dict(results.labels),
-            results.metadata,
-        )
+        return fingerprint_of(replace(self, run_id=""))
 
 
 class Run(Struct, frozen=True):
@@ -166,66 +160,29 @@ class Run(Struct, frozen=True):
 
     def _with(self, results: RunResults) -> Run:
         """Return the run with other results. Raises LimitExceeded when its payloads become too large."""
-        size = payload_bytes(self.input) + payload_bytes(results.output)
-        if size > limits.PAYLOAD_BYTES:
-            raise LimitExceeded("bytes of input and output", size, limits.PAYLOAD_BYTES)
+        check_payloads_fit("bytes of input and output", self.input, results.output)
         return replace(self, results=results)
 
 
 class RunChange(Struct, frozen=True):
-    """A change of a run that goes on. `is_running` moves it from STARTED to RUNNING.
+    """A change of a run that has not ended. `is_running` moves it from STARTED to RUNNING.
 
-    `replaced` names the results to take whole. None merges: what is not empty is set, labels are added
-    to, metadata is merged by RFC 7396. A usage of None is empty.
+    `replaced` names the fields to take from `results` whole. With `merges`, labels and metadata are merged.
     """
 
+    results: RunResults = RunResults()
+    replaced: frozenset[str] = frozenset()
+    merges: bool = False
     is_running: bool = False
-    output: Payload | None = None
-    error: str = ""
-    usage: TokenUsage | None = None
-    labels: Mapping[str, str] = field(default_factory=dict)
-    metadata: JsonObject = field(default_factory=dict)
-    replaced: frozenset[str] | None = None
-
-    @property
-    def _given(self) -> RunResults:
-        usage = self.usage or TokenUsage()
-        return RunResults(self.output, self.error, usage, self.labels, self.metadata)
 
     def checked(self) -> RunChange:
         """Return the change within all bounds. Raises InvalidField."""
-        given = _check_results("run", self._given)
-        return replace(self, labels=given.labels, metadata=given.metadata)
-
-    def fingerprint(self, run_id: str, expected_version: int | None) -> bytes:
-        """Return what two requests for the same change have in common."""
-        return fingerprint_of(
-            "update run",
-            run_id,
-            expected_version,
-            self.is_running,
-            payload_content(self.output),
-            self.error,
-            None if self.usage is None else astuple(self.usage),
-            dict(self.labels),
-            self.metadata,
-            None if self.replaced is None else sorted(self.replaced),
-        )
+        return replace(self, results=self.results.checked())
 
     def apply(self, run: Run) -> Run:
         """Return the run after the change. Raises RunEnded, LimitExceeded, and InvalidField past a bound."""
-        current, given = run.results, self._given
-        if self.replaced is not None:
-            changed = replace(current, **{name: getattr(given, name) for name in self.replaced})
-        else:
-            changed = RunResults(
-                output=given.output or current.output,
-                error=given.error or current.error,
-                usage=self.usage or current.usage,
-                labels={**current.labels, **given.labels},
-                metadata=merge(current.metadata, given.metadata),
-            )
-        changed = _check_results("run", changed)
+        current = run.results
+        changed = changed_fields(current, self.results, self.replaced, merges=self.merges).checked()
         frozen = replace(changed, labels=current.labels, metadata=current.metadata)
         if run.status.is_final and (self.is_running or frozen != current):
             raise RunEnded(run.run_id, run.status.name)
@@ -245,18 +202,11 @@ class RunEnd(Struct, frozen=True):
         """Return the end within all bounds. Raises InvalidField."""
         if not self.status.is_final:
             raise InvalidField("status", f"is {self.status.name}, with which no run ends")
-        if self.output is not None:
-            check_payload("output", self.output)
+        check_optional_payload("output", self.output)
         check_text("error", self.error, limits.ERROR_LENGTH)
         if self.usage is not None:
             self.usage.checked("usage")
         return self
-
-    def fingerprint(self, run_id: str, expected_version: int | None) -> bytes:
-        """Return what two requests for the same end have in common."""
-        usage = None if self.usage is None else astuple(self.usage)
-        content = (self.status, payload_content(self.output), self.error, usage, str(self.end_time))
-        return fingerprint_of("finish run", run_id, expected_version, *content)
 
     def apply(self, run: Run, now: datetime) -> Run:
         """Return the run after its end. Raises TransitionNotAllowed, LimitExceeded, InvalidField."""
@@ -274,15 +224,3 @@ class RunEnd(Struct, frozen=True):
         # The caller's clock, which set the start, may be ahead of ours.
         end_time = self.end_time or max(now, run.start_time)
         return replace(run._with(results), status=self.status, end_time=end_time)
-
-
-def _check_results(path: str, results: RunResults) -> RunResults:
-    if results.output is not None:
-        check_payload(f"{path}.output", results.output)
-    check_text(f"{path}.error", results.error, limits.ERROR_LENGTH)
-    results.usage.checked(f"{path}.usage")
-    return replace(
-        results,
-        labels=check_labels(f"{path}.labels", results.labels),
-        metadata=check_metadata(f"{path}.metadata", results.metadata),
-    )

@@ -10,25 +10,25 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from holdfastdb_server.domain import limits
+from holdfastdb_server.domain.changes import changed_fields
 from holdfastdb_server.domain.errors import InvalidField, TaskEnded, TransitionNotAllowed, VersionMismatch
-from holdfastdb_server.domain.ids import check_optional_id
-from holdfastdb_server.domain.merge_patch import merge
+from holdfastdb_server.domain.ids import check_kinds, check_optional_id, check_optional_ids
 from holdfastdb_server.domain.tasks.task import (
     TRANSITIONS,
     HidesToken,
     Task,
     TaskFields,
     TaskStatus,
-    check_kinds,
-    check_payloads,
 )
 from holdfastdb_server.domain.values import (
     Payload,
     check_labels,
-    check_payload,
+    check_optional_payload,
+    check_payloads_fit,
     check_text,
-    payload_content,
 )
+
+_PAYLOADS = "bytes of payload and result"
 
 
 class TaskMove(Protocol):
@@ -37,10 +37,6 @@ class TaskMove(Protocol):
     @property
     def lease_token(self) -> str:
         """The token; may be empty."""
-        ...
-
-    def content(self) -> tuple[object, ...]:
-        """Return what two moves with the same content have in common, as plain JSON."""
         ...
 
     def apply(self, task: Task, now: datetime) -> Task:
@@ -72,26 +68,18 @@ def check_version(task: Task, expected: int | None) -> None:
 class TaskChange(HidesToken, frozen=True):
     """A change of a task's fields.
 
-    `replaced` names the fields to take from `fields` whole. None merges: what is not empty is set,
-    labels are added to, metadata is merged by RFC 7396.
+    `replaced` names the fields to take from `fields` whole. With `merges`, labels and metadata are merged.
     """
 
     fields: TaskFields
-    replaced: frozenset[str] | None = None
+    replaced: frozenset[str] = frozenset()
+    merges: bool = False
     lease_token: str = ""
 
     def checked(self) -> TaskChange:
         """Return the change within all bounds. Raises InvalidField."""
         check_text("lease_token", self.lease_token, limits.ID_LENGTH)
-        checked = self.fields.checked("task.")
-        # Where it merges, 0 says nothing; where it replaces, it says the default.
-        kept = self.fields.max_attempts if self.replaced is None else checked.max_attempts
-        return replace(self, fields=replace(checked, max_attempts=kept))
-
-    def content(self) -> tuple[object, ...]:
-        """Return what two changes with the same content have in common, as plain JSON."""
-        replaced = None if self.replaced is None else sorted(self.replaced)
-        return (*self.fields.content(), replaced, self.lease_token)
+        return replace(self, fields=self.fields.checked())
 
     def apply(self, task: Task, now: datetime) -> Task:
         """Return the task after the change. Raises LeaseNotHeld, TaskEnded, InvalidField, LimitExceeded."""
@@ -110,25 +98,9 @@ class TaskChange(HidesToken, frozen=True):
         return ""
 
     def _changed(self, current: TaskFields) -> TaskFields:
-        new = self.fields
-        if self.replaced is not None:
-            changed = replace(current, **{name: getattr(new, name) for name in self.replaced})
-        else:
-            changed = TaskFields(
-                phase=new.phase or current.phase,
-                from_role=new.from_role or current.from_role,
-                to_role=new.to_role or current.to_role,
-                payload=new.payload or current.payload,
-                result=new.result or current.result,
-                error=new.error or current.error,
-                priority=new.priority or current.priority,
-                run_after_time=new.run_after_time or current.run_after_time,
-                max_attempts=new.max_attempts or current.max_attempts,
-                labels={**current.labels, **new.labels},
-                metadata=merge(current.metadata, new.metadata),
-            )
-        check_payloads(changed.payload, changed.result)
-        return changed.checked("task.")
+        changed = changed_fields(current, self.fields, self.replaced, merges=self.merges)
+        check_payloads_fit(_PAYLOADS, changed.payload, changed.result)
+        return changed.checked()
 
 
 class TaskTransition(HidesToken, frozen=True):
@@ -144,17 +116,11 @@ class TaskTransition(HidesToken, frozen=True):
     def checked(self) -> TaskTransition:
         """Return the move within all bounds. Raises InvalidField."""
         check_text("lease_token", self.lease_token, limits.ID_LENGTH)
-        if self.result is not None:
-            check_payload("result", self.result)
+        check_optional_payload("result", self.result)
         check_text("error", self.error, limits.ERROR_LENGTH)
         check_text("phase", self.phase, limits.PHASE_LENGTH)
         check_optional_id("actor", self.actor)
         return self
-
-    def content(self) -> tuple[object, ...]:
-        """Return what two moves with the same content have in common, as plain JSON."""
-        said = (payload_content(self.result), self.error, self.phase, self.actor)
-        return (self.status, self.lease_token, *said)
 
     def apply(self, task: Task, now: datetime) -> Task:
         """Return the task after the move. Raises LeaseNotHeld, TransitionNotAllowed, LimitExceeded."""
@@ -168,7 +134,7 @@ class TaskTransition(HidesToken, frozen=True):
             result=self.result or task.fields.result,
             error=self.error or task.fields.error,
         )
-        check_payloads(fields.payload, fields.result)
+        check_payloads_fit(_PAYLOADS, fields.payload, fields.result)
         return replace(
             task,
             fields=fields,
@@ -197,10 +163,6 @@ class Release(HidesToken, frozen=True):
         check_token(self.lease_token)
         check_text("error", self.error, limits.ERROR_LENGTH)
         return self
-
-    def content(self) -> tuple[object, ...]:
-        """Return what two releases with the same content have in common, as plain JSON."""
-        return (self.lease_token, self.attempt_failed, self.error, str(self.run_after_time))
 
     def actor_for(self, task: Task) -> str:
         """Return the worker."""
@@ -235,16 +197,10 @@ class Claim(Struct, frozen=True):
 
     def checked(self) -> Claim:
         """Return the claim within all bounds. Raises InvalidField."""
-        check_kinds(self.kinds)
-        for name in ("worker_id", "role", "session_id", "task_id"):
-            check_optional_id(name, getattr(self, name))
+        check_kinds("kinds", self.kinds)
+        check_optional_ids("", self, ("worker_id", "role", "session_id", "task_id"))
         check_lease_duration(self.lease_duration)
-        return replace(self, labels=check_labels("labels", self.labels))
-
-    def content(self) -> tuple[object, ...]:
-        """Return what two claims with the same content have in common, as plain JSON."""
-        ids = (self.worker_id, self.role, self.session_id, self.task_id)
-        return (*ids, sorted(self.kinds), dict(self.labels), self.lease_duration.total_seconds())
+        return replace(self, kinds=tuple(sorted(self.kinds)), labels=check_labels("labels", self.labels))
 
     def apply(self, task: Task, token: str, now: datetime) -> Task:
         """Return the pending task as it is leased with the token."""

@@ -11,21 +11,23 @@ from msgspec import Struct, field
 from msgspec.structs import asdict, replace
 
 from holdfastdb_server.domain import limits
-from holdfastdb_server.domain.errors import InvalidField, LeaseNotHeld, LimitExceeded
+from holdfastdb_server.domain.errors import LeaseNotHeld
 from holdfastdb_server.domain.events import Event, server_event
 from holdfastdb_server.domain.fingerprint import fingerprint_of
-from holdfastdb_server.domain.ids import check_id, check_optional_id
+from holdfastdb_server.domain.ids import check_id, check_kinds, check_optional_ids
 from holdfastdb_server.domain.values import (
     JsonObject,
     JsonScalar,
     Payload,
+    check_bytes,
     check_count,
     check_labels,
     check_metadata,
-    check_payload,
+    check_metadata_filter,
+    check_not_negative,
+    check_optional_payload,
     check_text,
     payload_bytes,
-    payload_content,
 )
 
 
@@ -69,38 +71,19 @@ class TaskFields(Struct, frozen=True):
     labels: Mapping[str, str] = field(default_factory=dict)
     metadata: JsonObject = field(default_factory=dict)
 
-    def checked(self, path: str) -> TaskFields:
+    def checked(self) -> TaskFields:
         """Return the fields within all bounds, with the default. Raises InvalidField."""
-        check_text(f"{path}phase", self.phase, limits.PHASE_LENGTH)
-        check_optional_id(f"{path}from_role", self.from_role)
-        check_optional_id(f"{path}to_role", self.to_role)
-        check_text(f"{path}error", self.error, limits.ERROR_LENGTH)
-        for name, payload in (("payload", self.payload), ("result", self.result)):
-            if payload is not None:
-                check_payload(f"{path}{name}", payload)
-        if self.max_attempts < 0:
-            raise InvalidField(f"{path}max_attempts", f"is {self.max_attempts}; it must not be negative")
+        check_text("task.phase", self.phase, limits.PHASE_LENGTH)
+        check_optional_ids("task.", self, ("from_role", "to_role"))
+        check_text("task.error", self.error, limits.ERROR_LENGTH)
+        check_optional_payload("task.payload", self.payload)
+        check_optional_payload("task.result", self.result)
+        check_not_negative("task.max_attempts", self.max_attempts)
         return replace(
             self,
             max_attempts=self.max_attempts or limits.TASK_ATTEMPTS,
-            labels=check_labels(f"{path}labels", self.labels),
-            metadata=check_metadata(f"{path}metadata", self.metadata),
-        )
-
-    def content(self) -> tuple[object, ...]:
-        """Return what equal fields have in common, as plain JSON."""
-        return (
-            self.phase,
-            self.from_role,
-            self.to_role,
-            payload_content(self.payload),
-            payload_content(self.result),
-            self.error,
-            self.priority,
-            str(self.run_after_time),
-            self.max_attempts,
-            dict(self.labels),
-            self.metadata,
+            labels=check_labels("task.labels", self.labels),
+            metadata=check_metadata("task.metadata", self.metadata),
         )
 
 
@@ -204,22 +187,16 @@ class TaskDraft(Struct, frozen=True):
         """Return the draft within all bounds. Raises InvalidField."""
         check_id("task.task_id", self.task_id)
         check_id("task.kind", self.kind)
-        for name in ("session_id", "idempotency_key", "trace_id"):
-            check_optional_id(f"task.{name}", getattr(self, name))
+        check_optional_ids("task.", self, ("session_id", "idempotency_key", "trace_id"))
         check_text("task.dedupe_key", self.dedupe_key, limits.DEDUPE_KEY_LENGTH)
-        fields = self.fields.checked("task.")
+        fields = self.fields.checked()
         size = payload_bytes(fields.payload) + payload_bytes(fields.result)
-        if size > limits.PAYLOAD_BYTES:
-            problem = (
-                f"has {size} bytes together with the payload; at most {limits.PAYLOAD_BYTES} are allowed"
-            )
-            raise InvalidField("task.result", problem)
+        check_bytes("task.result", size, limits.PAYLOAD_BYTES, "together with the payload")
         return replace(self, fields=fields)
 
     def fingerprint(self) -> bytes:
         """Return what two drafts with the same content have in common, whatever their ids."""
-        keys = (self.kind, self.session_id, self.idempotency_key, self.dedupe_key, self.trace_id)
-        return fingerprint_of(*keys, *self.fields.content())
+        return fingerprint_of(replace(self, task_id=""))
 
 
 class TaskFilter(Struct, frozen=True):
@@ -243,23 +220,12 @@ class TaskFilter(Struct, frozen=True):
     def checked(self) -> TaskFilter:
         """Return the filter within all bounds. Raises InvalidField."""
         check_count("statuses", self.statuses, limits.FILTER_VALUES)
-        check_kinds(self.kinds)
+        check_kinds("kinds", self.kinds)
         check_text("phase", self.phase, limits.PHASE_LENGTH)
-        for name in ("session_id", "from_role", "to_role", "worker_id", "trace_id"):
-            check_optional_id(name, getattr(self, name))
+        check_optional_ids("", self, ("session_id", "from_role", "to_role", "worker_id", "trace_id"))
         check_text("dedupe_key", self.dedupe_key, limits.DEDUPE_KEY_LENGTH)
-        return replace(self, labels=check_labels("labels", self.labels))
-
-
-def check_kinds(kinds: Sequence[str]) -> None:
-    """Raise InvalidField unless these are kinds, and not too many."""
-    check_count("kinds", kinds, limits.FILTER_VALUES)
-    for index, kind in enumerate(kinds):
-        check_id(f"kinds[{index}]", kind)
-
-
-def check_payloads(payload: Payload | None, result: Payload | None) -> None:
-    """Raise LimitExceeded when payload and result are too large together."""
-    size = payload_bytes(payload) + payload_bytes(result)
-    if size > limits.PAYLOAD_BYTES:
-        raise LimitExceeded("bytes of payload and result", size, limits.PAYLOAD_BYTES)
+        return replace(
+            self,
+            labels=check_labels("labels", self.labels),
+            metadata=check_metadata_filter("metadata", self.metadata),
+        )

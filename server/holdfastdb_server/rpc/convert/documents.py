@@ -26,26 +26,12 @@ from holdfastdb_server.domain.documents.filters import (
 )
 from holdfastdb_server.domain.errors import InvalidField
 from holdfastdb_server.domain.search import check_query
-from holdfastdb_server.domain.values import check_metadata_filter
-from holdfastdb_server.rpc.convert.scalars import (
-    read_choice,
-    read_duration,
-    read_optional_count,
-    read_optional_time,
-    read_payload,
-    read_struct,
-    write_duration,
-    write_payload,
-    write_struct,
-    write_time,
-)
+from holdfastdb_server.rpc.convert.enums import read_enum
+from holdfastdb_server.rpc.convert.fields import read_fields, write_fields
+from holdfastdb_server.rpc.convert.scalars import read_optional_time, read_payload
 
 ResponseT = TypeVar("ResponseT", pb.PutDocumentResponse, pb.GetDocumentResponse)
 NamedT = TypeVar("NamedT", pb.GetDocumentRequest, pb.DeleteDocumentRequest)
-
-_OPERATORS: dict[int, ContentOperator] = {
-    pb.ContentOperator.Value(f"CONTENT_OPERATOR_{operator.name}"): operator for operator in ContentOperator
-}
 
 
 def read_put(request: pb.PutDocumentRequest) -> DocumentPut:
@@ -53,17 +39,13 @@ def read_put(request: pb.PutDocumentRequest) -> DocumentPut:
     missing_parent = None
     if request.HasField("missing_parent"):
         missing_parent = _read_draft(request.missing_parent, "missing_parent.")
-    return DocumentPut(
-        draft=_read_draft(request.document, "document."),
-        expected_version=read_optional_count(request, "expected_version"),
-        keep_existing=request.keep_existing,
-        missing_parent=missing_parent,
-    ).checked()
+    draft = _read_draft(request.document, "document.")
+    return read_fields(request, DocumentPut, draft=draft, missing_parent=missing_parent).checked()
 
 
 def read_key(request: NamedT) -> DocumentKey:
     """Return what names the document."""
-    return DocumentKey(request.collection, request.document_id).checked()
+    return read_fields(request, DocumentKey).checked()
 
 
 def read_filter(request: pb.ListDocumentsRequest) -> DocumentFilter:
@@ -73,17 +55,16 @@ def read_filter(request: pb.ListDocumentsRequest) -> DocumentFilter:
         raise InvalidField(scope, "must not be empty; leave it out for all collections")
     if request.query and request.order:
         raise InvalidField("order", "must not be given with a `query`, which comes best first")
-    return DocumentFilter(
+    return read_fields(
+        request,
+        DocumentFilter,
         collection=request.collection,
         collection_prefix=request.collection_prefix,
         words=check_query("query", request.query) if request.query else (),
         content=tuple(_read_content_filter(*one) for one in enumerate(request.content_filters)),
-        parent=_read_parent(request.parent) if request.HasField("parent") else None,
-        labels=dict(request.labels),
-        metadata=check_metadata_filter("metadata", read_struct("metadata", request.metadata)),
+        parent=read_fields(request.parent, DocumentKey) if request.HasField("parent") else None,
         updated_from=read_optional_time(request, "update_time_from"),
         updated_until=read_optional_time(request, "update_time_until"),
-        omit_payload=request.omit_payload,
     ).checked()
 
 
@@ -95,7 +76,7 @@ def read_sync(request: pb.SyncDocumentsRequest) -> Sync:
 
 def read_collection_filter(request: pb.ListCollectionsRequest) -> CollectionFilter:
     """Return which collections to list."""
-    return CollectionFilter(request.prefix, request.suffix, request.max_depth).checked()
+    return read_fields(request, CollectionFilter).checked()
 
 
 def write_put(put: Put) -> pb.PutDocumentResponse:
@@ -127,54 +108,27 @@ def write_found(found: Sequence[Match]) -> pb.ListDocumentsResponse:
 
 def write_synced(synced: SyncResult) -> pb.SyncDocumentsResponse:
     """Return the answer to a sync."""
-    return pb.SyncDocumentsResponse(
-        created_ids=synced.created_ids,
-        updated_ids=synced.updated_ids,
-        unchanged_ids=synced.unchanged_ids,
-        deleted_ids=synced.deleted_ids,
-    )
+    response = pb.SyncDocumentsResponse()
+    write_fields(response, synced)
+    return response
 
 
 def _read_draft(document: pb.Document, path: str) -> DocumentDraft:
-    return DocumentDraft(
-        DocumentKey(document.collection, document.document_id),
-        DocumentFields(
-            content=read_payload(document.content),
-            parent=_read_parent(document.parent) if document.HasField("parent") else None,
-            labels=dict(document.labels),
-            metadata=read_struct(f"{path}metadata", document.metadata),
-            ttl=read_duration(f"{path}ttl", document.ttl) if document.HasField("ttl") else None,
-        ),
-    )
-
-
-def _read_parent(parent: pb.DocumentKey) -> DocumentKey:
-    return DocumentKey(parent.collection, parent.document_id)
+    parent = read_fields(document.parent, DocumentKey) if document.HasField("parent") else None
+    content = read_payload(document.content)
+    fields = read_fields(document, DocumentFields, path, content=content, parent=parent)
+    return DocumentDraft(read_fields(document, DocumentKey), fields)
 
 
 def _read_content_filter(index: int, where: pb.ContentFilter) -> ContentFilter:
     path = f"content_filters[{index}]."
-    operator = read_choice(f"{path}operator", where.operator, _OPERATORS)
+    operator = read_enum(f"{path}operator", where.operator, ContentOperator)
     return content_filter(path, where.pointer, operator, where.value_json)
 
 
 def _write_document(target: pb.Document, document: Document) -> None:
-    fields = document.fields
-    target.collection = document.key.collection
-    target.document_id = document.key.document_id
-    if fields.content is not None:
-        write_payload(target.content, fields.content)
-    if fields.parent is not None:
-        target.parent.collection = fields.parent.collection
-        target.parent.document_id = fields.parent.document_id
-    if fields.labels:
-        target.labels.update(fields.labels)
-    if fields.metadata:
-        write_struct(target.metadata, fields.metadata)
-    if fields.ttl is not None:
-        write_duration(target.ttl, fields.ttl)
-    target.version = document.version
-    write_time(target.create_time, document.create_time)
-    write_time(target.update_time, document.update_time)
-    if document.expire_time is not None:
-        write_time(target.expire_time, document.expire_time)
+    write_fields(target, document)
+    write_fields(target, document.key)
+    write_fields(target, document.fields)
+    if document.fields.parent is not None:
+        write_fields(target.parent, document.fields.parent)

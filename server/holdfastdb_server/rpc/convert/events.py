@@ -22,20 +22,16 @@ from holdfastdb_server.domain.events import (
 )
 from holdfastdb_server.domain.values import check_bucket, check_count_between
 from holdfastdb_server.rpc.context import Call
+from holdfastdb_server.rpc.convert.enums import read_enums
+from holdfastdb_server.rpc.convert.fields import read_fields, write_fields
 from holdfastdb_server.rpc.convert.messages import read_body, write_body
 from holdfastdb_server.rpc.convert.scalars import (
-    read_choice,
     read_optional_duration,
     read_optional_time,
     read_time,
     write_time,
 )
 from holdfastdb_server.rpc.errors import failure_from
-
-_KINDS: dict[int, EventKind] = {pb.EventKind.Value(f"EVENT_KIND_{kind.name}"): kind for kind in EventKind}
-_GROUPINGS: dict[int, Grouping] = {
-    pb.EventGrouping.Value(f"EVENT_GROUPING_{group.name}"): group for group in Grouping
-}
 
 
 def read_events(request: pb.AppendEventsRequest) -> list[Event]:
@@ -62,33 +58,28 @@ def read_replacement(request: pb.ReplaceEventsRequest) -> Replacement:
     return Replacement(
         after_sequence=request.after_sequence if bound == "after_sequence" else None,
         newest=request.newest if bound == "newest" else None,
-        kinds=_read_kinds("kinds", request.kinds),
+        kinds=frozenset(read_enums("kinds", request.kinds, EventKind)),
         events=_read_events(request.events[:]),
     ).checked()
 
 
 def read_filter(value: pb.EventFilter) -> EventFilter:
     """Return which events are wanted; the field of the request is called `filter`."""
-    return EventFilter(
+    return read_fields(
+        value,
+        EventFilter,
+        "filter.",
         types=tuple(dict.fromkeys(value.types)),
-        kinds=_read_kinds("filter.kinds", value.kinds),
-        actor=value.actor,
-        run_id=value.run_id,
-        task_id=value.task_id,
-        trace_id=value.trace_id,
-        labels=dict(value.labels),
+        kinds=frozenset(read_enums("filter.kinds", value.kinds, EventKind)),
         happened_from=read_optional_time(value, "event_time_from", "filter."),
         happened_until=read_optional_time(value, "event_time_until", "filter."),
-    ).checked("filter")
+    ).checked()
 
 
-def read_groups(request: pb.SummarizeEventsRequest) -> tuple[list[Grouping], int]:
+def read_groups(request: pb.SummarizeEventsRequest) -> tuple[tuple[Grouping, ...], int]:
     """Return what to count by, and the length of a time bucket in seconds."""
-    groups = (
-        read_choice(f"group_by[{index}]", number, _GROUPINGS) for index, number in enumerate(request.group_by)
-    )
-    wanted = list(dict.fromkeys(groups))
-    return wanted, check_bucket(read_optional_duration(request, "bucket"), Grouping.TIME in wanted)
+    groups = read_enums("group_by", request.group_by, Grouping)
+    return groups, check_bucket(read_optional_duration(request, "bucket"), Grouping.TIME in groups)
 
 
 def write_listed(events: Sequence[Event]) -> pb.ListEventsResponse:
@@ -148,14 +139,7 @@ def write_summaries(summaries: Sequence[EventSummary]) -> pb.SummarizeEventsResp
     """Return the answer to a summary."""
     response = pb.SummarizeEventsResponse()
     for summary in summaries:
-        target = response.summaries.add()
-        target.type = summary.type
-        target.actor = summary.actor
-        target.count = summary.count
-        if summary.bucket_time is not None:
-            write_time(target.bucket_time, summary.bucket_time)
-        write_time(target.first_event_time, summary.first_event_time)
-        write_time(target.last_event_time, summary.last_event_time)
+        write_fields(response.summaries.add(), summary)
     return response
 
 
@@ -179,10 +163,6 @@ def _read_events(values: Sequence[pb.Event]) -> list[Event]:
         )
         for index, value in enumerate(values)
     ]
-
-
-def _read_kinds(field: str, numbers: Sequence[int]) -> frozenset[EventKind]:
-    return frozenset(read_choice(f"{field}[{index}]", number, _KINDS) for index, number in enumerate(numbers))
 
 
 def _write_event(target: pb.Event, event: Event) -> None:

@@ -1,4 +1,4 @@
-"""Update masks: which fields of a message a change takes."""
+"""Update masks: which fields of a resource a request changes."""
 
 from __future__ import annotations
 
@@ -8,23 +8,27 @@ from typing import NamedTuple
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 
+from holdfastdb_server.domain.changes import MERGED_FIELDS
 from holdfastdb_server.domain.errors import InvalidField
-
-_MERGED = frozenset({"labels", "metadata"})
 
 
 class MaskResult(NamedTuple):
-    """The fields to replace whole, and whether labels and metadata are merged."""
+    """The names of the fields to replace whole, and whether labels and metadata are merged."""
 
     replaced: frozenset[str]
     merges: bool
 
 
 def read_mask(mask: FieldMask, message: Message, allowed: Collection[str]) -> MaskResult:
-    """Return what the mask lists, or, where it is empty, those of the `allowed` that are not."""
+    """Return the fields that the mask lists; all must be `allowed`, else it raises InvalidField.
+
+    Without a mask, return the allowed fields that are set in the message, except labels and metadata, which
+    are merged.
+    """
     if not mask.paths:
-        given = {field.name for field, _ in message.ListFields()}
-        return MaskResult(frozenset(given & set(allowed)) - _MERGED, merges=True)
+        # `never_expires: false` is listed, as it is a member of a oneof, and means the same as not set.
+        given = {field.name for field, value in message.ListFields() if value is not False}
+        return MaskResult(frozenset(given.intersection(allowed) - MERGED_FIELDS), merges=True)
     for path in mask.paths:
         if path not in allowed:
             problem = f"has '{path[:100]}'; allowed are {', '.join(allowed)}"

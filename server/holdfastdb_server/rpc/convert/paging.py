@@ -12,15 +12,21 @@ from holdfastdb.v1 import approval_service_pb2 as approval_pb
 from holdfastdb.v1 import document_service_pb2 as document_pb
 from holdfastdb.v1 import history_service_pb2 as history_pb
 from holdfastdb.v1 import memory_service_pb2 as memory_pb
-from holdfastdb.v1 import payload_pb2
 from holdfastdb.v1 import plan_service_pb2 as plan_pb
 from holdfastdb.v1 import run_service_pb2 as run_pb
 from holdfastdb.v1 import session_service_pb2 as session_pb
 from holdfastdb.v1 import task_service_pb2 as task_pb
 from holdfastdb_server.domain import limits
-from holdfastdb_server.domain.paging import Page, PageRequest, check_page_size, read_token, write_token
+from holdfastdb_server.domain.paging import (
+    Page,
+    PageRequest,
+    SortOrder,
+    check_page_size,
+    read_token,
+    write_token,
+)
 from holdfastdb_server.rpc.context import namespace
-from holdfastdb_server.rpc.convert.scalars import read_choice
+from holdfastdb_server.rpc.convert.enums import read_enum
 
 ListRequest: TypeAlias = (
     session_pb.ListSessionsRequest
@@ -74,16 +80,13 @@ DOCUMENTS = Listing("ListDocuments", (str, str))
 FOUND_DOCUMENTS = Listing("ListDocuments", (int, int, int))
 COLLECTIONS = Listing("ListCollections", (str,))
 
-_DESCENDING: dict[int, bool] = {
-    payload_pb2.SORT_ORDER_ASCENDING: False,
-    payload_pb2.SORT_ORDER_DESCENDING: True,
-}
-
 
 def read_page(listing: Listing, request: ListRequest) -> tuple[PageRequest, bytes]:
     """Return the wanted page, and what its tokens are bound to: the list, the namespace and the filter."""
     page, scope = _read_page(listing, request)
-    descending = read_choice("order", request.order, _DESCENDING) if request.order else listing.descending
+    descending = listing.descending
+    if request.order:
+        descending = read_enum("order", request.order, SortOrder) is SortOrder.DESCENDING
     return replace(page, descending=descending, with_total=request.include_total_size), scope
 
 

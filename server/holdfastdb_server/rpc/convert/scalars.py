@@ -6,21 +6,17 @@ message in place: half the time of making one with keyword arguments.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
 
 from google.protobuf.duration_pb2 import Duration
-from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import ListValue, Struct, Value
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from holdfastdb.v1 import payload_pb2
 from holdfastdb_server.domain.errors import InvalidField
-from holdfastdb_server.domain.values import JsonObject, Payload
-
-T = TypeVar("T")
+from holdfastdb_server.domain.values import JsonObject, Payload, check_not_negative
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799  # the years 1 to 9999
@@ -46,13 +42,6 @@ def write_time(target: Timestamp, value: datetime) -> None:
     since = value - _EPOCH
     target.seconds = since.days * 86_400 + since.seconds
     target.nanos = since.microseconds * 1000
-
-
-def write_texts(target: Message, source: object, names: Sequence[str]) -> None:
-    """Fill in the texts that both have under these names, but none that is empty: that takes time too."""
-    for name in names:
-        if text := getattr(source, name):
-            setattr(target, name, text)
 
 
 def read_duration(field: str, value: Duration) -> timedelta:
@@ -81,31 +70,7 @@ def read_optional_count(message: Message, name: str, path: str = "") -> int | No
     if not message.HasField(name):
         return None
     value: int = getattr(message, name)
-    return check_count(path + name, value)
-
-
-def check_count(field: str, value: int) -> int:
-    """Return a number that is not negative."""
-    if value < 0:
-        raise InvalidField(field, f"is {value}; it must not be negative")
-    return value
-
-
-def read_choice(field: str, number: int, choices: Mapping[int, T]) -> T:
-    """Return what an enum's number stands for. Unspecified and unknown numbers are refused."""
-    try:
-        return choices[number]
-    except KeyError:
-        problem = f"has the unknown value {number}" if number else "must be specified"
-        raise InvalidField(field, problem) from None
-
-
-def read_mask(mask: FieldMask, allowed: Mapping[str, str]) -> frozenset[str] | None:
-    """Return the fields that an `update_mask` names, None where it is empty. `allowed` maps its paths."""
-    unknown = sorted(set(mask.paths) - allowed.keys())
-    if unknown:
-        raise InvalidField("update_mask", f"has '{unknown[0][:100]}'; allowed are {', '.join(allowed)}")
-    return frozenset(allowed[path] for path in mask.paths) or None
+    return check_not_negative(path + name, value)
 
 
 def read_payload(value: payload_pb2.Payload) -> Payload:
@@ -118,8 +83,8 @@ def read_payload(value: payload_pb2.Payload) -> Payload:
     return Payload(media_type=value.media_type)
 
 
-def read_optional_payload(message: Message, name: str) -> Payload | None:
-    """Return a payload, None where it is absent."""
+def read_optional_payload(message: Message, name: str, path: str = "") -> Payload | None:
+    """Return a payload, None where it is absent. The domain checks it, with its own path."""
     return read_payload(getattr(message, name)) if message.HasField(name) else None
 
 

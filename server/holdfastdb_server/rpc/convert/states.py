@@ -17,9 +17,8 @@ from holdfastdb_server.domain.states import (
     StateWrite,
     check_writes,
 )
-from holdfastdb_server.domain.values import check_metadata_filter
+from holdfastdb_server.rpc.convert.fields import read_fields
 from holdfastdb_server.rpc.convert.scalars import (
-    read_optional_count,
     read_payload,
     read_struct,
     write_payload,
@@ -48,12 +47,7 @@ def read_writes(request: pb.SaveStateRequest) -> list[StateWrite]:
 
 def read_patch(request: pb.PatchStateRequest) -> StatePatch:
     """Return the patch to apply."""
-    return StatePatch(
-        key=request.key,
-        merge_patch=request.merge_patch,
-        run_id=request.run_id,
-        expected_version=read_optional_count(request, "expected_version"),
-    ).checked()
+    return read_fields(request, StatePatch).checked()
 
 
 def read_key(request: pb.LoadStateRequest) -> str:
@@ -63,15 +57,7 @@ def read_key(request: pb.LoadStateRequest) -> str:
 
 def read_filter(request: pb.ListStatesRequest) -> StateFilter:
     """Return which states to list."""
-    return StateFilter(
-        key_prefix=request.key_prefix,
-        key_after=request.key_after,
-        key_before=request.key_before,
-        metadata=check_metadata_filter("metadata", read_struct("metadata", request.metadata)),
-        run_id=request.run_id,
-        all_versions=request.all_versions,
-        omit_payload=request.omit_payload,
-    ).checked()
+    return read_fields(request, StateFilter).checked()
 
 
 def read_selection(request: pb.DeleteStatesRequest) -> StateSelection:

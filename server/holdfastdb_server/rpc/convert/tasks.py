@@ -17,19 +17,11 @@ from holdfastdb_server.domain.tasks.moves import (
     TaskTransition,
     check_lease_duration,
 )
-from holdfastdb_server.domain.tasks.task import Task, TaskDraft, TaskFields, TaskFilter, TaskStatus
-from holdfastdb_server.domain.values import check_metadata_filter, check_wait
-from holdfastdb_server.rpc.convert.scalars import (
-    read_choice,
-    read_duration,
-    read_mask,
-    read_optional_payload,
-    read_optional_time,
-    read_struct,
-    write_payload,
-    write_struct,
-    write_time,
-)
+from holdfastdb_server.domain.tasks.task import Task, TaskDraft, TaskFields, TaskFilter
+from holdfastdb_server.domain.values import check_wait
+from holdfastdb_server.rpc.convert.fields import read_fields, write_fields
+from holdfastdb_server.rpc.convert.masks import read_mask
+from holdfastdb_server.rpc.convert.scalars import read_duration, read_optional_time, write_time
 
 ResponseT = TypeVar(
     "ResponseT",
@@ -40,80 +32,35 @@ ResponseT = TypeVar(
     pb.ReleaseTaskResponse,
 )
 
-_NUMBERS = {status: pb.TaskStatus.Value(f"TASK_STATUS_{status.name}") for status in TaskStatus}
-_STATUSES: dict[int, TaskStatus] = {number: status for status, number in _NUMBERS.items()}
-
-_MASK_PATHS = {
-    name: name
-    for name in (
-        "phase",
-        "from_role",
-        "to_role",
-        "payload",
-        "result",
-        "error",
-        "priority",
-        "run_after_time",
-        "max_attempts",
-        "labels",
-        "metadata",
-    )
-}
-
 
 def read_draft(request: pb.CreateTaskRequest) -> TaskDraft:
     """Return the task to create, with a new id if the caller chose none."""
     task = request.task
-    return TaskDraft(
-        task_id=task.task_id or new_id(),
-        kind=task.kind,
-        session_id=task.session_id,
-        idempotency_key=task.idempotency_key,
-        dedupe_key=task.dedupe_key,
-        trace_id=task.trace_id,
-        fields=_read_fields(task),
-    ).checked()
+    fields = read_fields(task, TaskFields, "task.")
+    return read_fields(task, TaskDraft, "task.", task_id=task.task_id or new_id(), fields=fields).checked()
 
 
 def read_change(request: pb.UpdateTaskRequest) -> TaskChange:
     """Return the change, by mask or by merging."""
-    replaced = read_mask(request.update_mask, _MASK_PATHS)
-    return TaskChange(_read_fields(request.task), replaced, request.lease_token).checked()
+    fields = read_fields(request.task, TaskFields, "task.")
+    mask = read_mask(request.update_mask, request.task, TaskFields.__struct_fields__)
+    return TaskChange(fields, *mask, request.lease_token).checked()
 
 
 def read_transition(request: pb.TransitionTaskRequest) -> TaskTransition:
-    """Return the move."""
-    return TaskTransition(
-        status=read_choice("status", request.status, _STATUSES),
-        lease_token=request.lease_token,
-        result=read_optional_payload(request, "result"),
-        error=request.error,
-        phase=request.phase,
-        actor=request.actor,
-    ).checked()
+    """Return the new status, and what is set with it."""
+    return read_fields(request, TaskTransition).checked()
 
 
 def read_release(request: pb.ReleaseTaskRequest) -> Release:
     """Return the release."""
-    return Release(
-        lease_token=request.lease_token,
-        attempt_failed=request.attempt_failed,
-        error=request.error,
-        run_after_time=read_optional_time(request, "run_after_time"),
-    ).checked()
+    return read_fields(request, Release).checked()
 
 
 def read_claim(request: pb.ClaimTaskRequest) -> Claim:
     """Return which task is wanted."""
-    return Claim(
-        worker_id=request.worker_id,
-        kinds=tuple(dict.fromkeys(request.kinds)),
-        role=request.role,
-        labels=dict(request.labels),
-        session_id=request.session_id,
-        task_id=request.task_id,
-        lease_duration=read_lease_duration(request),
-    ).checked()
+    kinds, lease_duration = tuple(dict.fromkeys(request.kinds)), read_lease_duration(request)
+    return read_fields(request, Claim, kinds=kinds, lease_duration=lease_duration).checked()
 
 
 def read_wait(request: pb.ClaimTaskRequest) -> timedelta:
@@ -130,24 +77,12 @@ def read_lease_duration(request: pb.ClaimTaskRequest | pb.ExtendLeaseRequest) ->
 
 def read_filter(request: pb.ListTasksRequest) -> TaskFilter:
     """Return which tasks to list."""
-    statuses = (
-        read_choice(f"statuses[{index}]", number, _STATUSES) for index, number in enumerate(request.statuses)
-    )
-    return TaskFilter(
-        statuses=tuple(dict.fromkeys(statuses)),
+    return read_fields(
+        request,
+        TaskFilter,
         kinds=tuple(dict.fromkeys(request.kinds)),
-        phase=request.phase,
-        session_id=request.session_id,
-        from_role=request.from_role,
-        to_role=request.to_role,
-        worker_id=request.worker_id,
-        dedupe_key=request.dedupe_key,
-        trace_id=request.trace_id,
-        labels=dict(request.labels),
-        metadata=check_metadata_filter("metadata", read_struct("metadata", request.metadata)),
         created_from=read_optional_time(request, "create_time_from"),
         created_until=read_optional_time(request, "create_time_until"),
-        omit_payload=request.omit_payload,
     ).checked()
 
 
@@ -182,54 +117,5 @@ def write_extended(lease_expire_time: datetime) -> pb.ExtendLeaseResponse:
 
 
 def _write_task(target: pb.Task, task: Task) -> None:
-    fields = task.fields
-    target.task_id = task.task_id
-    target.session_id = task.session_id
-    target.kind = task.kind
-    target.status = _NUMBERS[task.status]
-    target.phase = fields.phase
-    target.from_role = fields.from_role
-    target.to_role = fields.to_role
-    if fields.payload is not None:
-        write_payload(target.payload, fields.payload)
-    if fields.result is not None:
-        write_payload(target.result, fields.result)
-    target.error = fields.error
-    target.idempotency_key = task.idempotency_key
-    target.dedupe_key = task.dedupe_key
-    target.priority = fields.priority
-    target.max_attempts = fields.max_attempts
-    if fields.labels:
-        target.labels.update(fields.labels)
-    if fields.metadata:
-        write_struct(target.metadata, fields.metadata)
-    target.trace_id = task.trace_id
-    target.version = task.version
-    target.attempts = task.attempts
-    target.worker_id = task.worker_id
-    write_time(target.create_time, task.create_time)
-    write_time(target.update_time, task.update_time)
-    for message, time in (
-        (target.run_after_time, fields.run_after_time),
-        (target.lease_expire_time, task.lease_expire_time),
-        (target.start_time, task.start_time),
-        (target.end_time, task.end_time),
-    ):
-        if time is not None:
-            write_time(message, time)
-
-
-def _read_fields(task: pb.Task) -> TaskFields:
-    return TaskFields(
-        phase=task.phase,
-        from_role=task.from_role,
-        to_role=task.to_role,
-        payload=read_optional_payload(task, "payload"),
-        result=read_optional_payload(task, "result"),
-        error=task.error,
-        priority=task.priority,
-        run_after_time=read_optional_time(task, "run_after_time", "task."),
-        max_attempts=task.max_attempts,
-        labels=dict(task.labels),
-        metadata=read_struct("task.metadata", task.metadata),
-    )
+    write_fields(target, task)
+    write_fields(target, task.fields)

@@ -15,9 +15,10 @@ from holdfastdb_server.domain.errors import InvalidField
 from holdfastdb_server.domain.events import AppendResult, EventFilter
 from holdfastdb_server.domain.ids import check_id, check_optional_id
 from holdfastdb_server.domain.ports import Store
+from holdfastdb_server.domain.values import check_not_negative
 from holdfastdb_server.rpc.context import current_call, namespace
 from holdfastdb_server.rpc.convert import events, paging
-from holdfastdb_server.rpc.convert.scalars import check_count, read_optional_count
+from holdfastdb_server.rpc.convert.scalars import read_optional_count
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
@@ -50,8 +51,8 @@ class HistoryService(HistoryServiceServicer):
 
     async def ListEvents(self, request: pb.ListEventsRequest, context: Context) -> pb.ListEventsResponse:
         where = events.read_filter(request.filter)
-        after = check_count("after_sequence", request.after_sequence)
-        before = check_count("before_sequence", request.before_sequence)
+        after = check_not_negative("after_sequence", request.after_sequence)
+        before = check_not_negative("before_sequence", request.before_sequence)
         if not request.session_id:
             return await self._list_trace(request, where)
         session_id = check_id("session_id", request.session_id)
@@ -73,7 +74,7 @@ class HistoryService(HistoryServiceServicer):
         self, request: pb.TailEventsRequest, context: Context
     ) -> AsyncIterator[pb.TailEventsResponse]:
         session_id = check_id("session_id", request.session_id)
-        after = check_count("after_sequence", request.after_sequence)
+        after = check_not_negative("after_sequence", request.after_sequence)
         where = events.read_filter(request.filter)
         tail = self._events.tail(namespace(), session_id, None if request.only_new else after, where)
         async with aclosing(cast("Any", tail)) as news:

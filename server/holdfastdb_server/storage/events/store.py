@@ -154,9 +154,7 @@ class SqlEvents:
         expected_last_sequence: int | None = None,
         request_id: str = "",
     ) -> ReplaceResult:
-        fingerprint = (
-            fingerprint_of("replace", replacement.content(), expected_last_sequence) if request_id else b""
-        )
+        fingerprint = fingerprint_of("replace events", replacement, expected_last_sequence)
 
         async def work(transaction: Transaction) -> ReplaceResult:
             await transaction.lock([(namespace, session_id)])

@@ -105,7 +105,7 @@ class SqlMemories:
         }
         if search.match_all:
             params["wanted_hits"] = len(search.words)
-        fingerprint = fingerprint_of("search memories", *search.content(), page.size, page.after)
+        fingerprint = fingerprint_of("search memories", search, page.size, page.after)
 
         async def work(connection: AsyncConnection) -> Page[MemoryMatch]:
             found, more = await query.read(connection, page.size, params)
@@ -150,7 +150,7 @@ class SqlMemories:
         expected_version: int | None = None,
         request_id: str = "",
     ) -> Memory:
-        fingerprint = fingerprint_of("update memory", memory_id, expected_version, *change.content())
+        fingerprint = fingerprint_of("update memory", memory_id, expected_version, change)
 
         async def work(connection: AsyncConnection) -> Memory:
             row = await require(connection, namespace, memory_id, for_update=True)

@@ -106,7 +106,7 @@ class SqlPlans:
                 raise VersionMismatch("plan", plan_id, expected_version or 0, plan.version)
             return change.apply(plan, now)
 
-        fingerprint = fingerprint_of("update plan", plan_id, expected_version, *change.content())
+        fingerprint = fingerprint_of("update plan", plan_id, expected_version, change)
         return await self._change(namespace, plan_id, revise, change.actor, request_id, fingerprint)
 
     async def update_item(
@@ -121,7 +121,7 @@ class SqlPlans:
         def revise(plan: Plan, now: datetime) -> Plan:
             return change.apply(plan, now, expected_version)
 
-        fingerprint = fingerprint_of("update plan item", plan_id, expected_version, *change.content())
+        fingerprint = fingerprint_of("update plan item", plan_id, expected_version, change)
         return await self._change(namespace, plan_id, revise, change.actor, request_id, fingerprint)
 
     async def _change(

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfastdb_server.domain.errors import IdTaken, RunNotFound, VersionMismatch
+from holdfastdb_server.domain.fingerprint import fingerprint_of
 from holdfastdb_server.domain.paging import Page, PageRequest
 from holdfastdb_server.domain.runs.reports import RunFilter, RunGrouping, RunSummary
 from holdfastdb_server.domain.runs.run import Run, RunChange, RunDraft, RunEnd, RunStatus
@@ -109,7 +110,7 @@ class SqlRuns:
         def plan(run: Run, now: datetime) -> Run:
             return change.apply(run)
 
-        fingerprint = change.fingerprint(run_id, expected_version)
+        fingerprint = fingerprint_of("update run", run_id, expected_version, change)
         return await self._change(
             namespace, run_id, plan, expected_version, request_id, fingerprint, moves=change.is_running
         )
@@ -122,7 +123,7 @@ class SqlRuns:
         expected_version: int | None = None,
         request_id: str = "",
     ) -> Run:
-        fingerprint = end.fingerprint(run_id, expected_version)
+        fingerprint = fingerprint_of("finish run", run_id, expected_version, end)
         return await self._change(
             namespace, run_id, end.apply, expected_version, request_id, fingerprint, moves=True
         )

@@ -20,7 +20,6 @@ from holdfastdb_server.domain.sessions import (
     Session,
     SessionChange,
     SessionDraft,
-    SessionFields,
     SessionFilter,
     SessionStatus,
     Transition,
@@ -139,7 +138,7 @@ class SqlSessions:
                 "expiry_check_time": self._expiry_check(changed.retention, session.last_activity_time)
             }
 
-        fingerprint = fingerprint_of("update", expected_version, *_content(change))
+        fingerprint = fingerprint_of("update session", change, expected_version)
         return await self._change(namespace, session_id, plan, expected_version, request_id, fingerprint)
 
     async def transition(
@@ -154,7 +153,7 @@ class SqlSessions:
         def plan(transaction: Transaction, session: Session) -> dict[str, Any]:
             return plan_move(transaction, transaction.session(namespace, session_id), move)
 
-        fingerprint = fingerprint_of("transition", expected_version, move.status, move.reason, move.actor)
+        fingerprint = fingerprint_of("transition session", move, expected_version)
         return await self._change(namespace, session_id, plan, expected_version, request_id, fingerprint)
 
     async def _change(
@@ -274,16 +273,3 @@ def check_version(row: Any, expected: int | None) -> None:
     """Raise VersionMismatch when a session is not at the version that the caller has seen."""
     if expected is not None and expected != row.version:
         raise VersionMismatch("session", row.id, expected, row.version)
-
-
-def _content(change: SessionChange) -> tuple[object, ...]:
-    fields: SessionFields = change.fields
-    replaced = None if change.replaced is None else sorted(change.replaced)
-    return (
-        replaced,
-        *(str(v) for v in rows.field_columns(fields).values() if not isinstance(v, dict)),
-        [
-            dict(fields.labels),
-            fields.metadata,
-        ],
-    )

@@ -50,9 +50,7 @@ class SqlStates:
         return await self._group_commit.save(Save(namespace, session_id, writes, request_id))
 
     async def patch(self, namespace: str, session_id: str, patch: StatePatch, request_id: str = "") -> State:
-        fingerprint = fingerprint_of(
-            "patch", patch.key, patch.merge_patch, patch.run_id, patch.expected_version
-        )
+        fingerprint = fingerprint_of("patch state", patch)
 
         async def work(transaction: Transaction) -> State:
             connection = transaction.connection

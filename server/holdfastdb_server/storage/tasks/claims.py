@@ -138,7 +138,7 @@ class Claims:
         Elsewhere sessions are locked before their tasks. Here the task comes first, for only with it is its
         session known; so its session must not be waited for, or the two orders would deadlock.
         """
-        fingerprint = fingerprint_of("claim", *wanted.content())
+        fingerprint = fingerprint_of("claim task", wanted)
 
         async def work(transaction: Transaction) -> Lease:
             connection = transaction.connection

@@ -228,7 +228,7 @@ class SqlTasks:
         self, namespace: str, task_id: str, move: TaskMove, expected_version: int | None, request_id: str
     ) -> Task:
         """Lock the task, make the move, and write what differs with a new version."""
-        fingerprint = fingerprint_of(type(move).__name__, task_id, expected_version, *move.content())
+        fingerprint = fingerprint_of(type(move).__name__, task_id, expected_version, move)
 
         async def work(transaction: Transaction) -> Task:
             connection = transaction.connection

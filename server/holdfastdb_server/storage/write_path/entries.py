@@ -92,7 +92,7 @@ class Save(Struct, frozen=True):
 
     def fingerprint(self) -> bytes:
         """Return what two saves with the same content have in common."""
-        return fingerprint_of("save", [write.content() for write in self.writes])
+        return fingerprint_of("save states", self.writes)
 
     def plan(self, transaction: Transaction) -> list[State]:
         session = transaction.session(self.namespace, self.session_id)
