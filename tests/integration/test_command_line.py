@@ -19,22 +19,27 @@ pytestmark = pytest.mark.parametrize("engine", ["sqlite"])
 async def test_sessions_are_listed_and_shown(
     holdfast_command: CommandLine, client: holdfastdb.AsyncClient
 ) -> None:
-    assert "no sessions here yet" in (await holdfast_command("sessions")).out
+    nothing = await holdfast_command("sessions")
+    assert (nothing.out, nothing.err) == ("", "There are no sessions here yet.\n")
     for number in range(3):
         await client.sessions.create(
             f"s-{number}", user_id="ada", title=f"Trip\x1b[31m {number}", metadata={"n": number}
         )
     await client.sessions.activate("s-2")
-    table = (await holdfast_command("sessions", "--limit", "2")).out
-    assert [line.split()[:3] for line in table.splitlines()[1:3]] == [
+    table = await holdfast_command("sessions", "--limit", "2")
+    assert [line.split("\t")[:3] for line in table.out.splitlines()] == [
+        ["Session", "Status", "User"],
         ["s-2", "active", "ada"],
         ["s-1", "pending", "ada"],
     ]
-    assert "2 of 3 sessions" in table
-    assert "\x1b" not in table
+    assert "2 of 3 sessions" in table.err
+    assert "\x1b" not in table.out
+    shown = (await holdfast_command("sessions", "--limit", "2", columns=80)).out
+    assert "2 of 3 sessions" in shown
+    assert "\x1b" not in shown
     listed = await holdfast_command("sessions", "--json", "--metadata", "n=1")
     assert [json.loads(line)["session_id"] for line in listed.out.splitlines()] == ["s-1"]
-    assert "No session is like that" in (await holdfast_command("sessions", "--status", "failed")).out
+    assert "No session is like that" in (await holdfast_command("sessions", "--status", "failed")).err
     assert "active" in (await holdfast_command("sessions", "s-2")).out
     assert json.loads((await holdfast_command("sessions", "s-2", "--json")).out)["metadata"] == {"n": 2}
     missing = await holdfast_command("sessions", "nobody")
@@ -139,7 +144,7 @@ async def test_doctor_is_content_with_a_running_server(
 async def test_a_plan_is_a_checklist_and_plans_a_table(
     holdfast_command: CommandLine, client: holdfastdb.AsyncClient
 ) -> None:
-    assert "no plans here yet" in (await holdfast_command("plans")).out
+    assert "no plans here yet" in (await holdfast_command("plans")).err
     await client.sessions.create("s")
     items = [
         NewPlanItem("Read\x1b[31m it", item_id="a", status=PlanItemStatus.COMPLETED, result="as is"),
@@ -170,20 +175,21 @@ async def test_a_plan_is_a_checklist_and_plans_a_table(
 async def test_memories_are_listed_and_searched(
     holdfast_command: CommandLine, client: holdfastdb.AsyncClient
 ) -> None:
-    assert "no memories here yet" in (await holdfast_command("memories")).out
+    assert "no memories here yet" in (await holdfast_command("memories")).err
     await client.memories.create("Retry\x1b[31m later", tool_name="web", confidence=0.8, memory_id="m-1")
     await client.memories.create("Ask first", context="before a retry", memory_id="m-2")
-    listed = (await holdfast_command("memories")).out
-    for text in ("m-2  100% sure", "m-1  web  80% sure", "  Retry␛[31m later", "when: before a retry"):
-        assert text in listed, text
-    assert "1 of 2 memories" in (await holdfast_command("memories", "--limit", "1")).out
-    found = (await holdfast_command("memories", "retry", "late")).out
-    assert [line.split()[:2] for line in found.splitlines() if "sure" in line] == [
-        ["100%", "m-1"],
-        ["25%", "m-2"],
+    listed = (await holdfast_command("memories", columns=80)).out.splitlines()
+    assert [line.split()[:3] for line in (listed[1], listed[4])] == [
+        ["m-2", "100%", "now"],
+        ["m-1", "web", "80%"],
     ]
+    assert listed[2:4] == ["  lesson Ask first", "  context before a retry"]
+    assert listed[5:] == ["  lesson Retry␛[31m later", "2 memories."]
+    assert "1 of 2 memories" in (await holdfast_command("memories", "--limit", "1")).err
+    found = (await holdfast_command("memories", "retry", "late")).out
+    assert [line.split("\t")[:2] for line in found.splitlines()[1:]] == [["m-1", "100%"], ["m-2", "25%"]]
     assert "m-2" not in (await holdfast_command("memories", "retry", "late", "--every-word")).out
-    assert "No memory is like that" in (await holdfast_command("memories", "zebra")).out
+    assert "No memory is like that" in (await holdfast_command("memories", "zebra")).err
     filtered = (await holdfast_command("memories", "retry", "--tool", "web", "--json")).out.splitlines()
     assert [json.loads(line)["memory"]["memory_id"] for line in filtered] == ["m-1"]
     assert json.loads(filtered[0])["score"] == 1.0

@@ -92,7 +92,7 @@ async def test_a_directory_is_synced_and_looked_at(holdfast_command: CommandLine
         ["coder", "created"],
         ["planner", "created"],
     ]
-    assert "collection agents: 2 created." in done.out
+    assert "collection agents: 2 created." in done.err
 
     (directory / "planner.json").write_text('{"model": 2}')
     (directory / "coder.yaml").rename(directory / "writer.yml")
@@ -100,7 +100,7 @@ async def test_a_directory_is_synced_and_looked_at(holdfast_command: CommandLine
     assert first["created_ids"] == ["writer"]
     assert (first["updated_ids"], first["deleted_ids"]) == (["planner"], [])
     pruned = await run("sync", str(directory), "--prune")
-    assert "2 unchanged, 1 deleted." in pruned.out
+    assert "2 unchanged, 1 deleted." in pruned.err
 
     for name, text in (("bad.json", "{"), ("date.yaml", "at: 2026-01-01"), ("writer.json", "1")):
         (directory / name).write_text(text)

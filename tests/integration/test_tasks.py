@@ -104,7 +104,7 @@ async def be_cancelled(client: holdfastdb.AsyncClient, lease: holdfastdb.AsyncLe
 async def test_tasks_are_listed_and_shown_on_the_command_line(
     holdfast_command: CommandLine, client: holdfastdb.AsyncClient
 ) -> None:
-    assert "no tasks here yet" in (await holdfast_command("tasks")).out
+    assert "no tasks here yet" in (await holdfast_command("tasks")).err
     await client.tasks.create("scan", task_id="t-0", to_role="coder", payload={"repo": "x"})
     await client.tasks.create("test", task_id="t-1", labels={"urgent": "yes"})
     lease = await client.tasks.claim(task_id="t-1", worker_id="w-1")
@@ -122,7 +122,7 @@ async def test_tasks_are_listed_and_shown_on_the_command_line(
     ):
         (line,) = (await holdfast_command("tasks", *filters, "--json")).out.splitlines()
         assert json.loads(line)["task_id"] == "t-1"
-    assert "No task is like that." in (await holdfast_command("tasks", "--to", "nobody")).out
+    assert "No task is like that." in (await holdfast_command("tasks", "--to", "nobody")).err
     assert '{"repo":"x"}' in (await holdfast_command("tasks", "t-0")).out
     one = json.loads((await holdfast_command("tasks", "t-0", "--json")).out)
     assert (one["payload"]["json"], one["status"], one["max_attempts"]) == ('{"repo":"x"}', "pending", 10)

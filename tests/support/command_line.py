@@ -25,12 +25,19 @@ class Done:
     err: str
 
 
-def run_command(*arguments: str, stdin: str | None = None, settings: Mapping[str, str] | None = None) -> Done:
+def run_command(
+    *arguments: str,
+    stdin: str | None = None,
+    settings: Mapping[str, str] | None = None,
+    columns: int | None = None,
+) -> Done:
     """Run the command in this process, in a thread without an event loop.
 
-    `settings` are put into the environment for as long as it runs.
+    `settings` are put into the environment for as long as it runs. It prints for a terminal of so many
+    `columns`, or into a pipe.
     """
-    result = CliRunner().invoke(app, arguments, input=stdin, env=settings)
+    environment = {"COLUMNS": str(columns) if columns else None, **(settings or {})}
+    result = CliRunner().invoke(app, arguments, input=stdin, env=environment)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return Done(result.exit_code, result.stdout, result.stderr)
@@ -42,9 +49,11 @@ class CommandLine:
     def __init__(self, target: str, namespace: str = "default") -> None:
         self._settings = {"HOLDFAST_TARGET": target, "HOLDFAST_NAMESPACE": namespace}
 
-    async def __call__(self, *arguments: str, stdin: str | None = None) -> Done:
-        """Run a command to its end."""
-        return await asyncio.to_thread(run_command, *arguments, stdin=stdin, settings=self._settings)
+    async def __call__(self, *arguments: str, stdin: str | None = None, columns: int | None = None) -> Done:
+        """Run a command to its end. See `run_command`."""
+        return await asyncio.to_thread(
+            run_command, *arguments, stdin=stdin, settings=self._settings, columns=columns
+        )
 
     def start(
         self, arguments: Sequence[str], directory: Path, *, stderr: int = subprocess.PIPE

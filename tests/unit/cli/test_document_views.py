@@ -46,16 +46,18 @@ def test_that_there_is_none_is_said(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     show([], 0, is_filtered)
-    assert text in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert text in printed.err
 
 
 def test_how_many_more_there_are_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     print_collections(["a", "b\x1b"], 1_200, False)
-    out = capsys.readouterr().out
-    assert out.splitlines()[:2] == ["a", "b␛"]
-    assert "2 of 1,200 collections; --limit or --all shows more." in out
+    printed = capsys.readouterr()
+    assert printed.out.splitlines() == ["a", "b␛"]
+    assert printed.err == "2 of 1,200 collections; --limit or --all shows more.\n"
     print_documents([(document(), 0.5)], 1, True)
-    assert capsys.readouterr().out.splitlines()[-1] == "1 document."
+    assert capsys.readouterr().err == "1 document.\n"
 
 
 def test_a_document_is_shown_with_all_that_it_has(capsys: pytest.CaptureFixture[str]) -> None:

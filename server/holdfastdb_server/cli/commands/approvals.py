@@ -147,9 +147,9 @@ async def _list(
         found.extend(some)
         total += count
     if not as_json:
-        from holdfastdb_server.cli.views.approvals import print_table
+        from holdfastdb_server.cli.views.approvals import print_approvals
 
-        print_table(found, total, is_filtered)
+        print_approvals(found, total, is_filtered)
 
 
 def _print(approval: Approval, as_json: bool) -> None:

@@ -68,6 +68,6 @@ async def _list(client: AsyncClient, filters: dict[str, Any], limit: int | None,
     )
     found, total = await lists.read(pager, limit, to_json.plan if as_json else None)
     if not as_json:
-        from holdfastdb_server.cli.views.plans import print_table
+        from holdfastdb_server.cli.views.plans import print_plans
 
-        print_table(found, total, any(filters.values()))
+        print_plans(found, total, any(filters.values()))

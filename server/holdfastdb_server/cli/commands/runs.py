@@ -122,9 +122,9 @@ async def _list(client: AsyncClient, filters: dict[str, Any], limit: int | None,
     )
     found, total = await lists.read(pager, limit, to_json.run if as_json else None)
     if not as_json:
-        from holdfastdb_server.cli.views.runs import print_table
+        from holdfastdb_server.cli.views.runs import print_runs
 
-        print_table(found, total, bool(filters))
+        print_runs(found, total, bool(filters))
 
 
 async def _summarize(

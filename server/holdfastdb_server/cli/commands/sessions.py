@@ -64,6 +64,6 @@ async def _list(client: AsyncClient, filters: dict[str, Any], limit: int | None,
     pager = client.sessions.list(**filters, page_size=lists.page_size(limit), include_total_size=not as_json)
     found, total = await lists.read(pager, limit, to_json.session if as_json else None)
     if not as_json:
-        from holdfastdb_server.cli.views.sessions import print_table
+        from holdfastdb_server.cli.views.sessions import print_sessions
 
-        print_table(found, total, any(filters.values()))
+        print_sessions(found, total, any(filters.values()))

@@ -100,6 +100,6 @@ async def _list(client: AsyncClient, filters: dict[str, Any], limit: int | None,
     )
     found, total = await lists.read(pager, limit, to_json.task if as_json else None)
     if not as_json:
-        from holdfastdb_server.cli.views.tasks import print_table
+        from holdfastdb_server.cli.views.tasks import print_tasks
 
-        print_table(found, total, bool(filters))
+        print_tasks(found, total, bool(filters))

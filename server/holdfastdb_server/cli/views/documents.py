@@ -4,67 +4,64 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from typing import TypeAlias
 
-from rich.table import Table
 from rich.text import Text
 
 from holdfastdb import Document, SyncResult
-from holdfastdb_server.cli.transcripts.lines import plain_numbers
-from holdfastdb_server.cli.views import as_json, formatting
+from holdfastdb_server.cli.views import formatting
+from holdfastdb_server.cli.views.tables import Column, Fit, print_list, print_rows, remark
+
+_Row: TypeAlias = tuple[Document, float | None]
 
 _CHANGES = {"created": "bold green", "updated": "yellow", "unchanged": "dim", "deleted": "bold red"}
+_COLLECTIONS: tuple[Column[str], ...] = (Column("Collection", lambda path: path, Fit.ID, style="bold"),)
+_DOCUMENTS: tuple[Column[_Row], ...] = (
+    Column("Document", lambda row: row[0].document_id, Fit.ID, style="bold"),
+    Column("Score", lambda row: "" if row[1] is None else f"{row[1]:.0%}", right=True),
+    Column("Version", lambda row: str(row[0].version), right=True),
+    Column("Parent", lambda row: "/".join(row[0].parent or ()), Fit.ID),
+    Column("Labels", lambda row: formatting.labels(row[0].labels, " "), Fit.TEXT),
+    Column("Updated", lambda row: formatting.ago(row[0].update_time), style="dim"),
+    Column("Expires", lambda row: formatting.ago(row[0].expire_time) if row[0].expire_time else ""),
+)
+_IMPORTANCE = ("Score", "Updated", "Version", "Parent", "Labels", "Expires")
+_SYNCED: tuple[Column[tuple[str, str]], ...] = (
+    Column("Document", lambda row: row[0], Fit.ID, style="bold"),
+    Column("Change", lambda row: Text(row[1], style=_CHANGES[row[1]])),
+)
 
 
 def print_collections(found: Sequence[str], total: int, is_filtered: bool) -> None:
     """The paths of collections, of which there are `total`."""
-    console = formatting.console()
-    if not found:
-        console.print("No collection is like that." if is_filtered else "There are no documents here yet.")
-        return
-    for path in found:
-        console.print(Text(formatting.one_line(path), style="bold"))
-    _print_count(len(found), total, "collection")
+    print_list(
+        _COLLECTIONS,
+        found,
+        importance=(),
+        noun="collection",
+        total=total,
+        is_filtered=is_filtered,
+        nothing="There are no documents here yet.",
+    )
 
 
-def print_documents(found: Sequence[tuple[Document, float | None]], total: int, is_filtered: bool) -> None:
-    """A table of documents, of which there are `total`, each with its score where it was searched for."""
-    console = formatting.console()
-    if not found:
-        console.print(
-            "No document is like that." if is_filtered else "There is no document in this collection."
-        )
-        return
-    columns: list[tuple[str, list[Text]]] = [
-        ("Document", [Text(one.document_id, style="bold") for one, _ in found]),
-        ("Score", [Text("" if score is None else f"{score:.0%}") for _, score in found]),
-        ("Version", [Text(str(one.version)) for one, _ in found]),
-        ("Parent", [Text("/".join(one.parent or ())) for one, _ in found]),
-        ("Labels", [Text(formatting.one_line(" ".join(_labels(one)))) for one, _ in found]),
-        ("Updated", [Text(formatting.ago(one.update_time), style="dim") for one, _ in found]),
-        ("Expires", [Text(formatting.ago(one.expire_time) if one.expire_time else "") for one, _ in found]),
-    ]
-    columns = [(name, cells) for name, cells in columns if any(cell.plain for cell in cells)]
-    table = _table()
-    for name, _ in columns:
-        is_id = name == "Document"
-        # An id is for copying, so it is shown whole.
-        table.add_column(name, overflow="fold" if is_id else "ellipsis", no_wrap=not is_id)
-    for cells in zip(*(cells for _, cells in columns), strict=True):
-        table.add_row(*cells)
-    console.print(table)
-    _print_count(len(found), total, "document")
+def print_documents(found: Sequence[_Row], total: int, is_filtered: bool) -> None:
+    """A list of documents, of which there are `total`, each with its score where it was searched for."""
+    print_list(
+        _DOCUMENTS,
+        found,
+        importance=_IMPORTANCE,
+        noun="document",
+        total=total,
+        is_filtered=is_filtered,
+        nothing="There is no document in this collection.",
+    )
 
 
 def print_document(document: Document) -> None:
     """One document with all its fields that are not empty, and its content."""
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim", no_wrap=True)
-    grid.add_column(overflow="fold")
-    for name, text in _fields(document):
-        if text:
-            grid.add_row(name, Text(formatting.plain(text)))
+    formatting.print_fields(_fields(document))
     console = formatting.console()
-    console.print(grid)
     if document.json_text is not None:
         console.print(Text(formatting.plain(document.json_text)), soft_wrap=True)
     else:
@@ -72,59 +69,33 @@ def print_document(document: Document) -> None:
 
 
 def print_synced(collection: str, done: SyncResult) -> None:
-    """A table of what a sync did, and its sum."""
+    """A list of what a sync did, and its sum."""
     by_change = {
         "created": done.created_ids,
         "updated": done.updated_ids,
         "unchanged": done.unchanged_ids,
         "deleted": done.deleted_ids,
     }
-    table = _table()
-    table.add_column("Document", overflow="fold")
-    table.add_column("Change", no_wrap=True)
     changes = sorted((one, change) for change, ids in by_change.items() for one in ids)
-    for document_id, change in changes:
-        table.add_row(Text(document_id, style="bold"), Text(change, style=_CHANGES[change]))
-    console = formatting.console()
     if changes:
-        console.print(table)
+        print_rows(_SYNCED, changes, ["Change"])
     counts = ", ".join(f"{len(ids):,} {change}" for change, ids in by_change.items() if ids)
-    summary = f"collection {formatting.one_line(collection)}: {counts or 'nothing to do'}."
-    console.print(Text(summary, style="dim"))
+    remark(f"collection {formatting.one_line(collection)}: {counts or 'nothing to do'}.")
 
 
-def _fields(document: Document) -> Iterator[tuple[str, str]]:
-    yield "collection", document.collection
-    yield "document", document.document_id
-    yield "parent", "/".join(document.parent or ())
-    yield "labels", "\n".join(_labels(document))
-    yield "metadata", as_json.dump(plain_numbers(dict(document.metadata))) if document.metadata else ""
+def _fields(document: Document) -> Iterator[tuple[str, str | Text]]:
+    yield "collection", formatting.ident(document.collection)
+    yield "document", formatting.ident(document.document_id, "bold")
+    yield "parent", formatting.ident("/".join(document.parent or ()))
+    yield "labels", formatting.labels(document.labels)
+    yield "metadata", formatting.metadata(document.metadata)
     yield "version", str(document.version)
     yield "media type", document.payload.media_type if document.payload else ""
-    for name, time in (
-        ("created", document.create_time),
-        ("updated", document.update_time),
-        ("expires", document.expire_time),
-    ):
-        yield name, f"{formatting.local(time)}  {formatting.ago(time)}" if time is not None else ""
+    yield "created", formatting.moment(document.create_time)
+    yield "updated", formatting.moment(document.update_time)
+    yield "expires", formatting.moment(document.expire_time)
     yield "time to live", "" if document.ttl is None else _seconds(document.ttl)
 
 
 def _seconds(duration: timedelta) -> str:
     return f"{duration.total_seconds():g} s"
-
-
-def _labels(document: Document) -> list[str]:
-    return [f"{key}={value}" for key, value in sorted(document.labels.items())]
-
-
-def _table() -> Table:
-    return Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold underline")
-
-
-def _print_count(shown: int, total: int, noun: str) -> None:
-    console = formatting.console()
-    if total > shown:
-        console.print(f"{shown:,} of {total:,} {noun}s; --limit or --all shows more.", style="dim")
-    else:
-        console.print(f"{shown:,} {noun}{'s' if shown > 1 else ''}.", style="dim")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,6 @@ from rich.console import Console
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from holdfastdb import Payload
 
 _STATUS_STYLES = {
@@ -50,10 +49,15 @@ _UNITS = (
 )
 
 
-def console() -> Console:
-    """Stdout. Where it is no terminal, wide enough that little is cut."""
-    has_width = sys.stdout.isatty() or "COLUMNS" in os.environ
-    return Console(highlight=False, emoji=False, width=None if has_width else _WIDTH_ELSEWHERE)
+def has_width() -> bool:
+    """Whether stdout is a terminal, or COLUMNS says how wide what shows it is."""
+    return sys.stdout.isatty() or "COLUMNS" in os.environ
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Stdout or stderr. Where stdout has no width, wide enough that little is cut."""
+    width = None if has_width() else _WIDTH_ELSEWHERE
+    return Console(stderr=stderr, highlight=False, emoji=False, markup=False, width=width)
 
 
 def plain(text: str) -> str:
@@ -105,8 +109,10 @@ def local(time: datetime) -> str:
     return time.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
-def moment(time: datetime) -> Text:
-    """The time on the reader's clock, and how long ago it was."""
+def moment(time: datetime | None) -> Text:
+    """The time on the reader's clock, and how long ago it was; empty for none."""
+    if time is None:
+        return Text()
     return Text.assemble(local(time), (f"  {ago(time)}", "dim"))
 
 
@@ -135,11 +141,38 @@ def payload(value: Payload | None) -> str:
     return f"{len(value.value):,} bytes of {value.media_type or 'application/octet-stream'}"
 
 
-def fields() -> Table:
-    """A grid for the names and values of one thing's fields."""
-    from rich.table import Table
+def labels(value: Mapping[str, str], separator: str = "\n") -> str:
+    """Labels by their keys: `area=billing`."""
+    return separator.join(f"{key}={text}" for key, text in sorted(value.items()))
 
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim", no_wrap=True)
-    grid.add_column(overflow="fold")
-    return grid
+
+def metadata(value: Mapping[str, object]) -> str:
+    """Metadata as JSON; empty for none."""
+    from holdfastdb_server.cli.transcripts.lines import plain_numbers
+    from holdfastdb_server.cli.views import as_json
+
+    return as_json.dump(plain_numbers(dict(value))) if value else ""
+
+
+def ident(text: str, style: str = "") -> Text:
+    """An id, which `print_fields` keeps whole."""
+    return Text(plain(text), style, no_wrap=True)
+
+
+def print_fields(fields: Iterable[tuple[str, str | Text]]) -> None:
+    """Print the names and values of one thing's fields, but for empty ones.
+
+    A value is broken into lines where the terminal ends, but an id stays whole, so that it can be copied.
+    """
+    out = console()
+    texts = [
+        (name, Text(plain(value)) if isinstance(value, str) else value) for name, value in fields if value
+    ]
+    widest = max(len(name) for name, _ in texts)
+    for name, text in texts:
+        label = Text(name.ljust(widest + 2), "dim")
+        lines = list(text.split(allow_blank=True))
+        if has_width() and not text.no_wrap:
+            lines = [part for line in lines for part in line.wrap(out, max(1, out.width - len(label)))]
+        for number, line in enumerate(lines):
+            out.print(Text.assemble(" " * len(label) if number else label, line), soft_wrap=True)

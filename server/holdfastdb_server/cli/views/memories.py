@@ -2,48 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from typing import TypeAlias
 
-from rich.padding import Padding
 from rich.text import Text
 
 from holdfastdb import Memory
 from holdfastdb_server.cli.views import formatting
+from holdfastdb_server.cli.views.tables import Column, Fit, print_list
 
-_LESSON_LENGTH = 600
-_CONTEXT_LENGTH = 200
-
-
-def print_memories(found: Sequence[tuple[Memory, float | None]], total: int, is_filtered: bool) -> None:
-    """Memories, of which there are `total`, each with its score where it was searched for."""
-    console = formatting.console()
-    if not found:
-        console.print("No memory is like that." if is_filtered else "There are no memories here yet.")
-        return
-    for memory, score in found:
-        console.print(Text("  ").join(_heading(memory, score)))
-        lesson, rest = formatting.shorten(
-            formatting.plain(memory.lesson), _LESSON_LENGTH, "; --json shows them"
-        )
-        console.print(
-            Padding(Text.assemble(lesson, (f" {rest}" if rest else "", "dim")), (0, 0, 0, 2), expand=False)
-        )
-        if memory.context:
-            context, _ = formatting.shorten(formatting.one_line(memory.context), _CONTEXT_LENGTH, "")
-            console.print(Padding(Text(f"when: {context}", style="dim"), (0, 0, 0, 2), expand=False))
-    if total > len(found):
-        console.print(f"{len(found):,} of {total:,} memories; --limit or --all shows more.", style="dim")
-    else:
-        console.print(f"{len(found):,} memor{'ies' if len(found) > 1 else 'y'}.", style="dim")
+_Row: TypeAlias = tuple[Memory, float | None]
 
 
-def _heading(memory: Memory, score: float | None) -> Iterator[Text]:
-    if score is not None:
-        yield Text(f"{score:4.0%}", style="bold green" if score == 1 else "green")
-    yield Text(memory.memory_id, style="bold")
-    if memory.tool_name:
-        yield Text(formatting.one_line(memory.tool_name), style="cyan")
-    yield Text(f"{memory.confidence:.0%} sure", style="" if memory.confidence >= 0.5 else "yellow")
-    if memory.use_count:
-        yield Text(f"used {memory.use_count:,} time{'s' if memory.use_count > 1 else ''}")
-    yield Text(formatting.ago(memory.create_time), style="dim")
+def _score(row: _Row) -> str | Text:
+    score = row[1]
+    return "" if score is None else Text(f"{score:.0%}", "bold green" if score == 1 else "green")
+
+
+def _confidence(row: _Row) -> Text:
+    confidence = row[0].confidence
+    return Text(f"{confidence:.0%}", "" if confidence >= 0.5 else "yellow")
+
+
+_COLUMNS: tuple[Column[_Row], ...] = (
+    Column("Memory", lambda row: row[0].memory_id, Fit.ID, style="bold"),
+    Column("Score", _score, right=True),
+    Column("Tool", lambda row: row[0].tool_name, Fit.WORD, style="cyan"),
+    Column("Sure", _confidence, right=True),
+    Column("Used", lambda row: f"{row[0].use_count:,}" if row[0].use_count else "", right=True),
+    Column("Created", lambda row: formatting.ago(row[0].create_time), style="dim"),
+    Column("Lesson", lambda row: row[0].lesson, Fit.PROSE),
+    Column("Context", lambda row: row[0].context, Fit.PROSE),
+)
+_IMPORTANCE = ("Score", "Sure", "Created", "Tool", "Used", "Lesson", "Context")
+
+
+def print_memories(found: Sequence[_Row], total: int, is_filtered: bool) -> None:
+    """A list of memories, of which there are `total`, each with its score where it was searched for."""
+    print_list(_COLUMNS, found, importance=_IMPORTANCE, noun="memory", total=total, is_filtered=is_filtered)

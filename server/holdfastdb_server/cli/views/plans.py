@@ -9,6 +9,7 @@ from rich.text import Text
 
 from holdfastdb import Json, Payload, Plan, PlanItem, PlanItemStatus, PlanProgress
 from holdfastdb_server.cli.views import formatting
+from holdfastdb_server.cli.views.tables import Column, Fit, print_list
 
 _BAR = 20
 _RESULT_LENGTH = 200
@@ -19,37 +20,24 @@ _MARKS = {
     PlanItemStatus.FAILED: ("✘", "bold red"),
     PlanItemStatus.SKIPPED: ("–", "dim"),
 }
+_COLUMNS: tuple[Column[Plan], ...] = (
+    Column("Plan", lambda one: one.plan_id, Fit.ID, style="bold"),
+    Column("Status", lambda one: formatting.status(one.status.value)),
+    Column("Progress", lambda one: _progress(one.progress)),
+    Column("Title", lambda one: one.title, Fit.TEXT),
+    Column("Session", lambda one: one.session_id, Fit.ID),
+    Column("Updated", lambda one: formatting.ago(one.update_time), style="dim"),
+)
+_IMPORTANCE = ("Status", "Progress", "Updated", "Title", "Session")
 
 
-def print_table(found: Sequence[Plan], total: int, is_filtered: bool) -> None:
-    """A table of plans, of which there are `total`."""
-    console = formatting.console()
-    if not found:
-        console.print("No plan is like that." if is_filtered else "There are no plans here yet.")
-        return
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold underline")
-    # An id is for copying, so it is shown whole.
-    table.add_column("Plan", style="bold", overflow="fold", max_width=40)
-    table.add_column("Status", no_wrap=True)
-    table.add_column("Progress", no_wrap=True)
-    table.add_column("Title", no_wrap=True, overflow="ellipsis", ratio=1)
-    table.add_column("Session", no_wrap=True, overflow="ellipsis", max_width=24)
-    table.add_column("Updated", no_wrap=True, style="dim")
-    for plan in found:
-        progress = plan.progress
-        table.add_row(
-            Text(plan.plan_id),
-            formatting.status(plan.status.value),
-            _bar(progress, 10) + Text(f" {progress.completed + progress.skipped}/{progress.total}"),
-            Text(formatting.one_line(plan.title)),
-            Text(formatting.one_line(plan.session_id)),
-            Text(formatting.ago(plan.update_time)),
-        )
-    console.print(table)
-    if total > len(found):
-        console.print(f"{len(found):,} of {total:,} plans; --limit or --all shows more.", style="dim")
-    else:
-        console.print(f"{len(found):,} plan{'s' if len(found) > 1 else ''}.", style="dim")
+def print_plans(found: Sequence[Plan], total: int, is_filtered: bool) -> None:
+    """A list of plans, of which there are `total`."""
+    print_list(_COLUMNS, found, importance=_IMPORTANCE, noun="plan", total=total, is_filtered=is_filtered)
+
+
+def _progress(progress: PlanProgress) -> Text:
+    return _bar(progress, 10) + Text(f" {progress.completed + progress.skipped}/{progress.total}")
 
 
 def print_checklist(plan: Plan) -> None:
@@ -57,10 +45,11 @@ def print_checklist(plan: Plan) -> None:
     console = formatting.console()
     title = formatting.one_line(plan.title) or plan.plan_id
     console.print(Text.assemble((title, "bold"), "  ", formatting.status(plan.status.value)))
-    about = [f"plan {plan.plan_id}", f"version {plan.version}", f"changed {formatting.ago(plan.update_time)}"]
-    if plan.session_id:
-        about.insert(1, f"session {formatting.one_line(plan.session_id)}")
-    console.print(Text(" · ".join(about), style="dim"))
+    for what, ident in (("plan", plan.plan_id), ("session", plan.session_id)):
+        if ident:
+            console.print(Text(f"{what} {formatting.plain(ident)}", style="dim"), soft_wrap=True)
+    about = f"version {plan.version} · changed {formatting.ago(plan.update_time)}"
+    console.print(Text(about, style="dim"))
     if not plan.items:
         console.print("It has no items yet.")
         return

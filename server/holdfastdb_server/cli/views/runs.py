@@ -2,113 +2,90 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import timedelta
 
-from rich.table import Table
 from rich.text import Text
 
 from holdfastdb import Run, RunSummary
-from holdfastdb_server.cli.transcripts.lines import plain_numbers
-from holdfastdb_server.cli.views import as_json, formatting
+from holdfastdb_server.cli.views import formatting
+from holdfastdb_server.cli.views.tables import Column, Fit, print_list, print_none, print_rows
+
+_COLUMNS: tuple[Column[Run], ...] = (
+    Column("Run", lambda one: one.run_id, Fit.ID, style="bold"),
+    Column("Status", lambda one: formatting.status(one.status.value)),
+    Column("Agent", lambda one: one.agent_id, Fit.ID),
+    Column("Kind", lambda one: one.kind, Fit.WORD),
+    Column("Took", lambda one: _span(one.duration), right=True),
+    Column("Tokens", lambda one: _count(one.usage.input_tokens + one.usage.output_tokens), right=True),
+    Column("Error", lambda one: one.error, Fit.TEXT),
+    Column("Started", lambda one: formatting.ago(one.start_time), style="dim"),
+)
+_IMPORTANCE = ("Status", "Started", "Took", "Agent", "Error", "Kind", "Tokens")
+_GROUPS: tuple[Column[RunSummary], ...] = (
+    Column("From", lambda one: formatting.local(one.bucket_time) if one.bucket_time else ""),
+    Column("Agent", lambda one: one.agent_id, Fit.ID),
+    Column("Kind", lambda one: one.kind, Fit.ID),
+    Column("Status", lambda one: formatting.status(one.status.value) if one.status else ""),
+)
+_FIGURES: tuple[Column[RunSummary], ...] = (
+    Column("Runs", lambda one: f"{one.run_count:,}", right=True),
+    Column("Failed", lambda one: _count(one.failed_count), right=True),
+    Column("Success", lambda one: "" if one.success_rate is None else f"{one.success_rate:.0%}", right=True),
+    Column("p50", lambda one: _span(one.p50_duration), right=True),
+    Column("p95", lambda one: _span(one.p95_duration), right=True),
+    Column("Tokens in", lambda one: _count(one.usage.input_tokens), right=True),
+    Column("Tokens out", lambda one: _count(one.usage.output_tokens), right=True),
+)
 
 
-def print_table(found: Sequence[Run], total: int, is_filtered: bool) -> None:
-    """A table of runs, of which there are `total`."""
-    console = formatting.console()
-    if not found:
-        console.print("No run is like that." if is_filtered else "There are no runs here yet.")
-        return
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold underline")
-    # An id is for copying, so it is shown whole.
-    table.add_column("Run", style="bold", overflow="fold", max_width=40)
-    table.add_column("Status", no_wrap=True)
-    table.add_column("Agent", no_wrap=True, overflow="ellipsis", max_width=24)
-    table.add_column("Kind", no_wrap=True, overflow="ellipsis", max_width=16)
-    table.add_column("Took", no_wrap=True, justify="right")
-    table.add_column("Tokens", no_wrap=True, justify="right")
-    table.add_column("Error", no_wrap=True, overflow="ellipsis", ratio=1)
-    table.add_column("Started", no_wrap=True, style="dim")
-    for run in found:
-        table.add_row(
-            Text(run.run_id),
-            formatting.status(run.status.value),
-            Text(formatting.one_line(run.agent_id)),
-            Text(formatting.one_line(run.kind)),
-            "" if run.duration is None else formatting.span(run.duration),
-            _tokens(run.usage.input_tokens + run.usage.output_tokens),
-            Text(formatting.one_line(run.error)),
-            formatting.ago(run.start_time),
-        )
-    console.print(table)
-    if total > len(found):
-        console.print(f"{len(found):,} of {total:,} runs; --limit or --all shows more.", style="dim")
-    else:
-        console.print(f"{len(found):,} run{'s' if len(found) > 1 else ''}.", style="dim")
+def print_runs(found: Sequence[Run], total: int, is_filtered: bool) -> None:
+    """A list of runs, of which there are `total`."""
+    print_list(_COLUMNS, found, importance=_IMPORTANCE, noun="run", total=total, is_filtered=is_filtered)
 
 
 def print_run(run: Run) -> None:
     """One run with all its fields that are not empty."""
-    grid = formatting.fields()
-    grid.add_row("run", Text(run.run_id, style="bold"))
-    grid.add_row("status", formatting.status(run.status.value))
-    for name, text in _texts(run):
-        if text:
-            grid.add_row(name, Text(formatting.plain(text)))
-    grid.add_row("started", formatting.moment(run.start_time))
-    if run.end_time is not None and run.duration is not None:
-        took = f"  after {formatting.span(run.duration)}"
-        grid.add_row("ended", Text.assemble(formatting.local(run.end_time), (took, "dim")))
-    formatting.console().print(grid)
+    formatting.print_fields(_fields(run))
 
 
-def _texts(run: Run) -> Iterator[tuple[str, str]]:
-    yield "agent", run.agent_id
+def _fields(run: Run) -> Iterator[tuple[str, str | Text]]:
+    yield "run", formatting.ident(run.run_id, "bold")
+    yield "status", formatting.status(run.status.value)
+    yield "agent", formatting.ident(run.agent_id)
     yield "kind", run.kind
-    yield "session", run.session_id
-    yield "parent", run.parent_run_id
-    yield "task", run.task_id
+    yield "session", formatting.ident(run.session_id)
+    yield "parent", formatting.ident(run.parent_run_id)
+    yield "task", formatting.ident(run.task_id)
     yield "error", run.error
     yield "input", formatting.payload(run.input)
     yield "output", formatting.payload(run.output)
-    used = ((name.replace("_", " "), count) for name, count in as_json.usage(run.usage).items())
+    used = ((name.replace("_", " "), count) for name, count in asdict(run.usage).items())
     yield "usage", "\n".join(f"{count:,} {name}" for name, count in used if count)
-    yield "labels", "\n".join(f"{key}={value}" for key, value in sorted(run.labels.items()))
-    yield "metadata", as_json.dump(plain_numbers(dict(run.metadata))) if run.metadata else ""
-    yield "trace", run.trace_id
+    yield "labels", formatting.labels(run.labels)
+    yield "metadata", formatting.metadata(run.metadata)
+    yield "trace", formatting.ident(run.trace_id)
     yield "version", str(run.version)
+    yield "started", formatting.moment(run.start_time)
+    if run.end_time is not None and run.duration is not None:
+        took = f"  after {formatting.span(run.duration)}"
+        yield "ended", Text.assemble(formatting.local(run.end_time), (took, "dim"))
 
 
 def print_summaries(found: Sequence[RunSummary], is_filtered: bool) -> None:
     """A table of figures, a row a group."""
-    console = formatting.console()
     if not found:
-        console.print("No run is like that." if is_filtered else "There are no runs here yet.")
+        print_none("run", is_filtered)
         return
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold underline")
-    groups: tuple[tuple[str, Callable[[RunSummary], Text]], ...] = (
-        ("From", lambda one: Text("" if one.bucket_time is None else formatting.local(one.bucket_time))),
-        ("Agent", lambda one: Text(formatting.one_line(one.agent_id))),
-        ("Kind", lambda one: Text(formatting.one_line(one.kind))),
-        ("Status", lambda one: Text("") if one.status is None else formatting.status(one.status.value)),
-    )
-    shown = [(name, cell) for name, cell in groups if any(cell(one) for one in found)]
-    for name, _ in shown:
-        table.add_column(name, no_wrap=True, overflow="ellipsis", max_width=30)
-    for name in ("Runs", "Failed", "Success", "p50", "p95", "Tokens in", "Tokens out"):
-        table.add_column(name, no_wrap=True, justify="right")
-    for one in found:
-        table.add_row(
-            *(cell(one) for _, cell in shown),
-            f"{one.run_count:,}",
-            f"{one.failed_count:,}" if one.failed_count else "",
-            "" if one.success_rate is None else f"{one.success_rate:.0%}",
-            "" if one.p50_duration is None else formatting.span(one.p50_duration),
-            "" if one.p95_duration is None else formatting.span(one.p95_duration),
-            _tokens(one.usage.input_tokens),
-            _tokens(one.usage.output_tokens),
-        )
-    console.print(table)
+    columns = [column for column in _GROUPS if any(column.cell(one) for one in found)]
+    columns.extend(_FIGURES)
+    print_rows(columns, found, [column.name for column in columns[1:]])
 
 
-def _tokens(count: int) -> str:
+def _span(length: timedelta | None) -> str:
+    return "" if length is None else formatting.span(length)
+
+
+def _count(count: int) -> str:
     return f"{count:,}" if count else ""
