@@ -10,7 +10,7 @@ import grpc
 import pytest
 from google.protobuf.message import Message
 
-from holdfastdb.errors import from_rpc_error
+from holdfastdb._transport.rpc_errors import from_rpc_error
 from holdfastdb.v1 import history_service_pb2 as history_pb
 from holdfastdb.v1 import session_service_pb2 as session_pb
 from tests.support.clients import failure

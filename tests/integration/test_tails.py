@@ -12,7 +12,7 @@ import grpc
 import pytest
 
 import holdfastdb
-from holdfastdb.errors import from_rpc_error
+from holdfastdb._transport.rpc_errors import from_rpc_error
 from holdfastdb.v1 import history_service_pb2 as pb
 from tests.support.clients import connected, failure, history, take
 from tests.support.probes import until_no_tail_is_open

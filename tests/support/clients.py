@@ -10,7 +10,7 @@ import grpc
 import pytest
 
 import holdfastdb
-from holdfastdb.errors import from_rpc_error
+from holdfastdb._transport.rpc_errors import from_rpc_error
 from tests.support.servers import ServerProcess
 from tests.support.waiting import patient
 

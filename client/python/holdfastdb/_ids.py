@@ -13,3 +13,8 @@ def new_id() -> str:
     digits = os.urandom(16).hex()
     middle = f"4{digits[13:16]}-{_VARIANTS[digits[16]]}{digits[17:20]}"
     return f"{digits[:8]}-{digits[8:12]}-{middle}-{digits[20:]}"
+
+
+def id_or_new(given: str | None) -> str:
+    """The id that the caller gave, or a new one for None or an empty text."""
+    return new_id() if given is None or given == "" else given

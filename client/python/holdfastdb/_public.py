@@ -6,7 +6,7 @@ from holdfastdb._client import AsyncClient, connect
 from holdfastdb._resources.leases import AsyncLease
 from holdfastdb._resources.tail import AsyncTail
 from holdfastdb._sync import Client, Lease, Pager, Tail, connect_sync
-from holdfastdb._transport.paging import AsyncPager, Page
+from holdfastdb._transport.paging import AsyncPager
 from holdfastdb.errors import (
     Aborted,
     AlreadyExists,
@@ -47,7 +47,9 @@ from holdfastdb.types.events import (
     ToolCall,
     ToolCallResponse,
 )
+from holdfastdb.types.history import AppendResult, EventReceipt, EventSummary, ReplaceResult
 from holdfastdb.types.memories import Memory, MemoryMatch
+from holdfastdb.types.pages import Page
 from holdfastdb.types.payloads import Data, Json, Payload
 from holdfastdb.types.plans import (
     MoveItem,
@@ -63,16 +65,8 @@ from holdfastdb.types.plans import (
     UpdatedItem,
 )
 from holdfastdb.types.runs import Run, RunStatus, RunSummary, TokenUsage
-from holdfastdb.types.sessions import (
-    AppendResult,
-    EventReceipt,
-    EventSummary,
-    ReplaceResult,
-    Session,
-    SessionStatus,
-    State,
-    StateWrite,
-)
+from holdfastdb.types.sessions import Session, SessionStatus
+from holdfastdb.types.states import State, StateWrite
 from holdfastdb.types.tasks import Task, TaskStatus
 
 __all__ = [

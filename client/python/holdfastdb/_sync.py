@@ -26,8 +26,9 @@ from holdfastdb._resources.states import AsyncStates
 from holdfastdb._resources.tail import AsyncTail
 from holdfastdb._resources.tasks import AsyncTasks
 from holdfastdb._transport.loop_thread import background
-from holdfastdb._transport.paging import AsyncPager, Page
+from holdfastdb._transport.paging import AsyncPager
 from holdfastdb.types.events import Event
+from holdfastdb.types.pages import Page
 from holdfastdb.types.tasks import Task
 
 P = ParamSpec("P")

@@ -26,14 +26,10 @@ from holdfastdb import (
     ToolCall,
     ToolCallResponse,
 )
-from holdfastdb._convert.events import to_event, write_events
-from holdfastdb._convert.values import (
-    from_struct,
-    from_timestamp,
-    to_struct,
-    to_timestamp,
-)
-from holdfastdb.types._encoding import to_json, to_payload
+from holdfastdb._convert.events import from_event, write_events
+from holdfastdb._convert.structs import from_struct, to_struct
+from holdfastdb._convert.times import from_timestamp, to_timestamp
+from holdfastdb.types._encoding import encode_json, encode_payload
 from holdfastdb.v1 import history_service_pb2 as pb
 
 number: Any = 7
@@ -69,11 +65,11 @@ def nested(levels: int) -> object:
     ids=repr,
 )
 def test_a_json_value_comes_back_as_it_was(value: object) -> None:
-    assert json.loads(to_json(value, "value")) == value
+    assert json.loads(encode_json(value, "value")) == value
 
 
 def test_json_is_compact_keeps_the_order_of_keys_and_does_not_escape_letters() -> None:
-    assert to_json({"b": 1, "a": "é😀"}, "value") == '{"b":1,"a":"é😀"}'
+    assert encode_json({"b": 1, "a": "é😀"}, "value") == '{"b":1,"a":"é😀"}'
 
 
 @pytest.mark.parametrize(
@@ -97,14 +93,14 @@ def test_json_is_compact_keeps_the_order_of_keys_and_does_not_escape_letters() -
     ids=lambda value: value if isinstance(value, str) and value.isascii() else "",
 )
 def test_what_is_not_json_is_refused_with_its_place(value: object, field: str) -> None:
-    assert refused_field(lambda: to_json(value, "value")) == field
+    assert refused_field(lambda: encode_json(value, "value")) == field
 
 
 def test_bytes_become_data_and_wrappers_stay() -> None:
-    assert to_payload(b"\x00\xff", "value") == Data(b"\x00\xff")
-    assert to_payload(bytearray(b"x"), "value") == Data(b"x")
-    assert to_payload(Data(b"x", "image/png"), "value") == Data(b"x", "image/png")
-    assert to_payload(Json(' {"a" : 1.0} '), "value") == Json(' {"a" : 1.0} ')
+    assert encode_payload(b"\x00\xff", "value") == Data(b"\x00\xff")
+    assert encode_payload(bytearray(b"x"), "value") == Data(b"x")
+    assert encode_payload(Data(b"x", "image/png"), "value") == Data(b"x", "image/png")
+    assert encode_payload(Json(' {"a" : 1.0} '), "value") == Json(' {"a" : 1.0} ')
     assert Json("[1.50]").value == [1.5]
 
 
@@ -198,7 +194,7 @@ def test_an_event_survives_the_way_there_and_back(event: Event) -> None:
     request = pb.AppendEventsRequest()
     write_events(request, event)
     [message] = request.events
-    assert to_event(message) == event
+    assert from_event(message) == event
 
 
 def test_an_event_knows_its_kind_text_and_value() -> None:
@@ -228,9 +224,9 @@ def test_an_event_has_an_id_of_its_own_from_the_start() -> None:
         (lambda: Event.message("user", "\ud800"), "events[0].message.parts[0].text"),
         (lambda: Event.message("\ud800", "x"), "events[0].message.role"),
         (lambda: Event.message("user", [ToolCall("\ud800")]), "events[0].message.parts[0].tool_call.name"),
-        (lambda: Event.message("user", "x", extra={"a": "\ud800"}), "extra.a"),
+        (lambda: Event.message("user", "x", extra={"a": "\ud800"}), "events[0].extra.a"),
         (lambda: Event.step(thought="\ud800"), "events[0].step.thought"),
-        (lambda: Event.of("x", {"a": "\ud800"}), "value.a"),
+        (lambda: Event.of("x", {"a": "\ud800"}), "events[0].value.a"),
         (lambda: Event.of("x", Json('"\ud800"')), "events[0].payload.json"),
         (lambda: Event.of("\ud800", 1), "events[0].type"),
         (lambda: Event.of("x", 1, labels={"a": "\ud800"}), "events[0].labels"),

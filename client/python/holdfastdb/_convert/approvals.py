@@ -1,18 +1,12 @@
-"""Between the contract's messages and the client's dataclasses: approvals."""
+"""Approvals."""
 
 from __future__ import annotations
 
-from holdfastdb._convert.sessions import from_payload_message, lookup, to_time
-from holdfastdb._convert.values import from_timestamp
+from holdfastdb._convert.enums import from_enum
+from holdfastdb._convert.payloads import from_optional_payload
+from holdfastdb._convert.times import from_optional_duration, from_optional_timestamp, from_timestamp
 from holdfastdb.types.approvals import Approval, ApprovalStatus
 from holdfastdb.v1 import approval_service_pb2 as pb
-
-_STATUSES = {status: pb.ApprovalStatus.Value(f"APPROVAL_STATUS_{status.name}") for status in ApprovalStatus}
-_STATUSES_BACK = {number: status for status, number in _STATUSES.items()}
-
-
-def to_approval_status(status: ApprovalStatus, path: str = "status") -> pb.ApprovalStatus.ValueType:
-    return lookup(_STATUSES, status, path)
 
 
 def from_approval(message: pb.Approval) -> Approval:
@@ -21,18 +15,18 @@ def from_approval(message: pb.Approval) -> Approval:
         session_id=message.session_id,
         task_id=message.task_id,
         run_id=message.run_id,
-        status=_STATUSES_BACK[message.status],
+        status=from_enum(ApprovalStatus, pb.ApprovalStatus, message.status),
         title=message.title,
-        payload=from_payload_message(message.payload) if message.HasField("payload") else None,
+        payload=from_optional_payload(message, "payload"),
         requested_by=message.requested_by,
         approver=message.approver,
         labels=dict(message.labels),
         trace_id=message.trace_id,
-        ttl=message.ttl.ToTimedelta() if message.HasField("ttl") else None,
+        ttl=from_optional_duration(message, "ttl"),
         decided_by=message.decided_by,
         reason=message.reason,
-        response=from_payload_message(message.response) if message.HasField("response") else None,
+        response=from_optional_payload(message, "response"),
         create_time=from_timestamp(message.create_time),
-        expire_time=to_time(message.expire_time, message.HasField("expire_time")),
-        end_time=to_time(message.end_time, message.HasField("end_time")),
+        expire_time=from_optional_timestamp(message, "expire_time"),
+        end_time=from_optional_timestamp(message, "end_time"),
     )

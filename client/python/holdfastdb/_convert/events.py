@@ -1,17 +1,20 @@
-"""Between the contract's messages and the client's dataclasses: events."""
+"""Events, and what is said of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import cast
 
-from holdfastdb._convert.sessions import from_payload_message, lookup, to_time, write_payload
-from holdfastdb._convert.values import cannot_be_sent, fill, from_timestamp, to_timestamp
-from holdfastdb._ids import new_id
+from holdfastdb._arguments import of_wrong_type, refused, require, require_known, require_list, require_texts
+from holdfastdb._convert.enums import to_enums
+from holdfastdb._convert.messages import build, cannot_be_sent, fill, to_labels
+from holdfastdb._convert.payloads import from_payload, write_payload
+from holdfastdb._convert.times import from_optional_timestamp, from_timestamp, to_timestamp
+from holdfastdb._ids import id_or_new
 from holdfastdb.types.events import (
     Blob,
     Body,
     Event,
-    EventKind,
     Message,
     OtherPart,
     Part,
@@ -19,52 +22,47 @@ from holdfastdb.types.events import (
     Text,
     ToolCall,
     ToolCallResponse,
+    Unsendable,
 )
+from holdfastdb.types.history import EventFilter, EventReceipt, EventSummary
 from holdfastdb.types.payloads import Data, Json
-from holdfastdb.types.sessions import EventGrouping, EventReceipt, EventSummary
-from holdfastdb.v1 import history_service_pb2 as history_pb
+from holdfastdb.v1 import history_service_pb2 as pb
 
-_KINDS = {
-    EventKind.MESSAGE: history_pb.EVENT_KIND_MESSAGE,
-    EventKind.STEP: history_pb.EVENT_KIND_STEP,
-    EventKind.PAYLOAD: history_pb.EVENT_KIND_PAYLOAD,
-    EventKind.EMPTY: history_pb.EVENT_KIND_EMPTY,
-}
-_GROUPINGS: dict[EventGrouping, history_pb.EventGrouping.ValueType] = {
-    "type": history_pb.EVENT_GROUPING_TYPE,
-    "actor": history_pb.EVENT_GROUPING_ACTOR,
-    "time": history_pb.EVENT_GROUPING_TIME,
-}
+_NEEDED = "an Event, such as Event.message(role, text), Event.step(thought=...) or Event.of(type, value),"
 _OPTIONAL = ("type", "actor", "run_id", "task_id", "trace_id")
 _OPTIONAL_OF_MESSAGE = ("name", "finish_reason", "extra_json")
 
 
-def to_kinds(kinds: Iterable[EventKind]) -> list[history_pb.EventKind.ValueType]:
-    return [lookup(_KINDS, kind, "kinds") for kind in kinds]
-
-
-def to_groupings(group_by: Iterable[EventGrouping]) -> list[history_pb.EventGrouping.ValueType]:
-    return [lookup(_GROUPINGS, name, "group_by") for name in group_by]
-
-
 def write_events(
-    request: history_pb.AppendEventsRequest | history_pb.ReplaceEventsRequest, events: Event | Iterable[Event]
+    request: pb.AppendEventsRequest | pb.ReplaceEventsRequest, events: Event | Iterable[Event]
 ) -> None:
     """Add the events to a request."""
     target = request.events
-    for index, event in enumerate([events] if isinstance(events, Event) else events):
+    for index, event in enumerate(each_event(events)):
         write_event(target.add(), event, f"events[{index}].")
 
 
-def write_event(target: history_pb.Event, event: Event, path: str) -> None:
+def each_event(events: Event | Iterable[Event]) -> Iterable[Event]:
+    """The events one by one; what is not a list of some is one, which `write_event` refuses unless it is."""
+    is_list = isinstance(events, Iterable) and not isinstance(events, str | bytes | Mapping)
+    return cast("Iterable[Event]", events if is_list else (events,))
+
+
+def write_event(target: pb.Event, event: Event, path: str) -> None:
+    require(event, Event, path.removesuffix("."), _NEEDED)
     # What is empty is left out: to say so takes as long as to say something.
-    given = {name: value for name in _OPTIONAL if (value := getattr(event, name))}
-    fill(path, target, event_id=event.event_id or new_id(), **given)
-    if event.labels:
-        _write_labels(target, event.labels, f"{path}labels")
+    given = {name: value for name in _OPTIONAL if (value := getattr(event, name)) != ""}
+    fill(path, target, event_id=id_or_new(event.event_id), **given)
+    if labels := to_labels(event.labels, f"{path}labels"):
+        try:
+            target.labels.update(labels)
+        except ValueError as error:  # a lone surrogate
+            raise cannot_be_sent(f"{path}labels", error) from error
     if (stamp := to_timestamp(event.event_time, f"{path}event_time")) is not None:
         target.event_time.CopyFrom(stamp)
     match event.body:
+        case None:
+            pass
         case Json() | Data() as payload:
             write_payload(target.payload, payload, f"{path}payload.")
         case Message() as message:
@@ -79,24 +77,21 @@ def write_event(target: history_pb.Event, event: Event, path: str) -> None:
                 observation=step.observation,
                 step_id=step.step_id,
             )
+        case Unsendable() as body:
+            raise refused(f"{path}{body.field}", body.description)
+        case body:
+            raise of_wrong_type(f"{path}body", "a Message, Step, Json or Data", body)
 
 
-def _write_labels(target: history_pb.Event, labels: Mapping[str, str], path: str) -> None:
-    try:
-        target.labels.update(labels)
-    except (TypeError, ValueError) as error:
-        raise cannot_be_sent(path, error) from error
-
-
-def _write_message(target: history_pb.Message, message: Message, path: str) -> None:
-    given = {name: text for name in _OPTIONAL_OF_MESSAGE if (text := getattr(message, name))}
+def _write_message(target: pb.Message, message: Message, path: str) -> None:
+    given = {name: text for name in _OPTIONAL_OF_MESSAGE if (text := getattr(message, name)) != ""}
     fill(path, target, role=message.role, **given)
     parts = target.parts
-    for index, part in enumerate(message.parts):
+    for index, part in enumerate(require_list(message.parts, f"{path}parts")):
         _write_part(parts.add(), part, f"{path}parts[{index}].")
 
 
-def _write_part(target: history_pb.Part, part: Part, path: str) -> None:
+def _write_part(target: pb.Part, part: object, path: str) -> None:
     match part:
         case Text(text):
             fill(path, target, text=text)
@@ -112,9 +107,12 @@ def _write_part(target: history_pb.Part, part: Part, path: str) -> None:
             fill(f"{path}blob.", target.blob, media_type=media_type, modality=modality, data=data)
         case OtherPart(json_text):
             fill(path, target, other_json=json_text)
+        case _:
+            needed = "a Text, ToolCall, ToolCallResponse, Blob or OtherPart"
+            raise of_wrong_type(path.removesuffix("."), needed, part)
 
 
-def to_event(message: history_pb.Event) -> Event:
+def from_event(message: pb.Event) -> Event:
     return Event(
         event_id=message.event_id,
         session_id=message.session_id,
@@ -126,12 +124,12 @@ def to_event(message: history_pb.Event) -> Event:
         body=_from_body(message),
         labels=dict(message.labels),
         trace_id=message.trace_id,
-        event_time=to_time(message.event_time, message.HasField("event_time")),
-        create_time=to_time(message.create_time, message.HasField("create_time")),
+        event_time=from_optional_timestamp(message, "event_time"),
+        create_time=from_optional_timestamp(message, "create_time"),
     )
 
 
-def _from_body(message: history_pb.Event) -> Body | None:
+def _from_body(message: pb.Event) -> Body | None:
     match message.WhichOneof("body"):
         case "message":
             body = message.message
@@ -146,12 +144,12 @@ def _from_body(message: history_pb.Event) -> Body | None:
             step = message.step
             return Step(step.thought, step.action, step.observation, step.step_id)
         case "payload":
-            return from_payload_message(message.payload)
+            return from_payload(message.payload)
         case _:
             return None
 
 
-def _from_part(message: history_pb.Part) -> Part:
+def _from_part(message: pb.Part) -> Part:
     match message.WhichOneof("content"):
         case "tool_call":
             call = message.tool_call
@@ -167,7 +165,7 @@ def _from_part(message: history_pb.Part) -> Part:
             return Text(message.text)
 
 
-def to_receipts(messages: Sequence[history_pb.EventReceipt]) -> tuple[EventReceipt, ...]:
+def from_receipts(messages: Sequence[pb.EventReceipt]) -> tuple[EventReceipt, ...]:
     # Of a copy: to iterate over the field itself takes longer.
     return tuple(
         [
@@ -177,12 +175,31 @@ def to_receipts(messages: Sequence[history_pb.EventReceipt]) -> tuple[EventRecei
     )
 
 
-def to_summary(message: history_pb.EventSummary) -> EventSummary:
+def from_event_summary(message: pb.EventSummary) -> EventSummary:
     return EventSummary(
         type=message.type,
         actor=message.actor,
-        bucket_time=to_time(message.bucket_time, message.HasField("bucket_time")),
+        bucket_time=from_optional_timestamp(message, "bucket_time"),
         count=message.count,
-        first_event_time=to_time(message.first_event_time, message.HasField("first_event_time")),
-        last_event_time=to_time(message.last_event_time, message.HasField("last_event_time")),
+        first_event_time=from_optional_timestamp(message, "first_event_time"),
+        last_event_time=from_optional_timestamp(message, "last_event_time"),
+    )
+
+
+def to_event_filter(conditions: EventFilter) -> pb.EventFilter | None:
+    require_known(conditions, EventFilter)
+    if not conditions:
+        return None
+    return build(
+        "filter.",
+        pb.EventFilter,
+        types=require_texts(conditions.get("types", ()), "filter.types"),
+        kinds=to_enums(pb.EventKind, conditions.get("kinds", ()), "filter.kinds"),
+        actor=conditions.get("actor", ""),
+        run_id=conditions.get("run_id", ""),
+        task_id=conditions.get("task_id", ""),
+        trace_id=conditions.get("trace_id", ""),
+        labels=to_labels(conditions.get("labels"), "filter.labels"),
+        event_time_from=to_timestamp(conditions.get("event_time_from"), "filter.event_time_from"),
+        event_time_until=to_timestamp(conditions.get("event_time_until"), "filter.event_time_until"),
     )

@@ -1,14 +1,30 @@
-"""Between the contract's messages and the client's dataclasses: memories."""
+"""Memories."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
-
-from holdfastdb._convert.sessions import to_time
-from holdfastdb._convert.values import build, from_struct, from_timestamp, to_struct, to_timestamp
-from holdfastdb.types.memories import Memory
+from holdfastdb._arguments import require_known
+from holdfastdb._convert.messages import build, to_labels
+from holdfastdb._convert.structs import from_struct, to_struct
+from holdfastdb._convert.times import from_optional_timestamp, from_timestamp, to_timestamp
+from holdfastdb.types.memories import Memory, MemoryFilter
 from holdfastdb.v1 import memory_service_pb2 as pb
+
+
+def to_memory_filter(conditions: MemoryFilter) -> pb.MemoryFilter:
+    require_known(conditions, MemoryFilter)
+    return build(
+        "filter.",
+        pb.MemoryFilter,
+        tool_name=conditions.get("tool_name", ""),
+        agent_id=conditions.get("agent_id", ""),
+        user_id=conditions.get("user_id", ""),
+        session_id=conditions.get("session_id", ""),
+        min_confidence=conditions.get("min_confidence", 0.0),
+        labels=to_labels(conditions.get("labels"), "filter.labels"),
+        metadata=to_struct(conditions.get("metadata"), "filter.metadata"),
+        create_time_from=to_timestamp(conditions.get("create_time_from"), "filter.create_time_from"),
+        create_time_until=to_timestamp(conditions.get("create_time_until"), "filter.create_time_until"),
+    )
 
 
 def from_memory(message: pb.Memory) -> Memory:
@@ -25,33 +41,7 @@ def from_memory(message: pb.Memory) -> Memory:
         metadata=from_struct(message.metadata),
         version=message.version,
         use_count=message.use_count,
-        last_use_time=to_time(message.last_use_time, message.HasField("last_use_time")),
+        last_use_time=from_optional_timestamp(message, "last_use_time"),
         create_time=from_timestamp(message.create_time),
         update_time=from_timestamp(message.update_time),
-    )
-
-
-def to_filter(
-    tool_name: str,
-    agent_id: str,
-    user_id: str,
-    session_id: str,
-    min_confidence: float,
-    labels: Mapping[str, str] | None,
-    metadata: Mapping[str, object] | None,
-    create_time_from: datetime | None,
-    create_time_until: datetime | None,
-) -> pb.MemoryFilter:
-    return build(
-        "",
-        pb.MemoryFilter,
-        tool_name=tool_name,
-        agent_id=agent_id,
-        user_id=user_id,
-        session_id=session_id,
-        min_confidence=min_confidence,
-        labels=labels,
-        metadata=to_struct(metadata),
-        create_time_from=to_timestamp(create_time_from, "create_time_from"),
-        create_time_until=to_timestamp(create_time_until, "create_time_until"),
     )

@@ -1,12 +1,15 @@
-"""Between the contract's messages and the client's dataclasses: plans."""
+"""Plans."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from holdfastdb._convert.sessions import from_payload_message, lookup, to_optional_payload
-from holdfastdb._convert.values import build, from_struct, from_timestamp, to_struct
-from holdfastdb.errors import refused
+from holdfastdb._arguments import of_wrong_type, require_list, require_texts
+from holdfastdb._convert.enums import from_enum, to_enum
+from holdfastdb._convert.messages import build
+from holdfastdb._convert.payloads import from_optional_payload, to_optional_payload
+from holdfastdb._convert.structs import from_struct, to_struct
+from holdfastdb._convert.times import from_timestamp
 from holdfastdb.types.plans import (
     MoveItem,
     NewPlanItem,
@@ -21,57 +24,43 @@ from holdfastdb.types.plans import (
 )
 from holdfastdb.v1 import plan_service_pb2 as pb
 
-_STATUSES = {status: pb.PlanStatus.Value(f"PLAN_STATUS_{status.name}") for status in PlanStatus}
-_STATUSES_BACK = {number: status for status, number in _STATUSES.items()}
-_ITEM_STATUSES = {
-    status: pb.PlanItemStatus.Value(f"PLAN_ITEM_STATUS_{status.name}") for status in PlanItemStatus
-}
-_ITEM_STATUSES_BACK = {number: status for status, number in _ITEM_STATUSES.items()}
 
-
-def to_plan_status(status: PlanStatus, path: str = "status") -> pb.PlanStatus.ValueType:
-    return lookup(_STATUSES, status, path)
-
-
-def to_item_status(status: PlanItemStatus, path: str = "status") -> pb.PlanItemStatus.ValueType:
-    return lookup(_ITEM_STATUSES, status, path)
-
-
-def to_items(items: Iterable[NewPlanItem | str], path: str = "items") -> list[pb.PlanItem]:
-    return [to_item(item, f"{path}[{index}].") for index, item in enumerate(items)]
+def to_items(items: Iterable[NewPlanItem | str]) -> list[pb.PlanItem]:
+    return [to_item(item, f"items[{index}]") for index, item in enumerate(require_list(items, "items"))]
 
 
 def to_item(item: NewPlanItem | str, path: str) -> pb.PlanItem:
     if isinstance(item, str):
         item = NewPlanItem(item)
+    if not isinstance(item, NewPlanItem):
+        raise of_wrong_type(path, "a NewPlanItem or a text", item)
     return build(
-        path,
+        f"{path}.",
         pb.PlanItem,
         item_id=item.item_id,
         description=item.description,
-        acceptance_criteria=texts(item.acceptance_criteria, f"{path}acceptance_criteria"),
-        depends_on=texts(item.depends_on, f"{path}depends_on"),
-        status=to_item_status(item.status, f"{path}status"),
-        result=to_optional_payload(item.result, f"{path}result"),
-        metadata=to_struct(item.metadata, f"{path}metadata"),
+        acceptance_criteria=require_texts(item.acceptance_criteria, f"{path}.acceptance_criteria"),
+        depends_on=require_texts(item.depends_on, f"{path}.depends_on"),
+        status=to_enum(pb.PlanItemStatus, item.status, f"{path}.status"),
+        result=to_optional_payload(item.result, f"{path}.result"),
+        metadata=to_struct(item.metadata, f"{path}.metadata"),
     )
 
 
-def texts(values: Iterable[str], path: str) -> list[str]:
-    """The texts in a list; one text alone is refused, for it would be read letter by letter."""
-    if isinstance(values, str):
-        raise refused(path, "a list of texts is needed, not one text")
-    return list(values)
+def to_edits(edits: Iterable[PlanEdit]) -> list[pb.PlanEdit]:
+    return [_to_edit(edit, f"edits[{index}]") for index, edit in enumerate(require_list(edits, "edits"))]
 
 
-def to_edit(edit: PlanEdit, path: str) -> pb.PlanEdit:
+def _to_edit(edit: object, path: str) -> pb.PlanEdit:
     match edit:
         case PutItem(item, position):
-            return build(path, pb.PlanEdit, put=to_item(item, f"{path}item."), position=position)
+            return build(f"{path}.", pb.PlanEdit, put=to_item(item, f"{path}.item"), position=position)
         case RemoveItem(item_id):
-            return build(path, pb.PlanEdit, remove=item_id)
+            return build(f"{path}.", pb.PlanEdit, remove=item_id)
         case MoveItem(item_id, position):
-            return build(path, pb.PlanEdit, move=item_id, position=position)
+            return build(f"{path}.", pb.PlanEdit, move=item_id, position=position)
+        case _:
+            raise of_wrong_type(path, "a PutItem, RemoveItem or MoveItem", edit)
 
 
 def from_progress(message: pb.PlanProgress) -> PlanProgress:
@@ -93,8 +82,8 @@ def from_item(message: pb.PlanItem) -> PlanItem:
         description=message.description,
         acceptance_criteria=tuple(message.acceptance_criteria),
         depends_on=tuple(message.depends_on),
-        status=_ITEM_STATUSES_BACK[message.status],
-        result=from_payload_message(message.result) if message.HasField("result") else None,
+        status=from_enum(PlanItemStatus, pb.PlanItemStatus, message.status),
+        result=from_optional_payload(message, "result"),
         metadata=from_struct(message.metadata),
         version=message.version,
         ready=message.ready,
@@ -107,7 +96,7 @@ def from_plan(message: pb.Plan) -> Plan:
         plan_id=message.plan_id,
         session_id=message.session_id,
         title=message.title,
-        status=_STATUSES_BACK[message.status],
+        status=from_enum(PlanStatus, pb.PlanStatus, message.status),
         items=tuple(map(from_item, message.items)),
         labels=dict(message.labels),
         metadata=from_struct(message.metadata),

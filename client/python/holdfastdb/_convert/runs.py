@@ -1,53 +1,49 @@
-"""Between the contract's messages and the client's dataclasses: runs."""
+"""Runs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import asdict
-from typing import get_args
 
-from holdfastdb._convert.sessions import from_payload_message, lookup, to_time
-from holdfastdb._convert.values import build, from_struct, from_timestamp, to_struct, to_timestamp
-from holdfastdb.types.runs import Run, RunFilter, RunGrouping, RunStatus, RunSummary, TokenUsage
+from holdfastdb._arguments import require, require_known, require_texts
+from holdfastdb._convert.enums import from_enum, to_enums
+from holdfastdb._convert.messages import build, to_labels
+from holdfastdb._convert.payloads import from_optional_payload
+from holdfastdb._convert.structs import from_struct, to_struct
+from holdfastdb._convert.times import (
+    from_optional_duration,
+    from_optional_timestamp,
+    from_timestamp,
+    to_timestamp,
+)
+from holdfastdb.types.runs import Run, RunFilter, RunStatus, RunSummary, TokenUsage
 from holdfastdb.v1 import run_service_pb2 as pb
-
-_STATUSES = {status: pb.RunStatus.Value(f"RUN_STATUS_{status.name}") for status in RunStatus}
-_STATUSES_BACK = {number: status for status, number in _STATUSES.items()}
-_GROUPINGS: dict[RunGrouping, pb.RunGrouping.ValueType] = {
-    name: pb.RunGrouping.Value(f"RUN_GROUPING_{name.upper()}") for name in get_args(RunGrouping)
-}
-
-
-def to_run_status(status: RunStatus, path: str = "status") -> pb.RunStatus.ValueType:
-    return lookup(_STATUSES, status, path)
-
-
-def to_run_groupings(groups: Iterable[RunGrouping]) -> list[pb.RunGrouping.ValueType]:
-    return [lookup(_GROUPINGS, group, f"group_by[{index}]") for index, group in enumerate(groups)]
 
 
 def to_run_filter(conditions: RunFilter) -> pb.RunFilter | None:
+    require_known(conditions, RunFilter)
     if not conditions:
         return None
     return build(
         "filter.",
         pb.RunFilter,
-        statuses=[to_run_status(status, "filter.statuses") for status in conditions.get("statuses", ())],
-        kinds=list(conditions.get("kinds", ())),
+        statuses=to_enums(pb.RunStatus, conditions.get("statuses", ()), "filter.statuses"),
+        kinds=require_texts(conditions.get("kinds", ()), "filter.kinds"),
         agent_id=conditions.get("agent_id", ""),
         session_id=conditions.get("session_id", ""),
         task_id=conditions.get("task_id", ""),
         parent_run_id=conditions.get("parent_run_id", ""),
         trace_id=conditions.get("trace_id", ""),
-        labels=conditions.get("labels"),
+        labels=to_labels(conditions.get("labels"), "filter.labels"),
         metadata=to_struct(conditions.get("metadata"), "filter.metadata"),
         start_time_from=to_timestamp(conditions.get("start_time_from"), "filter.start_time_from"),
         start_time_until=to_timestamp(conditions.get("start_time_until"), "filter.start_time_until"),
     )
 
 
-def to_usage(usage: TokenUsage | None, path: str) -> pb.TokenUsage | None:
-    return None if usage is None else build(f"{path}.", pb.TokenUsage, **asdict(usage))
+def to_usage(usage: TokenUsage | None) -> pb.TokenUsage | None:
+    if usage is None:
+        return None
+    return build("usage.", pb.TokenUsage, **asdict(require(usage, TokenUsage, "usage", "a TokenUsage")))
 
 
 def from_usage(message: pb.TokenUsage) -> TokenUsage:
@@ -68,16 +64,16 @@ def from_run(message: pb.Run) -> Run:
         task_id=message.task_id,
         agent_id=message.agent_id,
         kind=message.kind,
-        status=_STATUSES_BACK[message.status],
-        input=from_payload_message(message.input) if message.HasField("input") else None,
-        output=from_payload_message(message.output) if message.HasField("output") else None,
+        status=from_enum(RunStatus, pb.RunStatus, message.status),
+        input=from_optional_payload(message, "input"),
+        output=from_optional_payload(message, "output"),
         error=message.error,
         usage=from_usage(message.usage),
         labels=dict(message.labels),
         metadata=from_struct(message.metadata),
         trace_id=message.trace_id,
         start_time=from_timestamp(message.start_time),
-        end_time=to_time(message.end_time, message.HasField("end_time")),
+        end_time=from_optional_timestamp(message, "end_time"),
         version=message.version,
         create_time=from_timestamp(message.create_time),
         update_time=from_timestamp(message.update_time),
@@ -85,18 +81,17 @@ def from_run(message: pb.Run) -> Run:
 
 
 def from_run_summary(message: pb.RunSummary) -> RunSummary:
-    p50, p95 = message.HasField("p50_duration"), message.HasField("p95_duration")
     return RunSummary(
         agent_id=message.agent_id,
         kind=message.kind,
-        status=_STATUSES_BACK[message.status] if message.status else None,
-        bucket_time=to_time(message.bucket_time, message.HasField("bucket_time")),
+        status=from_enum(RunStatus, pb.RunStatus, message.status) if message.status else None,
+        bucket_time=from_optional_timestamp(message, "bucket_time"),
         run_count=message.run_count,
         completed_count=message.completed_count,
         failed_count=message.failed_count,
         cancelled_count=message.cancelled_count,
         success_rate=message.success_rate if message.HasField("success_rate") else None,
-        p50_duration=message.p50_duration.ToTimedelta() if p50 else None,
-        p95_duration=message.p95_duration.ToTimedelta() if p95 else None,
+        p50_duration=from_optional_duration(message, "p50_duration"),
+        p95_duration=from_optional_duration(message, "p95_duration"),
         usage=from_usage(message.usage),
     )

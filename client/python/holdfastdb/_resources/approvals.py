@@ -8,16 +8,19 @@ from datetime import datetime, timedelta
 
 import grpc
 
-from holdfastdb._convert.approvals import from_approval, to_approval_status
-from holdfastdb._convert.sessions import to_optional_payload, to_order
-from holdfastdb._convert.values import build, to_duration, to_timestamp
-from holdfastdb._ids import new_id
+from holdfastdb._arguments import require_optional_seconds
+from holdfastdb._convert.approvals import from_approval
+from holdfastdb._convert.enums import to_enum, to_enums, to_order
+from holdfastdb._convert.messages import build, to_labels
+from holdfastdb._convert.payloads import to_optional_payload
+from holdfastdb._convert.times import to_duration, to_timestamp, to_wait
+from holdfastdb._ids import id_or_new, new_id
 from holdfastdb._transport.channel import Connection
-from holdfastdb._transport.paging import AsyncPager, Page
+from holdfastdb._transport.paging import AsyncPager, paged
 from holdfastdb._transport.retries import backoff
 from holdfastdb.errors import HoldfastError
 from holdfastdb.types.approvals import Approval, ApprovalStatus
-from holdfastdb.types.sessions import Order
+from holdfastdb.types.pages import Order
 from holdfastdb.v1 import approval_service_pb2 as pb
 
 # How long one call waits; a longer wait is made of several, for proxies end calls that are quiet too long.
@@ -69,9 +72,9 @@ class AsyncApprovals:
             run_id=run_id,
             requested_by=requested_by,
             approver=approver,
-            labels=labels,
+            labels=to_labels(labels),
             trace_id=trace_id,
-            ttl=None if ttl is None else to_duration(ttl),
+            ttl=to_duration(ttl, "ttl"),
         )
         stub = self._connection.stubs.approvals
         request = pb.RequestApprovalRequest(approval=approval)
@@ -97,11 +100,11 @@ class AsyncApprovals:
             "",
             pb.DecideApprovalRequest,
             approval_id=approval_id,
-            status=to_approval_status(status),
+            status=to_enum(pb.ApprovalStatus, status, "status"),
             decided_by=decided_by,
             reason=reason,
             response=to_optional_payload(response, "response"),
-            request_id=request_id or new_id(),
+            request_id=id_or_new(request_id),
         )
         stub = self._connection.stubs.approvals
         return from_approval((await self._connection.call(stub.DecideApproval, request, timeout)).approval)
@@ -152,7 +155,7 @@ class AsyncApprovals:
             approval_id=approval_id,
             actor=actor,
             reason=reason,
-            request_id=request_id or new_id(),
+            request_id=id_or_new(request_id),
         )
         stub = self._connection.stubs.approvals
         return from_approval((await self._connection.call(stub.CancelApproval, request, timeout)).approval)
@@ -200,7 +203,7 @@ class AsyncApprovals:
             order=to_order(order),
             include_total_size=include_total_size,
             omit_payload=omit_payload,
-            statuses=[to_approval_status(status, "statuses") for status in statuses],
+            statuses=to_enums(pb.ApprovalStatus, statuses, "statuses"),
             session_id=session_id,
             task_id=task_id,
             run_id=run_id,
@@ -208,25 +211,17 @@ class AsyncApprovals:
             approver=approver,
             decided_by=decided_by,
             trace_id=trace_id,
-            labels=labels,
+            labels=to_labels(labels),
             create_time_from=to_timestamp(create_time_from, "create_time_from"),
             create_time_until=to_timestamp(create_time_until, "create_time_until"),
         )
-
-        async def fetch(token: str) -> Page[Approval]:
-            page = pb.ListApprovalsRequest()
-            page.CopyFrom(request)
-            page.page_token = token
-            answer = await self._connection.call(
-                self._connection.stubs.approvals.ListApprovals, page, timeout
-            )
-            return Page(
-                tuple(from_approval(approval) for approval in answer.approvals),
-                answer.next_page_token,
-                answer.total_size if answer.HasField("total_size") else None,
-            )
-
-        return AsyncPager(fetch, page_token)
+        return paged(
+            self._connection,
+            lambda stubs: stubs.approvals.ListApprovals,
+            request,
+            timeout,
+            lambda page: map(from_approval, page.approvals),
+        )
 
     async def wait(self, approval_id: str, *, give_up_after: float | None = None) -> Approval:
         """The approval, the moment it is no longer pending, however long that takes.
@@ -235,6 +230,7 @@ class AsyncApprovals:
         there was none, it is tried for the client's `timeout`. Then, or when it is time to give up, it raises
         Unavailable. Raises NotFound, also when the approval is deleted meanwhile; ResourceExhausted.
         """
+        require_optional_seconds(give_up_after, "give_up_after")
         loop = asyncio.get_running_loop()
         give_up = None if give_up_after is None else loop.time() + give_up_after
         first_answer: float | None = loop.time() + self._connection.timeout
@@ -263,7 +259,7 @@ class AsyncApprovals:
             "",
             pb.WaitApprovalRequest,
             approval_id=approval_id,
-            wait=to_duration(timedelta(seconds=seconds)),
+            wait=to_wait(seconds, "give_up_after"),
         )
         stub = self._connection.stubs.approvals
         timeout = seconds + self._connection.timeout

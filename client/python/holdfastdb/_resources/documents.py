@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from pathlib import Path
+from typing import Unpack
 
-from holdfastdb._convert.documents import from_document, put_request, to_document, to_draft, to_filters
-from holdfastdb._convert.sessions import to_order
-from holdfastdb._convert.values import build
-from holdfastdb._ids import new_id
+from holdfastdb._arguments import require_path
+from holdfastdb._convert.documents import from_document, to_conditions, to_documents, to_put
+from holdfastdb._convert.enums import to_order
+from holdfastdb._convert.messages import build
+from holdfastdb._ids import id_or_new
 from holdfastdb._resources.directories import collection_of, read_directory
 from holdfastdb._transport.channel import Connection
-from holdfastdb._transport.paging import AsyncPager, Page
-from holdfastdb.types.documents import Document, DocumentDraft, DocumentMatch, SyncResult
-from holdfastdb.types.sessions import Order
+from holdfastdb._transport.paging import AsyncPager, paged
+from holdfastdb.types.documents import Document, DocumentDraft, DocumentFilter, DocumentMatch, SyncResult
+from holdfastdb.types.pages import Order
 from holdfastdb.v1 import document_service_pb2 as pb
 
 
@@ -54,10 +56,14 @@ class AsyncDocuments:
         `ttl` is how long the document lives, counted from each put. Raises VersionMismatch, and
         FailedPrecondition if the parent does not exist or is below the document itself.
         """
-        draft = DocumentDraft(value, parent, labels, metadata, ttl)
-        request = put_request(collection, document_id, draft, missing_parent, request_id)
-        if expected_version is not None:
-            request.expected_version = expected_version
+        request = to_put(
+            collection,
+            document_id,
+            DocumentDraft(value, parent, labels, metadata, ttl),
+            missing_parent=missing_parent,
+            expected_version=expected_version,
+            request_id=request_id,
+        )
         stub = self._connection.stubs.documents
         return from_document((await self._connection.call(stub.PutDocument, request, timeout)).document)
 
@@ -86,9 +92,14 @@ class AsyncDocuments:
         However many call at the same instant, one creates the document, and one its parent where that is
         missing. Raises FailedPrecondition if the parent does not exist and `missing_parent` is not given.
         """
-        draft = DocumentDraft(value, parent, labels, metadata, ttl)
-        request = put_request(collection, document_id, draft, missing_parent, request_id)
-        request.keep_existing = True
+        request = to_put(
+            collection,
+            document_id,
+            DocumentDraft(value, parent, labels, metadata, ttl),
+            missing_parent=missing_parent,
+            keep_existing=True,
+            request_id=request_id,
+        )
         answer = await self._connection.call(self._connection.stubs.documents.PutDocument, request, timeout)
         return from_document(answer.document), answer.created
 
@@ -110,13 +121,6 @@ class AsyncDocuments:
         self,
         collection: str | None = None,
         *,
-        collection_prefix: str | None = None,
-        content: Mapping[str, object] | None = None,
-        parent: tuple[str, str] | None = None,
-        labels: Mapping[str, str] | None = None,
-        metadata: Mapping[str, object] | None = None,
-        update_time_from: datetime | None = None,
-        update_time_until: datetime | None = None,
         refresh_ttl: bool = False,
         omit_payload: bool = False,
         order: Order | None = None,
@@ -124,65 +128,50 @@ class AsyncDocuments:
         page_token: str = "",
         include_total_size: bool = False,
         timeout: float | None = None,
+        **conditions: Unpack[DocumentFilter],
     ) -> AsyncPager[Document]:
-        """Documents by collection and id, ascending unless `order` says otherwise. All given filters must
-        hold.
+        """Documents by collection and id, ascending unless `order` says otherwise.
 
             async for repository in client.documents.list(
                 "github/repositories", content={"/active": True, "/stars": {"$gte": 10}}
             ):
                 print(repository.document_id)
 
-        `collection_prefix`: that collection, and those whose paths begin with its segments. `content` takes
-        JSON pointers (RFC 6901), each with the value that the member must equal, or operators with theirs:
-        `$eq $ne $gt $gte $lt $lte`. `parent`: only its children. `labels` and the top-level members of
-        `metadata` must be there with these values. `update_time_until` is exclusive. `page_size` is 20 unless
-        given, at most 100; `timeout` holds for each page.
+        The conditions are those of `DocumentFilter`. With `refresh_ttl` the time to live of each document
+        that is returned begins anew. `omit_payload` leaves the values out. `page_size` is 20 unless given, at
+        most 100; `timeout` holds for each page.
         """
         request = build(
             "",
             pb.ListDocumentsRequest,
             order=to_order(order),
-            **to_filters(
-                collection,
-                collection_prefix,
-                content,
-                parent,
-                labels,
-                metadata,
-                update_time_from,
-                update_time_until,
-            ),
+            **to_conditions(collection, conditions),
             refresh_ttl=refresh_ttl,
             omit_payload=omit_payload,
             page_size=page_size,
+            page_token=page_token,
             include_total_size=include_total_size,
         )
-
-        async def fetch(token: str) -> Page[Document]:
-            answer, total = await self._page(request, token, timeout)
-            return Page(tuple(map(from_document, answer.documents)), answer.next_page_token, total)
-
-        return AsyncPager(fetch, page_token)
+        return paged(
+            self._connection,
+            lambda stubs: stubs.documents.ListDocuments,
+            request,
+            timeout,
+            lambda page: map(from_document, page.documents),
+        )
 
     def search(
         self,
         query: str,
         collection: str | None = None,
         *,
-        collection_prefix: str | None = None,
-        content: Mapping[str, object] | None = None,
-        parent: tuple[str, str] | None = None,
-        labels: Mapping[str, str] | None = None,
-        metadata: Mapping[str, object] | None = None,
-        update_time_from: datetime | None = None,
-        update_time_until: datetime | None = None,
         refresh_ttl: bool = False,
         omit_payload: bool = False,
         page_size: int = 0,
         page_token: str = "",
         include_total_size: bool = False,
         timeout: float | None = None,
+        **conditions: Unpack[DocumentFilter],
     ) -> AsyncPager[DocumentMatch]:
         """The documents with at least one of the query's words in a string value, best first, then those
         that were last updated.
@@ -190,44 +179,23 @@ class AsyncDocuments:
             async for found in client.documents.search("dark theme", collection_prefix="users"):
                 print(f"{found.score:.0%} {found.document.value}")
 
-        A word is found at the beginning of one in the content; case does not matter. The filters are those
-        of `list`.
+        A word is found at the beginning of one in the content; case does not matter. All else is as in
+        `list`.
         """
         request = build(
             "",
             pb.ListDocumentsRequest,
             query=query,
-            **to_filters(
-                collection,
-                collection_prefix,
-                content,
-                parent,
-                labels,
-                metadata,
-                update_time_from,
-                update_time_until,
-            ),
+            **to_conditions(collection, conditions),
             refresh_ttl=refresh_ttl,
             omit_payload=omit_payload,
             page_size=page_size,
+            page_token=page_token,
             include_total_size=include_total_size,
         )
-
-        async def fetch(token: str) -> Page[DocumentMatch]:
-            answer, total = await self._page(request, token, timeout)
-            found = zip(map(from_document, answer.documents), answer.scores, strict=True)
-            return Page(tuple(DocumentMatch(*one) for one in found), answer.next_page_token, total)
-
-        return AsyncPager(fetch, page_token)
-
-    async def _page(
-        self, request: pb.ListDocumentsRequest, token: str, timeout: float | None
-    ) -> tuple[pb.ListDocumentsResponse, int | None]:
-        page = pb.ListDocumentsRequest()
-        page.CopyFrom(request)
-        page.page_token = token
-        answer = await self._connection.call(self._connection.stubs.documents.ListDocuments, page, timeout)
-        return answer, answer.total_size if answer.HasField("total_size") else None
+        return paged(
+            self._connection, lambda stubs: stubs.documents.ListDocuments, request, timeout, _matches
+        )
 
     async def delete(
         self,
@@ -275,17 +243,13 @@ class AsyncDocuments:
         are deleted. At most 1,000 documents, of 3 MiB in all. Raises FailedPrecondition if a parent does not
         exist, or one to prune has children that stay.
         """
-        messages = [
-            to_document(collection, document_id, to_draft(value), f"documents[{document_id!r}].")
-            for document_id, value in documents.items()
-        ]
         request = build(
             "",
             pb.SyncDocumentsRequest,
             collection=collection,
-            documents=messages,
+            documents=to_documents(collection, documents),
             prune=prune,
-            request_id=request_id or new_id(),
+            request_id=id_or_new(request_id),
         )
         answer = await self._connection.call(self._connection.stubs.documents.SyncDocuments, request, timeout)
         return SyncResult(
@@ -311,7 +275,7 @@ class AsyncDocuments:
         The collection is named as the directory unless given. Raises InvalidArgument with a violation for
         each file that is no JSON, and sends nothing then; OSError if there is no such directory.
         """
-        path = Path(directory)
+        path = Path(require_path(directory, "directory"))
         documents = await asyncio.to_thread(read_directory, path)
         name = collection_of(path) if collection is None else collection
         return await self.sync(name, documents, prune=prune, request_id=request_id, timeout=timeout)
@@ -340,20 +304,21 @@ class AsyncDocuments:
             "",
             pb.ListCollectionsRequest,
             page_size=page_size,
+            page_token=page_token,
             order=to_order(order),
             prefix=prefix,
             suffix=suffix,
             max_depth=max_depth,
             include_total_size=include_total_size,
         )
+        return paged(
+            self._connection,
+            lambda stubs: stubs.documents.ListCollections,
+            request,
+            timeout,
+            lambda page: page.collections,
+        )
 
-        async def fetch(token: str) -> Page[str]:
-            page = pb.ListCollectionsRequest()
-            page.CopyFrom(request)
-            page.page_token = token
-            stub = self._connection.stubs.documents
-            answer = await self._connection.call(stub.ListCollections, page, timeout)
-            total = answer.total_size if answer.HasField("total_size") else None
-            return Page(tuple(answer.collections), answer.next_page_token, total)
 
-        return AsyncPager(fetch, page_token)
+def _matches(page: pb.ListDocumentsResponse) -> Iterable[DocumentMatch]:
+    return map(DocumentMatch, map(from_document, page.documents), page.scores)

@@ -2,41 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
-from typing import Any, TypedDict, Unpack
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any, Unpack
 
-from holdfastdb._convert.events import to_event, to_groupings, to_kinds, to_receipts, to_summary, write_events
-from holdfastdb._convert.sessions import to_order
-from holdfastdb._convert.values import build, fill, to_duration, to_timestamp
-from holdfastdb._ids import new_id
+from holdfastdb._arguments import refused, require, require_optional_seconds
+from holdfastdb._convert.enums import to_enums, to_order
+from holdfastdb._convert.events import (
+    from_event,
+    from_event_summary,
+    from_receipts,
+    to_event_filter,
+    write_events,
+)
+from holdfastdb._convert.messages import build, fill
+from holdfastdb._convert.times import to_duration
+from holdfastdb._ids import id_or_new
 from holdfastdb._resources.tail import AsyncTail
 from holdfastdb._transport.append_batching import Appends
 from holdfastdb._transport.channel import Connection
-from holdfastdb._transport.paging import AsyncPager, Page
-from holdfastdb.errors import refused
+from holdfastdb._transport.paging import AsyncPager, paged
 from holdfastdb.types.events import Event, EventKind
-from holdfastdb.types.sessions import AppendResult, EventGrouping, EventSummary, Order, ReplaceResult
+from holdfastdb.types.history import AppendResult, EventFilter, EventGrouping, EventSummary, ReplaceResult
+from holdfastdb.types.pages import Order
 from holdfastdb.v1 import history_service_pb2 as pb
-
-
-class EventFilter(TypedDict, total=False):
-    """Which events: all conditions that are given must hold.
-
-    `types`: any of these; one that ends with `.*` stands for all that begin with what is before the star.
-    `kinds`: any of these. `labels`: all of these. `event_time_from` is inclusive, `event_time_until`
-    exclusive.
-    """
-
-    types: Iterable[str]
-    kinds: Iterable[EventKind]
-    actor: str
-    run_id: str
-    task_id: str
-    trace_id: str
-    labels: Mapping[str, str]
-    event_time_from: datetime
-    event_time_until: datetime
 
 
 class AsyncHistory:
@@ -69,7 +58,7 @@ class AsyncHistory:
             fill("", request, expected_last_sequence=expected_last_sequence)
         write_events(request, events)
         answer = await self._appends.append(request, timeout)
-        return AppendResult(to_receipts(answer.receipts), answer.last_sequence)
+        return AppendResult(from_receipts(answer.receipts), answer.last_sequence)
 
     def list(
         self,
@@ -101,24 +90,18 @@ class AsyncHistory:
             page_size=page_size,
             page_token=page_token,
             order=to_order(order),
-            filter=_to_filter(conditions),
+            filter=to_event_filter(conditions),
             after_sequence=after_sequence,
             before_sequence=before_sequence,
             include_total_size=include_total_size,
         )
-
-        async def fetch(token: str) -> Page[Event]:
-            page = pb.ListEventsRequest()
-            page.CopyFrom(request)
-            page.page_token = token
-            answer = await self._connection.call(self._connection.stubs.history.ListEvents, page, timeout)
-            return Page(
-                tuple(to_event(event) for event in answer.events),
-                answer.next_page_token,
-                answer.total_size if answer.HasField("total_size") else None,
-            )
-
-        return AsyncPager(fetch, page_token)
+        return paged(
+            self._connection,
+            lambda stubs: stubs.history.ListEvents,
+            request,
+            timeout,
+            lambda page: map(from_event, page.events),
+        )
 
     def tail(
         self,
@@ -148,8 +131,9 @@ class AsyncHistory:
             session_id=session_id,
             after_sequence=after_sequence,
             only_new=only_new,
-            filter=_to_filter(conditions),
+            filter=to_event_filter(conditions),
         )
+        require_optional_seconds(give_up_after, "give_up_after")
         return AsyncTail(self._connection, request, give_up_after)
 
     async def replace(
@@ -181,14 +165,14 @@ class AsyncHistory:
             "",
             pb.ReplaceEventsRequest,
             session_id=session_id,
-            kinds=to_kinds(kinds),
+            kinds=to_enums(pb.EventKind, kinds, "kinds"),
             expected_last_sequence=expected_last_sequence,
-            request_id=request_id or new_id(),
+            request_id=id_or_new(request_id),
             **span,
         )
         write_events(request, events)
         answer = await self._connection.call(self._connection.stubs.history.ReplaceEvents, request, timeout)
-        return ReplaceResult(answer.removed_count, to_receipts(answer.receipts), answer.last_sequence)
+        return ReplaceResult(answer.removed_count, from_receipts(answer.receipts), answer.last_sequence)
 
     async def clear(
         self, session_id: str, *, expected_last_sequence: int | None = None, timeout: float | None = None
@@ -214,7 +198,7 @@ class AsyncHistory:
         return await self.replace(
             session_id,
             (),
-            newest=count,
+            newest=require(count, int, "count", "an integer"),
             kinds=kinds,
             expected_last_sequence=expected_last_sequence,
             timeout=timeout,
@@ -232,7 +216,7 @@ class AsyncHistory:
         return await self.replace(
             session_id,
             (),
-            after_sequence=after_sequence,
+            after_sequence=require(after_sequence, int, "after_sequence", "an integer"),
             expected_last_sequence=expected_last_sequence,
             timeout=timeout,
         )
@@ -257,27 +241,9 @@ class AsyncHistory:
             "",
             pb.SummarizeEventsRequest,
             session_id=session_id,
-            group_by=to_groupings(group_by),
-            bucket=None if bucket is None else to_duration(bucket),
-            filter=_to_filter(conditions),
+            group_by=to_enums(pb.EventGrouping, group_by, "group_by"),
+            bucket=to_duration(bucket, "bucket"),
+            filter=to_event_filter(conditions),
         )
         answer = await self._connection.call(self._connection.stubs.history.SummarizeEvents, request, timeout)
-        return tuple(to_summary(summary) for summary in answer.summaries)
-
-
-def _to_filter(conditions: EventFilter) -> pb.EventFilter | None:
-    if not conditions:
-        return None
-    return build(
-        "filter.",
-        pb.EventFilter,
-        types=list(conditions.get("types", ())),
-        kinds=to_kinds(conditions.get("kinds", ())),
-        actor=conditions.get("actor", ""),
-        run_id=conditions.get("run_id", ""),
-        task_id=conditions.get("task_id", ""),
-        trace_id=conditions.get("trace_id", ""),
-        labels=conditions.get("labels"),
-        event_time_from=to_timestamp(conditions.get("event_time_from"), "filter.event_time_from"),
-        event_time_until=to_timestamp(conditions.get("event_time_until"), "filter.event_time_until"),
-    )
+        return tuple(from_event_summary(summary) for summary in answer.summaries)

@@ -9,9 +9,11 @@ from typing import Self, TypeVar
 
 import grpc
 
-from holdfastdb._convert.sessions import to_optional_payload
-from holdfastdb._convert.tasks import from_task, to_task_status
-from holdfastdb._convert.values import build, from_timestamp, to_duration, to_timestamp
+from holdfastdb._convert.enums import to_enum
+from holdfastdb._convert.messages import build
+from holdfastdb._convert.payloads import to_optional_payload
+from holdfastdb._convert.tasks import from_task
+from holdfastdb._convert.times import from_timestamp, to_duration, to_timestamp
 from holdfastdb._ids import new_id
 from holdfastdb._transport.channel import Connection, Request
 from holdfastdb._transport.retries import backoff
@@ -86,7 +88,7 @@ class AsyncLease:
             pb.ExtendLeaseRequest,
             task_id=self._task.task_id,
             lease_token=self._token,
-            lease_duration=to_duration(lasting),
+            lease_duration=to_duration(lasting, "duration"),
         )
         began = asyncio.get_running_loop().time()
         answer = await self._connection.call(self._connection.stubs.tasks.ExtendLease, request, timeout)
@@ -136,7 +138,7 @@ class AsyncLease:
             "",
             pb.TransitionTaskRequest,
             task_id=self._task.task_id,
-            status=to_task_status(status),
+            status=to_enum(pb.TaskStatus, status, "status"),
             lease_token=self._token,
             result=to_optional_payload(result, "result"),
             error=error,

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from typing import Unpack
 
-from google.protobuf import field_mask_pb2
-
-from holdfastdb._convert.memories import from_memory, to_filter
-from holdfastdb._convert.sessions import to_order
-from holdfastdb._convert.values import build, to_struct
+from holdfastdb._arguments import require_flag
+from holdfastdb._convert.enums import to_order
+from holdfastdb._convert.memories import from_memory, to_memory_filter
+from holdfastdb._convert.messages import build, to_labels
+from holdfastdb._convert.structs import to_struct
+from holdfastdb._convert.updates import to_update
 from holdfastdb._ids import new_id
 from holdfastdb._transport.channel import Connection
-from holdfastdb._transport.paging import AsyncPager, Page
-from holdfastdb.errors import refused
-from holdfastdb.types.memories import Memory, MemoryMatch
-from holdfastdb.types.sessions import Order
+from holdfastdb._transport.paging import AsyncPager, paged
+from holdfastdb.types.memories import Memory, MemoryFilter, MemoryMatch
+from holdfastdb.types.pages import Order
 from holdfastdb.v1 import memory_service_pb2 as pb
 
 
@@ -60,7 +60,7 @@ class AsyncMemories:
             user_id=user_id,
             session_id=session_id,
             confidence=confidence,
-            labels=labels,
+            labels=to_labels(labels),
             metadata=to_struct(metadata),
         )
         stub = self._connection.stubs.memories
@@ -76,28 +76,20 @@ class AsyncMemories:
     def list(
         self,
         *,
-        tool_name: str = "",
-        agent_id: str = "",
-        user_id: str = "",
-        session_id: str = "",
-        min_confidence: float = 0.0,
-        labels: Mapping[str, str] | None = None,
-        metadata: Mapping[str, object] | None = None,
-        create_time_from: datetime | None = None,
-        create_time_until: datetime | None = None,
         order: Order | None = None,
         page_size: int = 0,
         page_token: str = "",
         include_total_size: bool = False,
         timeout: float | None = None,
+        **conditions: Unpack[MemoryFilter],
     ) -> AsyncPager[Memory]:
-        """Memories by creation time, newest first unless `order` says otherwise. All given filters must hold.
+        """Memories by creation time, newest first unless `order` says otherwise.
 
             async for memory in client.memories.list(tool_name="web_search", min_confidence=0.5):
                 print(memory.lesson)
 
-        `labels` and the top-level members of `metadata` must be there with these values. `create_time_until`
-        is exclusive. `page_size` is 20 unless given, at most 100; `timeout` holds for each page.
+        The conditions are those of `MemoryFilter`. `page_size` is 20 unless given, at most 100; `timeout`
+        holds for each page.
         """
         request = build(
             "",
@@ -105,94 +97,60 @@ class AsyncMemories:
             page_size=page_size,
             page_token=page_token,
             order=to_order(order),
-            filter=to_filter(
-                tool_name,
-                agent_id,
-                user_id,
-                session_id,
-                min_confidence,
-                labels,
-                metadata,
-                create_time_from,
-                create_time_until,
-            ),
+            filter=to_memory_filter(conditions),
             include_total_size=include_total_size,
         )
-
-        async def fetch(token: str) -> Page[Memory]:
-            page = pb.ListMemoriesRequest()
-            page.CopyFrom(request)
-            page.page_token = token
-            answer = await self._connection.call(self._connection.stubs.memories.ListMemories, page, timeout)
-            return Page(
-                tuple(from_memory(memory) for memory in answer.memories),
-                answer.next_page_token,
-                answer.total_size if answer.HasField("total_size") else None,
-            )
-
-        return AsyncPager(fetch, page_token)
+        return paged(
+            self._connection,
+            lambda stubs: stubs.memories.ListMemories,
+            request,
+            timeout,
+            lambda page: map(from_memory, page.memories),
+        )
 
     def search(
         self,
         query: str,
         *,
         match_all: bool = False,
-        tool_name: str = "",
-        agent_id: str = "",
-        user_id: str = "",
-        session_id: str = "",
-        min_confidence: float = 0.0,
-        labels: Mapping[str, str] | None = None,
-        metadata: Mapping[str, object] | None = None,
-        create_time_from: datetime | None = None,
-        create_time_until: datetime | None = None,
         count_use: bool = False,
         page_size: int = 0,
         page_token: str = "",
         timeout: float | None = None,
+        **conditions: Unpack[MemoryFilter],
     ) -> AsyncPager[MemoryMatch]:
         """The memories with at least one of the query's words, or with `match_all` each of them, best first:
-        by score, then the surer ones, then the newer ones. All given filters must hold.
+        by score, then the surer ones, then the newer ones.
 
             async for found in client.memories.search("search timeout", tool_name="web_search"):
                 print(f"{found.score:.0%} {found.memory.lesson}")
 
         A word is found at the beginning of one in the context, the lesson or the tool name; case does not
         matter. `count_use` counts a use of each memory that is returned, once, however often a call is
-        retried. `page_size` is 20 unless given, at most 100; `timeout` holds for each page.
+        retried. The conditions, `page_size` and `timeout` are those of `list`.
         """
         request = build(
             "",
             pb.SearchMemoriesRequest,
             query=query,
             match_all=match_all,
-            filter=to_filter(
-                tool_name,
-                agent_id,
-                user_id,
-                session_id,
-                min_confidence,
-                labels,
-                metadata,
-                create_time_from,
-                create_time_until,
-            ),
+            filter=to_memory_filter(conditions),
             page_size=page_size,
             page_token=page_token,
-            count_use=count_use,
+            count_use=require_flag(count_use, "count_use"),
         )
 
-        async def fetch(token: str) -> Page[MemoryMatch]:
-            page = pb.SearchMemoriesRequest()
-            page.CopyFrom(request)
-            page.page_token = token
+        def count_once(page: pb.SearchMemoriesRequest) -> None:
             page.request_id = new_id() if count_use else ""
-            stub = self._connection.stubs.memories
-            answer = await self._connection.call(stub.SearchMemories, page, timeout)
-            matches = (MemoryMatch(from_memory(match.memory), match.score) for match in answer.matches)
-            return Page(tuple(matches), answer.next_page_token, None)
 
-        return AsyncPager(fetch, page_token)
+        return paged(
+            self._connection,
+            lambda stubs: stubs.memories.SearchMemories,
+            request,
+            timeout,
+            lambda page: [MemoryMatch(from_memory(match.memory), match.score) for match in page.matches],
+            prepare=count_once,
+        )
 
     async def update(
         self,
@@ -220,40 +178,26 @@ class AsyncMemories:
         With `replace`, each field that is given becomes exactly that, also when it is empty. Raises NotFound,
         VersionMismatch.
         """
-        texts = {
+        changes = {
             "lesson": lesson,
             "context": context,
             "tool_name": tool_name,
             "agent_id": agent_id,
             "user_id": user_id,
             "session_id": session_id,
+            "confidence": confidence,
+            "labels": to_labels(labels),
+            "metadata": to_struct(metadata),
         }
-        others = {"confidence": confidence, "labels": labels, "metadata": metadata}
-        paths = [name for name, value in (*texts.items(), *others.items()) if value is not None]
-        for name, text in texts.items():
-            if text == "" and not replace:
-                raise refused(name, "emptying a field needs replace=True")
-        memory = build(
-            "",
-            pb.Memory,
-            memory_id=memory_id,
-            lesson=lesson or "",
-            context=context or "",
-            tool_name=tool_name or "",
-            agent_id=agent_id or "",
-            user_id=user_id or "",
-            session_id=session_id or "",
-            confidence=confidence,
-            labels=labels,
-            metadata=to_struct(metadata),
-        )
-        request = build(
-            "",
+        request = to_update(
             pb.UpdateMemoryRequest,
-            memory=memory,
-            update_mask=field_mask_pb2.FieldMask(paths=paths) if replace else None,
+            "memory",
+            pb.Memory,
+            {"memory_id": memory_id},
+            changes,
+            replace=replace,
             expected_version=expected_version,
-            request_id=request_id or new_id(),
+            request_id=request_id,
         )
         stub = self._connection.stubs.memories
         return from_memory((await self._connection.call(stub.UpdateMemory, request, timeout)).memory)

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from google.protobuf import field_mask_pb2
-
-from holdfastdb._convert.plans import (
-    from_item,
-    from_plan,
-    from_progress,
-    texts,
-    to_edit,
-    to_item_status,
-    to_items,
-    to_plan_status,
-)
-from holdfastdb._convert.sessions import to_optional_payload, to_order
-from holdfastdb._convert.values import build, to_struct, to_timestamp
+from holdfastdb._arguments import require_optional_texts
+from holdfastdb._convert.enums import to_enum, to_enums, to_order
+from holdfastdb._convert.messages import build, to_labels
+from holdfastdb._convert.payloads import to_optional_payload
+from holdfastdb._convert.plans import from_item, from_plan, from_progress, to_edits, to_items
+from holdfastdb._convert.structs import to_struct
+from holdfastdb._convert.times import to_timestamp
+from holdfastdb._convert.updates import to_update
 from holdfastdb._ids import new_id
 from holdfastdb._transport.channel import Connection
-from holdfastdb._transport.paging import AsyncPager, Page
-from holdfastdb.errors import refused
+from holdfastdb._transport.paging import AsyncPager, paged
+from holdfastdb.types.pages import Order
 from holdfastdb.types.plans import NewPlanItem, Plan, PlanEdit, PlanItemStatus, PlanStatus, UpdatedItem
-from holdfastdb.types.sessions import Order
 from holdfastdb.v1 import plan_service_pb2 as pb
 
 
@@ -66,9 +59,9 @@ class AsyncPlans:
             plan_id=new_id() if plan_id is None else plan_id,
             session_id=session_id,
             title=title,
-            status=to_plan_status(status),
+            status=to_enum(pb.PlanStatus, status, "status"),
             items=to_items(items),
-            labels=labels,
+            labels=to_labels(labels),
             metadata=to_struct(metadata),
         )
         stub = self._connection.stubs.plans
@@ -113,26 +106,20 @@ class AsyncPlans:
             order=to_order(order),
             include_total_size=include_total_size,
             omit_items=omit_items,
-            statuses=[to_plan_status(status, "statuses") for status in statuses],
+            statuses=to_enums(pb.PlanStatus, statuses, "statuses"),
             session_id=session_id,
-            labels=labels,
+            labels=to_labels(labels),
             metadata=to_struct(metadata),
             create_time_from=to_timestamp(create_time_from, "create_time_from"),
             create_time_until=to_timestamp(create_time_until, "create_time_until"),
         )
-
-        async def fetch(token: str) -> Page[Plan]:
-            page = pb.ListPlansRequest()
-            page.CopyFrom(request)
-            page.page_token = token
-            answer = await self._connection.call(self._connection.stubs.plans.ListPlans, page, timeout)
-            return Page(
-                tuple(from_plan(plan) for plan in answer.plans),
-                answer.next_page_token,
-                answer.total_size if answer.HasField("total_size") else None,
-            )
-
-        return AsyncPager(fetch, page_token)
+        return paged(
+            self._connection,
+            lambda stubs: stubs.plans.ListPlans,
+            request,
+            timeout,
+            lambda page: map(from_plan, page.plans),
+        )
 
     async def update(
         self,
@@ -162,29 +149,24 @@ class AsyncPlans:
         the session's history. Raises NotFound, also for an item, FailedPrecondition if items depend on
         themselves, VersionMismatch, ResourceExhausted.
         """
-        listed = None if items is None else to_items(items)
-        paths = _given(title=title, status=status, items=listed, labels=labels, metadata=metadata)
-        if not replace:
-            _check_not_emptied(title=title, items=listed)
-        plan = build(
-            "",
-            pb.Plan,
-            plan_id=plan_id,
-            title=title or "",
-            status=pb.PLAN_STATUS_UNSPECIFIED if status is None else to_plan_status(status),
-            items=listed,
-            labels=labels,
-            metadata=to_struct(metadata),
-        )
-        request = build(
-            "",
+        changes = {
+            "title": title,
+            "status": None if status is None else to_enum(pb.PlanStatus, status, "status"),
+            "items": None if items is None else to_items(items),
+            "labels": to_labels(labels),
+            "metadata": to_struct(metadata),
+        }
+        request = to_update(
             pb.UpdatePlanRequest,
-            plan=plan,
-            update_mask=field_mask_pb2.FieldMask(paths=paths) if replace else None,
-            edits=[to_edit(edit, f"edits[{index}].") for index, edit in enumerate(edits)],
+            "plan",
+            pb.Plan,
+            {"plan_id": plan_id},
+            changes,
+            replace=replace,
             expected_version=expected_version,
+            request_id=request_id,
+            edits=to_edits(edits),
             actor=actor,
-            request_id=request_id or new_id(),
         )
         stub = self._connection.stubs.plans
         return from_plan((await self._connection.call(stub.UpdatePlan, request, timeout)).plan)
@@ -218,38 +200,25 @@ class AsyncPlans:
         session's history. Raises NotFound, FailedPrecondition if items depend on themselves, VersionMismatch,
         ResourceExhausted.
         """
-        criteria = None if acceptance_criteria is None else texts(acceptance_criteria, "acceptance_criteria")
-        before = None if depends_on is None else texts(depends_on, "depends_on")
-        paths = _given(
-            description=description,
-            acceptance_criteria=criteria,
-            depends_on=before,
-            status=status,
-            result=result,
-            metadata=metadata,
-        )
-        if not replace:
-            _check_not_emptied(description=description, acceptance_criteria=criteria, depends_on=before)
-        item = build(
-            "",
-            pb.PlanItem,
-            item_id=item_id,
-            description=description or "",
-            acceptance_criteria=criteria,
-            depends_on=before,
-            status=pb.PLAN_ITEM_STATUS_UNSPECIFIED if status is None else to_item_status(status),
-            result=to_optional_payload(result, "result"),
-            metadata=to_struct(metadata),
-        )
-        request = build(
-            "",
+        changes = {
+            "description": description,
+            "acceptance_criteria": require_optional_texts(acceptance_criteria, "acceptance_criteria"),
+            "depends_on": require_optional_texts(depends_on, "depends_on"),
+            "status": None if status is None else to_enum(pb.PlanItemStatus, status, "status"),
+            "result": to_optional_payload(result, "result"),
+            "metadata": to_struct(metadata),
+        }
+        request = to_update(
             pb.UpdatePlanItemRequest,
-            plan_id=plan_id,
-            item=item,
-            update_mask=field_mask_pb2.FieldMask(paths=paths) if replace else None,
+            "item",
+            pb.PlanItem,
+            {"item_id": item_id},
+            changes,
+            replace=replace,
             expected_version=expected_version,
+            request_id=request_id,
+            plan_id=plan_id,
             actor=actor,
-            request_id=request_id or new_id(),
         )
         stub = self._connection.stubs.plans
         answer = await self._connection.call(stub.UpdatePlanItem, request, timeout)
@@ -276,14 +245,3 @@ class AsyncPlans:
             allow_missing=allow_missing,
         )
         await self._connection.call(self._connection.stubs.plans.DeletePlan, request, timeout)
-
-
-def _given(**values: object) -> Sequence[str]:
-    """The names of the values that are there."""
-    return [name for name, value in values.items() if value is not None]
-
-
-def _check_not_emptied(**values: object) -> None:
-    for name, value in values.items():
-        if value is not None and not value:
-            raise refused(name, "emptying a field needs replace=True")

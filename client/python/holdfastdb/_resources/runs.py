@@ -6,24 +6,18 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Unpack
 
-from google.protobuf import field_mask_pb2
-
-from holdfastdb._convert.runs import (
-    from_run,
-    from_run_summary,
-    to_run_filter,
-    to_run_groupings,
-    to_run_status,
-    to_usage,
-)
-from holdfastdb._convert.sessions import to_optional_payload, to_order
-from holdfastdb._convert.values import build, to_duration, to_struct, to_timestamp
-from holdfastdb._ids import new_id
+from holdfastdb._convert.enums import to_enum, to_enums, to_order
+from holdfastdb._convert.messages import build, to_labels
+from holdfastdb._convert.payloads import to_optional_payload
+from holdfastdb._convert.runs import from_run, from_run_summary, to_run_filter, to_usage
+from holdfastdb._convert.structs import to_struct
+from holdfastdb._convert.times import to_duration, to_timestamp
+from holdfastdb._convert.updates import to_update
+from holdfastdb._ids import id_or_new, new_id
 from holdfastdb._transport.channel import Connection
-from holdfastdb._transport.paging import AsyncPager, Page
-from holdfastdb.errors import refused
+from holdfastdb._transport.paging import AsyncPager, paged
+from holdfastdb.types.pages import Order
 from holdfastdb.types.runs import Run, RunFilter, RunGrouping, RunStatus, RunSummary, TokenUsage
-from holdfastdb.types.sessions import Order
 from holdfastdb.v1 import run_service_pb2 as pb
 
 
@@ -69,7 +63,7 @@ class AsyncRuns:
             parent_run_id=parent_run_id,
             task_id=task_id,
             input=to_optional_payload(input, "input"),
-            labels=labels,
+            labels=to_labels(labels),
             metadata=to_struct(metadata),
             trace_id=trace_id,
             start_time=to_timestamp(start_time, "start_time"),
@@ -114,19 +108,13 @@ class AsyncRuns:
             omit_payload=omit_payload,
             filter=to_run_filter(conditions),
         )
-
-        async def fetch(token: str) -> Page[Run]:
-            page = pb.ListRunsRequest()
-            page.CopyFrom(request)
-            page.page_token = token
-            answer = await self._connection.call(self._connection.stubs.runs.ListRuns, page, timeout)
-            return Page(
-                tuple(from_run(run) for run in answer.runs),
-                answer.next_page_token,
-                answer.total_size if answer.HasField("total_size") else None,
-            )
-
-        return AsyncPager(fetch, page_token)
+        return paged(
+            self._connection,
+            lambda stubs: stubs.runs.ListRuns,
+            request,
+            timeout,
+            lambda page: map(from_run, page.runs),
+        )
 
     async def update(
         self,
@@ -154,35 +142,23 @@ class AsyncRuns:
         NotFound, VersionMismatch, ResourceExhausted, and FailedPrecondition when the run has ended: then only
         labels and metadata can be changed.
         """
-        given = {
-            "status": status,
-            "output": output,
+        changes = {
+            "status": None if status is None else to_enum(pb.RunStatus, status, "status"),
+            "output": to_optional_payload(output, "output"),
             "error": error,
-            "usage": usage,
-            "labels": labels,
-            "metadata": metadata,
+            "usage": to_usage(usage),
+            "labels": to_labels(labels),
+            "metadata": to_struct(metadata),
         }
-        paths = [name for name, value in given.items() if value is not None]
-        if error == "" and not replace:
-            raise refused("error", "emptying a field needs replace=True")
-        run = build(
-            "",
-            pb.Run,
-            run_id=run_id,
-            status=pb.RUN_STATUS_UNSPECIFIED if status is None else to_run_status(status),
-            output=to_optional_payload(output, "output"),
-            error=error or "",
-            usage=to_usage(usage, "usage"),
-            labels=labels,
-            metadata=to_struct(metadata),
-        )
-        request = build(
-            "",
+        request = to_update(
             pb.UpdateRunRequest,
-            run=run,
-            update_mask=field_mask_pb2.FieldMask(paths=paths) if replace else None,
+            "run",
+            pb.Run,
+            {"run_id": run_id},
+            changes,
+            replace=replace,
             expected_version=expected_version,
-            request_id=request_id or new_id(),
+            request_id=request_id,
         )
         stub = self._connection.stubs.runs
         return from_run((await self._connection.call(stub.UpdateRun, request, timeout)).run)
@@ -209,13 +185,13 @@ class AsyncRuns:
             "",
             pb.FinishRunRequest,
             run_id=run_id,
-            status=to_run_status(status),
+            status=to_enum(pb.RunStatus, status, "status"),
             output=to_optional_payload(output, "output"),
             error=error,
-            usage=to_usage(usage, "usage"),
+            usage=to_usage(usage),
             end_time=to_timestamp(end_time, "end_time"),
             expected_version=expected_version,
-            request_id=request_id or new_id(),
+            request_id=id_or_new(request_id),
         )
         stub = self._connection.stubs.runs
         return from_run((await self._connection.call(stub.FinishRun, request, timeout)).run)
@@ -279,8 +255,8 @@ class AsyncRuns:
         request = build(
             "",
             pb.SummarizeRunsRequest,
-            group_by=to_run_groupings(group_by),
-            bucket=None if bucket is None else to_duration(bucket),
+            group_by=to_enums(pb.RunGrouping, group_by, "group_by"),
+            bucket=to_duration(bucket, "bucket"),
             filter=to_run_filter(conditions),
         )
         answer = await self._connection.call(self._connection.stubs.runs.SummarizeRuns, request, timeout)

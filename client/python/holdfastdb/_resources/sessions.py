@@ -6,15 +6,17 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Literal
 
-from google.protobuf import field_mask_pb2
-
-from holdfastdb._convert.sessions import retention_paths, set_retention, to_order, to_session, to_status
-from holdfastdb._convert.values import build, to_struct, to_timestamp
-from holdfastdb._ids import new_id
+from holdfastdb._convert.enums import to_enum, to_enums, to_order
+from holdfastdb._convert.messages import build, to_labels
+from holdfastdb._convert.sessions import from_session, to_retention
+from holdfastdb._convert.structs import to_struct
+from holdfastdb._convert.times import to_timestamp
+from holdfastdb._convert.updates import to_update
+from holdfastdb._ids import id_or_new, new_id
 from holdfastdb._transport.channel import Connection
-from holdfastdb._transport.paging import AsyncPager, Page
-from holdfastdb.errors import refused
-from holdfastdb.types.sessions import Order, Retention, Session, SessionStatus
+from holdfastdb._transport.paging import AsyncPager, paged
+from holdfastdb.types.pages import Order
+from holdfastdb.types.sessions import Retention, Session, SessionStatus
 from holdfastdb.v1 import session_service_pb2 as pb
 
 
@@ -53,21 +55,21 @@ class AsyncSessions:
             user_id=user_id,
             agent_id=agent_id,
             title=title,
-            labels=labels,
+            labels=to_labels(labels),
             metadata=to_struct(metadata),
             parent_session_id=parent_session_id,
             task_id=task_id,
+            **to_retention(retention),
         )
-        set_retention(message, retention)
         request = pb.CreateSessionRequest(session=message)
         stub = self._connection.stubs.sessions
-        return to_session((await self._connection.call(stub.CreateSession, request, timeout)).session)
+        return from_session((await self._connection.call(stub.CreateSession, request, timeout)).session)
 
     async def get(self, session_id: str, *, timeout: float | None = None) -> Session:
         """The session. Raises NotFound."""
         request = build("", pb.GetSessionRequest, session_id=session_id)
         stub = self._connection.stubs.sessions
-        return to_session((await self._connection.call(stub.GetSession, request, timeout)).session)
+        return from_session((await self._connection.call(stub.GetSession, request, timeout)).session)
 
     def list(
         self,
@@ -102,29 +104,23 @@ class AsyncSessions:
             page_token=page_token,
             order=to_order(order),
             include_total_size=include_total_size,
-            statuses=[to_status(status, "statuses") for status in statuses],
+            statuses=to_enums(pb.SessionStatus, statuses, "statuses"),
             user_id=user_id,
             agent_id=agent_id,
             parent_session_id=parent_session_id,
             task_id=task_id,
-            labels=labels,
+            labels=to_labels(labels),
             metadata=to_struct(metadata),
             create_time_from=to_timestamp(create_time_from, "create_time_from"),
             create_time_until=to_timestamp(create_time_until, "create_time_until"),
         )
-
-        async def fetch(token: str) -> Page[Session]:
-            page = pb.ListSessionsRequest()
-            page.CopyFrom(request)
-            page.page_token = token
-            answer = await self._connection.call(self._connection.stubs.sessions.ListSessions, page, timeout)
-            return Page(
-                tuple(to_session(session) for session in answer.sessions),
-                answer.next_page_token,
-                answer.total_size if answer.HasField("total_size") else None,
-            )
-
-        return AsyncPager(fetch, page_token)
+        return paged(
+            self._connection,
+            lambda stubs: stubs.sessions.ListSessions,
+            request,
+            timeout,
+            lambda page: map(from_session, page.sessions),
+        )
 
     async def update(
         self,
@@ -152,47 +148,28 @@ class AsyncSessions:
         `retention="default"`, the server's default, needs it. Concurrent updates are applied one after the
         other, none is lost. Raises NotFound, VersionMismatch.
         """
-        given = {
-            name: value
-            for name, value in (
-                ("user_id", user_id),
-                ("agent_id", agent_id),
-                ("task_id", task_id),
-                ("title", title),
-                ("labels", labels),
-                ("metadata", metadata),
-            )
-            if value is not None
+        changes = {
+            "user_id": user_id,
+            "agent_id": agent_id,
+            "task_id": task_id,
+            "title": title,
+            "labels": to_labels(labels),
+            "metadata": to_struct(metadata),
+            **to_retention(None if retention == "default" else retention),
         }
-        paths = [*given, *retention_paths(retention)]
-        if not replace:
-            for name in ("user_id", "agent_id", "task_id", "title"):
-                if given.get(name) == "":
-                    raise refused(name, "emptying a field needs replace=True")
-            if retention == "default":
-                raise refused("retention", "going back to the default needs replace=True")
-        message = build(
-            "",
-            pb.Session,
-            session_id=session_id,
-            user_id=user_id or "",
-            agent_id=agent_id or "",
-            task_id=task_id or "",
-            title=title or "",
-            labels=labels,
-            metadata=to_struct(metadata),
-        )
-        set_retention(message, None if retention == "default" else retention)
-        request = build(
-            "",
+        request = to_update(
             pb.UpdateSessionRequest,
-            session=message,
-            update_mask=field_mask_pb2.FieldMask(paths=paths) if replace else None,
+            "session",
+            pb.Session,
+            {"session_id": session_id},
+            changes,
+            cleared=("retention", "never_expires") if retention == "default" else (),
+            replace=replace,
             expected_version=expected_version,
-            request_id=request_id or new_id(),
+            request_id=request_id,
         )
         stub = self._connection.stubs.sessions
-        return to_session((await self._connection.call(stub.UpdateSession, request, timeout)).session)
+        return from_session((await self._connection.call(stub.UpdateSession, request, timeout)).session)
 
     async def transition(
         self,
@@ -216,14 +193,14 @@ class AsyncSessions:
             "",
             pb.TransitionSessionRequest,
             session_id=session_id,
-            status=to_status(status),
+            status=to_enum(pb.SessionStatus, status, "status"),
             reason=reason,
             actor=actor,
             expected_version=expected_version,
-            request_id=request_id or new_id(),
+            request_id=id_or_new(request_id),
         )
         stub = self._connection.stubs.sessions
-        return to_session((await self._connection.call(stub.TransitionSession, request, timeout)).session)
+        return from_session((await self._connection.call(stub.TransitionSession, request, timeout)).session)
 
     async def activate(
         self, session_id: str, *, reason: str = "", actor: str = "", timeout: float | None = None
@@ -300,4 +277,4 @@ class AsyncSessions:
             title=title,
         )
         stub = self._connection.stubs.sessions
-        return to_session((await self._connection.call(stub.ForkSession, request, timeout)).session)
+        return from_session((await self._connection.call(stub.ForkSession, request, timeout)).session)

@@ -5,15 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from holdfastdb._convert.sessions import to_order, to_state, to_write
-from holdfastdb._convert.values import build, to_struct
-from holdfastdb._ids import new_id
+from holdfastdb._arguments import (
+    of_wrong_type,
+    refused,
+    require,
+    require_flag,
+    require_list,
+    require_texts,
+)
+from holdfastdb._convert.enums import to_order
+from holdfastdb._convert.messages import build
+from holdfastdb._convert.states import from_state, to_write
+from holdfastdb._convert.structs import to_struct
+from holdfastdb._ids import id_or_new
 from holdfastdb._transport.channel import Connection
-from holdfastdb._transport.paging import AsyncPager, Page
-from holdfastdb.errors import refused
-from holdfastdb.types._encoding import to_json
+from holdfastdb._transport.paging import AsyncPager, paged
+from holdfastdb.types._encoding import encode_json
+from holdfastdb.types.pages import Order
 from holdfastdb.types.payloads import Json
-from holdfastdb.types.sessions import Order, State, StateWrite
+from holdfastdb.types.states import State, StateWrite
 from holdfastdb.v1 import session_service_pb2 as pb
 
 
@@ -64,7 +74,7 @@ class AsyncStates:
         """
         if isinstance(writes, Mapping):
             writes = [StateWrite(key, value) for key, value in writes.items()]
-        listed = list(writes)
+        listed = require_list(writes, "writes")
         paths = [f"writes[{index}]." for index in range(len(listed))]
         return await self._save(session_id, listed, paths, request_id, timeout)
 
@@ -82,11 +92,11 @@ class AsyncStates:
             pb.SaveStateRequest,
             session_id=session_id,
             writes=[message for message, _ in pairs],
-            request_id=request_id or new_id(),
+            request_id=id_or_new(request_id),
         )
         answer = await self._connection.call(self._connection.stubs.sessions.SaveState, request, timeout)
         return tuple(
-            to_state(state, payload) for state, (_, payload) in zip(answer.states, pairs, strict=True)
+            from_state(state, payload) for state, (_, payload) in zip(answer.states, pairs, strict=True)
         )
 
     async def patch(
@@ -108,18 +118,20 @@ class AsyncStates:
         Members that the patch does not name keep their text exactly. Raises NotFound, FailedPrecondition if
         the session has ended or the state is not JSON, VersionMismatch.
         """
+        if not isinstance(merge_patch, Mapping | Json):
+            raise of_wrong_type("merge_patch", "a mapping or a Json", merge_patch)
         request = build(
             "",
             pb.PatchStateRequest,
             session_id=session_id,
             key=key,
-            merge_patch=to_json(merge_patch, "merge_patch"),
+            merge_patch=encode_json(merge_patch, "merge_patch"),
             expected_version=expected_version,
             run_id=run_id,
-            request_id=request_id or new_id(),
+            request_id=id_or_new(request_id),
         )
         stub = self._connection.stubs.sessions
-        return to_state((await self._connection.call(stub.PatchState, request, timeout)).state)
+        return from_state((await self._connection.call(stub.PatchState, request, timeout)).state)
 
     async def load(
         self,
@@ -137,7 +149,7 @@ class AsyncStates:
         """
         request = build("", pb.LoadStateRequest, session_id=session_id, key=key, version=version)
         stub = self._connection.stubs.sessions
-        return to_state((await self._connection.call(stub.LoadState, request, timeout)).state)
+        return from_state((await self._connection.call(stub.LoadState, request, timeout)).state)
 
     def list(
         self,
@@ -181,19 +193,13 @@ class AsyncStates:
             omit_payload=omit_payload,
             include_total_size=include_total_size,
         )
-
-        async def fetch(token: str) -> Page[State]:
-            page = pb.ListStatesRequest()
-            page.CopyFrom(request)
-            page.page_token = token
-            answer = await self._connection.call(self._connection.stubs.sessions.ListStates, page, timeout)
-            return Page(
-                tuple(to_state(state) for state in answer.states),
-                answer.next_page_token,
-                answer.total_size if answer.HasField("total_size") else None,
-            )
-
-        return AsyncPager(fetch, page_token)
+        return paged(
+            self._connection,
+            lambda stubs: stubs.sessions.ListStates,
+            request,
+            timeout,
+            lambda page: map(from_state, page.states),
+        )
 
     async def delete(
         self,
@@ -214,11 +220,15 @@ class AsyncStates:
         newest version was saved by this run) or `every_key`. Keys that are not there are passed over. Raises
         NotFound for the session, FailedPrecondition if it has ended.
         """
-        given: dict[str, Any] = {"key_prefix": key_prefix, "run_id": run_id, "all": every_key}
+        given: dict[str, Any] = {
+            "key_prefix": require(key_prefix, str, "key_prefix", "a text"),
+            "run_id": require(run_id, str, "run_id", "a text"),
+            "all": require_flag(every_key, "every_key"),
+        }
         selection = {name: value for name, value in given.items() if value}
         if keys is not None:
-            listed = [keys] if isinstance(keys, str) else list(keys)
-            selection["keys"] = build("keys.", pb.StateKeys, keys=listed)
+            listed = [keys] if isinstance(keys, str) else require_texts(keys, "keys")
+            selection["keys"] = build("", pb.StateKeys, keys=listed)
         if len(selection) != 1:
             raise refused("selection", "give exactly one of keys, key_prefix, run_id and every_key")
         request = build("", pb.DeleteStatesRequest, session_id=session_id, **selection)

@@ -10,10 +10,11 @@ from typing import Self
 
 import grpc
 
-from holdfastdb._convert.events import to_event
+from holdfastdb._convert.events import from_event
 from holdfastdb._transport.channel import Connection
 from holdfastdb._transport.retries import backoff
-from holdfastdb.errors import HoldfastError, Unavailable, from_rpc_error
+from holdfastdb._transport.rpc_errors import from_rpc_error
+from holdfastdb.errors import HoldfastError, Unavailable
 from holdfastdb.types.events import Event
 from holdfastdb.v1 import history_service_pb2 as pb
 
@@ -129,7 +130,7 @@ class AsyncTail:
             return
         for event in message.batch.events:
             if event.sequence > self._request.after_sequence:
-                self._pending.append(to_event(event))
+                self._pending.append(from_event(event))
                 self._continue_after(event.sequence)
 
     def _continue_after(self, sequence: int) -> None:

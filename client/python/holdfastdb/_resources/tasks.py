@@ -11,18 +11,22 @@ from datetime import datetime, timedelta
 from typing import Literal, Unpack
 
 import grpc
-from google.protobuf import field_mask_pb2
 
-from holdfastdb._convert.sessions import to_optional_payload, to_order
-from holdfastdb._convert.tasks import from_task, to_task_conditions, to_task_status
-from holdfastdb._convert.values import build, to_duration, to_struct, to_timestamp
-from holdfastdb._ids import new_id
+from holdfastdb._arguments import require, require_optional_seconds, require_texts
+from holdfastdb._convert.enums import to_enum, to_order
+from holdfastdb._convert.messages import build, to_labels
+from holdfastdb._convert.payloads import to_optional_payload
+from holdfastdb._convert.structs import to_struct
+from holdfastdb._convert.tasks import from_task, to_conditions
+from holdfastdb._convert.times import to_duration, to_timestamp, to_wait
+from holdfastdb._convert.updates import to_update
+from holdfastdb._ids import id_or_new, new_id
 from holdfastdb._resources.leases import AsyncLease
 from holdfastdb._transport.channel import Connection
-from holdfastdb._transport.paging import AsyncPager, Page
+from holdfastdb._transport.paging import AsyncPager, paged
 from holdfastdb._transport.retries import backoff
-from holdfastdb.errors import HoldfastError, refused
-from holdfastdb.types.sessions import Order
+from holdfastdb.errors import HoldfastError
+from holdfastdb.types.pages import Order
 from holdfastdb.types.tasks import Task, TaskFilter, TaskStatus
 from holdfastdb.v1 import task_service_pb2 as pb
 
@@ -92,7 +96,7 @@ class AsyncTasks:
             priority=priority,
             run_after_time=to_timestamp(run_after_time, "run_after_time"),
             max_attempts=max_attempts,
-            labels=labels,
+            labels=to_labels(labels),
             metadata=to_struct(metadata),
             trace_id=trace_id,
         )
@@ -133,21 +137,15 @@ class AsyncTasks:
             order=to_order(order),
             include_total_size=include_total_size,
             omit_payload=omit_payload,
-            **to_task_conditions(conditions),
+            **to_conditions(conditions),
         )
-
-        async def fetch(token: str) -> Page[Task]:
-            page = pb.ListTasksRequest()
-            page.CopyFrom(request)
-            page.page_token = token
-            answer = await self._connection.call(self._connection.stubs.tasks.ListTasks, page, timeout)
-            return Page(
-                tuple(from_task(task) for task in answer.tasks),
-                answer.next_page_token,
-                answer.total_size if answer.HasField("total_size") else None,
-            )
-
-        return AsyncPager(fetch, page_token)
+        return paged(
+            self._connection,
+            lambda stubs: stubs.tasks.ListTasks,
+            request,
+            timeout,
+            lambda page: map(from_task, page.tasks),
+        )
 
     async def update(
         self,
@@ -180,47 +178,30 @@ class AsyncTasks:
         NotFound, LeaseNotHeld, VersionMismatch, ResourceExhausted, and FailedPrecondition when the task has
         ended: then only labels and metadata can be changed.
         """
-        given: dict[str, object] = {
+        due = None if run_after_time == "now" else run_after_time
+        changes = {
             "phase": phase,
             "from_role": from_role,
             "to_role": to_role,
-            "payload": payload,
-            "result": result,
+            "payload": to_optional_payload(payload, "payload"),
+            "result": to_optional_payload(result, "result"),
             "error": error,
             "priority": priority,
-            "run_after_time": run_after_time,
+            "run_after_time": to_timestamp(due, "run_after_time"),
             "max_attempts": max_attempts,
-            "labels": labels,
-            "metadata": metadata,
+            "labels": to_labels(labels),
+            "metadata": to_struct(metadata),
         }
-        paths = [name for name, value in given.items() if value is not None]
-        for name in paths:
-            if not replace and given[name] in ("", 0, "now"):
-                raise refused(name, "emptying a field needs replace=True")
-        due = None if run_after_time == "now" else run_after_time
-        task = build(
-            "",
-            pb.Task,
-            task_id=task_id,
-            phase=phase or "",
-            from_role=from_role or "",
-            to_role=to_role or "",
-            payload=to_optional_payload(payload, "payload"),
-            result=to_optional_payload(result, "result"),
-            error=error or "",
-            priority=priority or 0,
-            run_after_time=to_timestamp(due, "run_after_time"),
-            max_attempts=max_attempts or 0,
-            labels=labels,
-            metadata=to_struct(metadata),
-        )
-        request = build(
-            "",
+        request = to_update(
             pb.UpdateTaskRequest,
-            task=task,
-            update_mask=field_mask_pb2.FieldMask(paths=paths) if replace else None,
+            "task",
+            pb.Task,
+            {"task_id": task_id},
+            changes,
+            cleared=("run_after_time",) if run_after_time == "now" else (),
+            replace=replace,
             expected_version=expected_version,
-            request_id=request_id or new_id(),
+            request_id=request_id,
         )
         stub = self._connection.stubs.tasks
         return from_task((await self._connection.call(stub.UpdateTask, request, timeout)).task)
@@ -249,13 +230,13 @@ class AsyncTasks:
             "",
             pb.TransitionTaskRequest,
             task_id=task_id,
-            status=to_task_status(status),
+            status=to_enum(pb.TaskStatus, status, "status"),
             result=to_optional_payload(result, "result"),
             error=error,
             phase=phase,
             actor=actor,
             expected_version=expected_version,
-            request_id=request_id or new_id(),
+            request_id=id_or_new(request_id),
         )
         stub = self._connection.stubs.tasks
         return from_task((await self._connection.call(stub.TransitionTask, request, timeout)).task)
@@ -315,22 +296,23 @@ class AsyncTasks:
         NotFound if it does not exist. `worker_id` says who claims, by default `host:process`. `work` claims
         one task after another.
         """
+        require(lease_duration, timedelta, "lease_duration", "a timedelta")
         if worker_id is None:
             worker_id = f"{socket.gethostname()}:{os.getpid()}"[-255:]
         request = build(
             "",
             pb.ClaimTaskRequest,
             worker_id=worker_id,
-            kinds=list(kinds),
+            kinds=require_texts(kinds, "kinds"),
             role=role,
-            labels=labels,
+            labels=to_labels(labels),
             session_id=session_id,
             task_id=task_id,
-            lease_duration=to_duration(lease_duration),
-            wait=to_duration(timedelta(seconds=wait)),
-            request_id=request_id or new_id(),
+            lease_duration=to_duration(lease_duration, "lease_duration"),
+            wait=to_wait(wait, "wait"),
+            request_id=id_or_new(request_id),
         )
-        limit = (self._connection.timeout if timeout is None else timeout) + wait
+        limit = self._connection.seconds(timeout) + wait
         answer = await self._connection.call(self._connection.stubs.tasks.ClaimTask, request, limit)
         if not answer.HasField("task"):
             return None
@@ -362,10 +344,11 @@ class AsyncTasks:
         so many seconds, which at the beginning are the client's `timeout` unless given. Then the error is
         raised.
         """
+        require_optional_seconds(give_up_after, "give_up_after")
         loop = asyncio.get_running_loop()
         limit = self._connection.timeout if give_up_after is None else give_up_after
         failures, lost_at, request_id = 0, loop.time(), new_id()
-        kinds = list(kinds)
+        kinds = require_texts(kinds, "kinds")
         while True:
             try:
                 # With the same id as before, where the answer was lost: the task may be ours already.

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from holdfastdb._ids import new_id
 from holdfastdb._transport.channel import Connection
-from holdfastdb.errors import Unavailable, from_status
+from holdfastdb._transport.rpc_errors import from_status
+from holdfastdb.errors import Unavailable
 from holdfastdb.v1 import history_service_pb2 as pb
 
 # What a call takes, unless one append alone is larger. The contract allows 100 requests with 1,000 events; of
@@ -53,7 +54,7 @@ class Appends:
         """Append. Raises HoldfastError. A caller that is cancelled leaves open whether it was applied."""
         connection = self._connection
         alone = connection.stubs.history.AppendEvents  # raises where the client cannot be used
-        limit = connection.timeout if timeout is None else timeout
+        limit = connection.seconds(timeout)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + limit
         waiting = _Waiting(request, loop.create_future())

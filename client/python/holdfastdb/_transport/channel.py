@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 import os
 import weakref
 from collections.abc import Mapping, Sequence
@@ -12,8 +11,17 @@ from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 import grpc
 
+from holdfastdb._arguments import (
+    of_wrong_type,
+    refused,
+    require,
+    require_list,
+    require_optional_seconds,
+    require_seconds,
+)
 from holdfastdb._ids import new_id
-from holdfastdb.errors import HoldfastError, from_rpc_error, refused
+from holdfastdb._transport.rpc_errors import from_rpc_error
+from holdfastdb.errors import HoldfastError
 from holdfastdb.v1.approval_service_pb2_grpc import ApprovalServiceStub
 from holdfastdb.v1.document_service_pb2_grpc import DocumentServiceStub
 from holdfastdb.v1.history_service_pb2_grpc import HistoryServiceStub
@@ -95,6 +103,10 @@ def refuse_after_fork() -> None:
         )
 
 
+# A longer time limit is none; gRPC counts the nanoseconds to it in 64 bits.
+_NO_LIMIT = 1e9
+
+
 class Stubs:
     """The generated stubs, for whatever the client does not wrap:
 
@@ -134,8 +146,12 @@ class Connection:
         timeout: float,
         options: ChannelOptions,
     ) -> None:
+        if target is not None:
+            require(target, str, "target", "a text")
+        if not isinstance(tls, bool | grpc.ChannelCredentials):
+            raise of_wrong_type("tls", "True, False or grpc.ssl_channel_credentials(...)", tls)
         self.target = target or os.environ.get("HOLDFAST_TARGET") or DEFAULT_TARGET
-        self.timeout = timeout
+        self.timeout = require_seconds(timeout, "timeout")
         self.metadata: tuple[tuple[str, str], ...] = (
             ("holdfast-namespace", _header(namespace, "namespace")),
         )
@@ -144,7 +160,7 @@ class Connection:
         self.closed = False
         self.streams: weakref.WeakSet[Stream] = weakref.WeakSet()
         self._tls = tls
-        self._options = list({**DEFAULT_OPTIONS, **dict(options)}.items())
+        self._options = list({**DEFAULT_OPTIONS, **_options(options)}.items())
         self._channel: grpc.aio.Channel | None = None
         self._stubs: Stubs | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -180,9 +196,9 @@ class Connection:
     ) -> Response:
         """Call a unary method, with a new id for the call if it has none. Raises HoldfastError."""
         call_id, metadata = self.call_metadata(call_id)
-        limit = self.timeout if timeout is None else timeout
+        limit = self.seconds(timeout)
         try:
-            return await method(request, timeout=None if math.isinf(limit) else limit, metadata=metadata)
+            return await method(request, timeout=limit if limit < _NO_LIMIT else None, metadata=metadata)
         except grpc.aio.AioRpcError as error:
             raise from_rpc_error(error, call_id) from error
         except asyncio.CancelledError:
@@ -193,6 +209,10 @@ class Connection:
                 raise HoldfastError(message, code=grpc.StatusCode.CANCELLED, call_id=call_id) from None
             raise
 
+    def seconds(self, timeout: float | None) -> float:
+        """How long a call may take whose caller gave this `timeout`."""
+        return self.timeout if timeout is None else require_seconds(timeout, "timeout")
+
     def call_metadata(self, call_id: str = "") -> tuple[str, tuple[tuple[str, str], ...]]:
         """The call's `x-request-id`, a new one by default, and all its headers."""
         call_id = call_id or new_id()
@@ -200,6 +220,7 @@ class Connection:
 
     async def close(self, grace: float | None) -> None:
         """Close the channel; calls under way are given `grace` seconds."""
+        require_optional_seconds(grace, "grace")
         self.closed = True
         for stream in list(self.streams):
             await stream.close()
@@ -214,7 +235,17 @@ class Connection:
         return grpc.aio.secure_channel(self.target, credentials, options=self._options)
 
 
+def _options(options: ChannelOptions) -> dict[str, str | int]:
+    for index, option in enumerate(listed := require_list(options, "options")):
+        match option:
+            case (str(), str() | int()):
+                continue
+            case _:
+                raise of_wrong_type(f"options[{index}]", "a name and a text or an integer", option)
+    return dict(listed)
+
+
 def _header(value: str, field: str) -> str:
-    if not value or not value.isascii() or not value.isprintable():
+    if not require(value, str, field, "a text") or not value.isascii() or not value.isprintable():
         raise refused(field, "a header carries 1 or more printable ASCII characters")
     return value

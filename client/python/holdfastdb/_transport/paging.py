@@ -1,23 +1,35 @@
-"""Lists that come in pages."""
+"""Lists whose pages are fetched while they are read."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from typing import Any, Generic, Protocol, TypeVar
+
+import grpc
+
+from holdfastdb._transport.channel import Connection, Stubs
+from holdfastdb.types.pages import Page
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
-    """One page of a list."""
+class PageRequest(Protocol):
+    """A request for one page of a list."""
 
-    items: tuple[T, ...]
-    next_page_token: str
-    """Where the next page begins: pass it as `page_token`. Empty on the last page."""
-    total_size: int | None
-    """How many items match the filter on all pages; only with `include_total_size`."""
+    page_token: str
+
+    def CopyFrom(self, other: Any, /) -> None: ...
+
+
+class PageResponse(Protocol):
+    """One page of a list, beside its items."""
+
+    @property
+    def next_page_token(self) -> str: ...
+
+
+Q = TypeVar("Q", bound=PageRequest)
+R = TypeVar("R", bound=PageResponse)
 
 
 class AsyncPager(Generic[T]):
@@ -51,3 +63,36 @@ class AsyncPager(Generic[T]):
         async for page in self.pages():
             for item in page.items:
                 yield item
+
+
+def paged(
+    connection: Connection,
+    method: Callable[[Stubs], grpc.aio.UnaryUnaryMultiCallable[Q, R]],
+    request: Q,
+    timeout: float | None,
+    items: Callable[[R], Iterable[T]],
+    *,
+    prepare: Callable[[Q], None] | None = None,
+) -> AsyncPager[T]:
+    """The list that `request` asks for, whose `page_token` says where it begins.
+
+    `items` are those of one page. `prepare` sees each request before it is sent.
+    """
+    connection.seconds(timeout)
+
+    async def fetch(token: str) -> Page[T]:
+        page = type(request)()
+        page.CopyFrom(request)
+        page.page_token = token
+        if prepare is not None:
+            prepare(page)
+        answer = await connection.call(method(connection.stubs), page, timeout)
+        return Page(tuple(items(answer)), answer.next_page_token, _total_size(answer))
+
+    return AsyncPager(fetch, request.page_token)
+
+
+def _total_size(answer: Any) -> int | None:
+    """How many items there are, where it was asked for; searches of memories never say."""
+    counted = "total_size" in answer.DESCRIPTOR.fields_by_name and answer.HasField("total_size")
+    return answer.total_size if counted else None

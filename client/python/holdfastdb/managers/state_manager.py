@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from holdfastdb._arguments import refused
 from holdfastdb._client import AsyncClient
-from holdfastdb.errors import AlreadyExists, FailedPrecondition, NotFound, Reason, refused
-from holdfastdb.types.sessions import Session, SessionStatus, State
+from holdfastdb.errors import AlreadyExists, FailedPrecondition, NotFound, Reason
+from holdfastdb.types.sessions import Session, SessionStatus
+from holdfastdb.types.states import State
 
 DEFAULT_STATUSES: Mapping[str, SessionStatus] = {
     **{status.value: status for status in SessionStatus},

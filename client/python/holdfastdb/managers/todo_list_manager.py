@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any, TypeAlias, TypeVar
 
+from holdfastdb._arguments import refused
 from holdfastdb._client import AsyncClient
-from holdfastdb.errors import NotFound, refused
+from holdfastdb.errors import NotFound
 from holdfastdb.types.plans import (
     NewPlanItem,
     Plan,

@@ -14,11 +14,12 @@ from typing import Self
 
 import grpc
 
+from holdfastdb._arguments import refused
 from holdfastdb._convert.events import write_event
-from holdfastdb._convert.values import build
+from holdfastdb._convert.messages import build
 from holdfastdb._transport.channel import ChannelOptions, Connection, refuse_after_fork
 from holdfastdb._transport.loop_thread import background
-from holdfastdb.errors import InvalidArgument, refused
+from holdfastdb.errors import InvalidArgument
 from holdfastdb.recorder.buffer import Buffer, RecorderStats
 from holdfastdb.recorder.writer import Writer
 from holdfastdb.types.events import Event

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from holdfastdb.errors import refused
+from holdfastdb._arguments import refused
 from holdfastdb.types.payloads import Data, Json, Payload
 
 SURROGATE = "a lone surrogate cannot be written as UTF-8"
@@ -21,7 +21,7 @@ _STR = {str}  # what the types of an object's keys almost always are
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
-def to_json(value: object, path: str) -> str:
+def encode_json(value: object, path: str) -> str:
     """The JSON text of a JSON value; the text itself of a `Json`."""
     if isinstance(value, Json):
         return value.text
@@ -37,13 +37,13 @@ def to_json(value: object, path: str) -> str:
     return text
 
 
-def to_payload(value: object, path: str) -> Payload:
+def encode_payload(value: object, path: str) -> Payload:
     """Bytes become data, a `Json` or `Data` stays, anything else is written as JSON."""
     if isinstance(value, _PAYLOADS):
         return value
     if isinstance(value, _BYTES):
         return Data(bytes(value))
-    return Json(to_json(value, path))
+    return Json(encode_json(value, path))
 
 
 def _check_keys(value: object, path: str) -> None:

@@ -23,6 +23,8 @@ class ApprovalStatus(StrEnum):
     """Taken back. Final."""
     EXPIRED = "expired"
     """Nobody decided in time. Final."""
+    UNRECOGNIZED = "unrecognized"
+    """One that only a newer version of this package knows. Never sent."""
 
     @property
     def is_final(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 from holdfastdb.types.payloads import Data, Json, Payload
 
@@ -74,6 +74,24 @@ class Document:
     def data(self) -> bytes | None:
         """The bytes that were put; None for JSON."""
         return self.payload.value if isinstance(self.payload, Data) else None
+
+
+class DocumentFilter(TypedDict, total=False):
+    """Which documents: all conditions that are given must hold.
+
+    `collection_prefix`: that collection, and those whose paths begin with its segments. `content` takes JSON
+    pointers (RFC 6901), each with the value that the member must equal, or operators with theirs:
+    `$eq $ne $gt $gte $lt $lte`. `parent`: only its children. `labels` and the top-level members of `metadata`
+    must be there with these values. `update_time_from` is inclusive, `update_time_until` exclusive.
+    """
+
+    collection_prefix: str | None
+    content: Mapping[str, object] | None
+    parent: tuple[str, str] | None
+    labels: Mapping[str, str] | None
+    metadata: Mapping[str, object] | None
+    update_time_from: datetime | None
+    update_time_until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

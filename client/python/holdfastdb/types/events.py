@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeAlias, TypedDict, Unpack
 
+from holdfastdb._arguments import require_list
 from holdfastdb._ids import new_id
-from holdfastdb.types._encoding import to_json, to_payload
+from holdfastdb.errors import InvalidArgument
+from holdfastdb.types._encoding import encode_json, encode_payload
 from holdfastdb.types.payloads import Data, Json
 
 
@@ -89,9 +91,6 @@ class Step:
     """The caller's name for the step."""
 
 
-Body: TypeAlias = Message | Step | Json | Data
-
-
 class EventKind(StrEnum):
     """Which kind of body an event has."""
 
@@ -100,6 +99,25 @@ class EventKind(StrEnum):
     PAYLOAD = "payload"
     EMPTY = "empty"
     """No body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unsendable:
+    """The body of an event that was made of a value that cannot be sent, such as NaN.
+
+    To make an event never fails on account of its content. It is the append of such an event that raises
+    InvalidArgument, and a Recorder drops it.
+    """
+
+    kind: EventKind
+    """The kind of body that it would have been."""
+    field: str
+    """Which part of which argument cannot be sent: `value.temperature`."""
+    description: str
+    """Why not."""
+
+
+Body: TypeAlias = Message | Step | Json | Data | Unsendable
 
 
 class EventFields(TypedDict, total=False):
@@ -168,15 +186,18 @@ class Event:
 
         `extra` is whatever else the message carries, a JSON object.
         """
-        pieces = [content] if isinstance(content, str) else content
-        body = Message(
-            role=role,
-            parts=tuple(Text(piece) if isinstance(piece, str) else piece for piece in pieces),
-            name=name,
-            finish_reason=finish_reason,
-            extra_json="" if extra is None else to_json(extra, "extra"),
-        )
-        return cls(type=type, body=body, **fields)
+
+        def make() -> Message:
+            pieces = [content] if isinstance(content, str) else require_list(content, "content")
+            return Message(
+                role=role,
+                parts=tuple([Text(piece) if isinstance(piece, str) else piece for piece in pieces]),
+                name=name,
+                finish_reason=finish_reason,
+                extra_json="" if extra is None else encode_json(extra, "extra"),
+            )
+
+        return cls(type=type, body=_tolerantly(EventKind.MESSAGE, make), **fields)
 
     @classmethod
     def step(
@@ -196,7 +217,8 @@ class Event:
     @classmethod
     def of(cls, type: str, value: object, **fields: Unpack[EventFields]) -> Event:  # noqa: A002
         """An event of the caller's own type with a value: any JSON value, bytes, `Json` or `Data`."""
-        return cls(type=type, body=to_payload(value, "value"), **fields)
+        body = _tolerantly(EventKind.PAYLOAD, lambda: encode_payload(value, "value"))
+        return cls(type=type, body=body, **fields)
 
     @property
     def kind(self) -> EventKind:
@@ -210,6 +232,8 @@ class Event:
                 return EventKind.STEP
             case Json() | Data():
                 return EventKind.PAYLOAD
+            case Unsendable(kind):
+                return kind
 
     @property
     def value(self) -> Any:
@@ -218,3 +242,12 @@ class Event:
         if isinstance(self.body, Json | Data):
             return self.body.value
         raise ValueError(f"an event of kind {self.kind} has no value; look at its body")
+
+
+def _tolerantly(kind: EventKind, make: Callable[[], Body]) -> Body:
+    """The body; in place of InvalidArgument, one that is refused when it is appended."""
+    try:
+        return make()
+    except InvalidArgument as error:
+        [violation] = error.field_violations
+        return Unsendable(kind, violation.field, violation.description)

@@ -1,11 +1,11 @@
-"""What the calls for memories return."""
+"""What the calls for memories take and return."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,3 +44,21 @@ class MemoryMatch:
     memory: Memory
     score: float
     """The share of the query's words that were found, from 0 to 1; one not in the lesson counts half."""
+
+
+class MemoryFilter(TypedDict, total=False):
+    """Which memories: all conditions that are given must hold.
+
+    `labels` and the top-level members of `metadata` must be there with these values. `min_confidence` and
+    `create_time_from` are inclusive, `create_time_until` is exclusive.
+    """
+
+    tool_name: str
+    agent_id: str
+    user_id: str
+    session_id: str
+    min_confidence: float
+    labels: Mapping[str, str] | None
+    metadata: Mapping[str, object] | None
+    create_time_from: datetime | None
+    create_time_until: datetime | None

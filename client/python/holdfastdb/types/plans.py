@@ -24,6 +24,8 @@ class PlanStatus(StrEnum):
     """Could not be carried out."""
     CANCELLED = "cancelled"
     """Given up."""
+    UNRECOGNIZED = "unrecognized"
+    """One that only a newer version of this package knows. Never sent."""
 
 
 class PlanItemStatus(StrEnum):
@@ -39,6 +41,8 @@ class PlanItemStatus(StrEnum):
     """Could not be done."""
     SKIPPED = "skipped"
     """Need not be done any more."""
+    UNRECOGNIZED = "unrecognized"
+    """One that only a newer version of this package knows. Never sent."""
 
 
 @dataclass(frozen=True, slots=True)

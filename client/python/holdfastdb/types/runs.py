@@ -24,11 +24,13 @@ class RunStatus(StrEnum):
     """Ended badly. Final."""
     CANCELLED = "cancelled"
     """Stopped on request. Final."""
+    UNRECOGNIZED = "unrecognized"
+    """One that only a newer version of this package knows. Never sent."""
 
     @property
     def is_final(self) -> bool:
         """Whether a run with this status has ended."""
-        return self not in (RunStatus.STARTED, RunStatus.RUNNING)
+        return self in (RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,19 +1,13 @@
-"""What calls take and return, apart from events: plain frozen dataclasses.
-
-Times are timezone-aware datetimes in UTC, to the microsecond.
-"""
+"""What the calls for sessions take and return."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Literal, TypeAlias
 
-from holdfastdb.types.payloads import Data, Json, Payload
-
-Order: TypeAlias = Literal["ascending", "descending"]
 Retention: TypeAlias = timedelta | Literal["never"]
 
 
@@ -31,11 +25,13 @@ class SessionStatus(StrEnum):
     """Ended badly. Final."""
     EXPIRED = "expired"
     """Ended by its retention, or on request. Final. Nothing is deleted by it."""
+    UNRECOGNIZED = "unrecognized"
+    """One that only a newer version of this package knows. Never sent."""
 
     @property
     def is_final(self) -> bool:
         """Whether a session with this status has ended."""
-        return self not in (SessionStatus.PENDING, SessionStatus.ACTIVE)
+        return self in (SessionStatus.COMPLETED, SessionStatus.FAILED, SessionStatus.EXPIRED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,97 +68,3 @@ class Session:
     """When it reached its final status."""
     expire_time: datetime | None
     """When it will expire if it rests until then."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class State:
-    """One version of a keyed state."""
-
-    session_id: str
-    key: str
-    version: int
-    """Rises by one with each save of the key, from 1."""
-    payload: Payload | None
-    """None where the list was asked to leave it out."""
-    metadata: Mapping[str, Any]
-    """As saved with this version; numbers are floats."""
-    run_id: str
-    """The run that saved it, if it said so."""
-    session_sequence: int
-    """The session's last sequence when this version was saved."""
-    create_time: datetime
-
-    @property
-    def value(self) -> Any:
-        """The JSON value or the bytes that were saved. Raises ValueError if the payload was left out."""
-        if self.payload is None:
-            raise ValueError(f"the payload of state {self.key!r} was left out of the list")
-        return self.payload.value
-
-    @property
-    def json_text(self) -> str | None:
-        """The JSON text exactly as it was saved; None for bytes."""
-        return self.payload.text if isinstance(self.payload, Json) else None
-
-    @property
-    def data(self) -> bytes | None:
-        """The bytes that were saved; None for JSON."""
-        return self.payload.value if isinstance(self.payload, Data) else None
-
-
-@dataclass(frozen=True, slots=True)
-class StateWrite:
-    """What to save under one key: see `states.save_many`."""
-
-    key: str
-    value: object
-    """Any JSON value, bytes, `Json` or `Data`."""
-    metadata: Mapping[str, object] | None = field(default=None, kw_only=True)
-    run_id: str = field(default="", kw_only=True)
-    expected_version: int | None = field(default=None, kw_only=True)
-    """The version that the caller has seen; 0: the key must not exist."""
-
-
-@dataclass(frozen=True, slots=True)
-class EventReceipt:
-    """What became of an appended event."""
-
-    event_id: str
-    sequence: int
-    create_time: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class AppendResult:
-    """What an append did: a receipt for each event, in their order."""
-
-    receipts: tuple[EventReceipt, ...]
-    last_sequence: int
-    """The session's last sequence after the append."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReplaceResult:
-    """What replace, clear, pop or rewind did."""
-
-    removed_count: int
-    receipts: tuple[EventReceipt, ...]
-    """For the events appended, in their order."""
-    last_sequence: int
-    """The session's last sequence afterwards."""
-
-
-EventGrouping: TypeAlias = Literal["type", "actor", "time"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventSummary:
-    """One group of events and its count. Fields that were not asked to group by are empty."""
-
-    type: str
-    actor: str
-    bucket_time: datetime | None
-    """The start of the time bucket."""
-    count: int
-    first_event_time: datetime | None
-    last_event_time: datetime | None

@@ -25,11 +25,13 @@ class TaskStatus(StrEnum):
     """Could not be done. Final."""
     CANCELLED = "cancelled"
     """Is not to be done any more. Final."""
+    UNRECOGNIZED = "unrecognized"
+    """One that only a newer version of this package knows. Never sent."""
 
     @property
     def is_final(self) -> bool:
         """Whether a task with this status has ended."""
-        return self not in (TaskStatus.PENDING, TaskStatus.RUNNING)
+        return self in (TaskStatus.SUCCEEDED, TaskStatus.FAILED, TaskStatus.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,12 +82,12 @@ def _read_yaml(text: str) -> Json:
     import yaml
 
     from holdfastdb import InvalidArgument, Json
-    from holdfastdb.types._encoding import to_json
+    from holdfastdb.types._encoding import encode_json
 
     try:
         value = yaml.safe_load(text)
         if value is None:
             raise ValueError("nothing is in it")
-        return Json(to_json(value, "it"))
+        return Json(encode_json(value, "it"))
     except (yaml.YAMLError, InvalidArgument) as error:
         raise ValueError(str(error)) from None

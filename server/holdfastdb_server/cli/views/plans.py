@@ -19,6 +19,7 @@ _MARKS = {
     PlanItemStatus.COMPLETED: ("✔", "green"),
     PlanItemStatus.FAILED: ("✘", "bold red"),
     PlanItemStatus.SKIPPED: ("–", "dim"),
+    PlanItemStatus.UNRECOGNIZED: ("?", ""),
 }
 _COLUMNS: tuple[Column[Plan], ...] = (
     Column("Plan", lambda one: one.plan_id, Fit.ID, style="bold"),

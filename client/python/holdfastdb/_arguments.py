@@ -1,0 +1,102 @@
+"""Checks of the arguments that callers pass.
+
+The rule: a value of a wrong type, or one that cannot be sent (a lone surrogate, a naive datetime, NaN),
+raises `InvalidArgument` before anything is sent, and its `field_violations` name the argument. TypeError is
+left to Python, which raises it where an argument is missing or unknown.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+from holdfastdb.errors import FieldViolation, InvalidArgument, Reason
+
+T = TypeVar("T")
+
+
+def refused(field: str, description: str) -> InvalidArgument:
+    """The error for a value that the client refuses before it sends anything."""
+    return InvalidArgument(
+        f"{field}: {description}",
+        reason=Reason.INVALID_FIELD,
+        field_violations=[FieldViolation(field, description)],
+    )
+
+
+def of_wrong_type(field: str, needed: str, value: object) -> InvalidArgument:
+    """The error for a value of a wrong type; `needed` says what is right, such as "a datetime"."""
+    return refused(field, f"{needed} is needed, not {type(value).__name__}")
+
+
+def require(value: object, kind: type[T], field: str, needed: str) -> T:
+    """The value, which is an instance of the class."""
+    if not isinstance(value, kind):
+        raise of_wrong_type(field, needed, value)
+    return value
+
+
+def require_flag(value: object, field: str) -> bool:
+    """True or False."""
+    return require(value, bool, field, "True or False")
+
+
+def require_mapping(value: object, field: str) -> Mapping[Any, Any]:
+    """The mapping. Its keys and values are not looked at."""
+    # mypy: Mapping is abstract, which `type[T]` does not admit.
+    if not isinstance(value, Mapping):
+        raise of_wrong_type(field, "a mapping", value)
+    return value
+
+
+def require_list(values: Iterable[T], field: str, needed: str = "a list") -> list[T]:
+    """The items. A text, bytes or a mapping is refused: it would be read letter by letter or key by key."""
+    if isinstance(values, str | bytes | bytearray | Mapping) or not isinstance(values, Iterable):
+        raise of_wrong_type(field, needed, values)
+    return list(values)
+
+
+def require_texts(values: Iterable[str], field: str) -> list[str]:
+    """The texts in a list."""
+    texts = require_list(values, field, "a list of texts")
+    for index, text in enumerate(texts):
+        require(text, str, f"{field}[{index}]", "a text")
+    return texts
+
+
+def require_optional_texts(values: Iterable[str] | None, field: str) -> list[str] | None:
+    """The texts in a list, or None."""
+    return None if values is None else require_texts(values, field)
+
+
+def require_seconds(value: object, field: str) -> float:
+    """A number of seconds; `math.inf` is one, NaN is not."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise of_wrong_type(field, "a number of seconds", value)
+    try:
+        seconds = float(value)
+    except OverflowError:
+        seconds = math.nan
+    if math.isnan(seconds):
+        raise refused(field, "this number of seconds cannot be counted")
+    return seconds
+
+
+def require_optional_seconds(value: object, field: str) -> float | None:
+    """A number of seconds, or None."""
+    return None if value is None else require_seconds(value, field)
+
+
+def require_known(conditions: Mapping[str, object], kind: type) -> None:
+    """Refuse conditions that a filter, a TypedDict, does not have, as Python does unknown arguments."""
+    if unknown := conditions.keys() - kind.__annotations__.keys():
+        raise TypeError(f"{min(unknown)!r} is not a condition of {kind.__name__}")
+
+
+def require_path(value: str | os.PathLike[str], field: str) -> str | os.PathLike[str]:
+    """A path."""
+    if not isinstance(value, str | os.PathLike):
+        raise of_wrong_type(field, "a path", value)
+    return value
