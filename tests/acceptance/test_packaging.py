@@ -120,6 +120,20 @@ def test_the_wheel_holds_both_packages_the_migrations_and_the_licence(distributi
     assert {"holdfastdb_server/migrations/env.py", "holdfastdb_server/migrations/script.py.mako"} <= names
 
 
+def test_the_migrations_run_from_the_wheel(distributions: Distributions, tmp_path: Path) -> None:
+    with zipfile.ZipFile(distributions.wheel) as archive:
+        archive.extractall(tmp_path)
+    program = f"""
+import sys
+sys.path.insert(0, {str(tmp_path)!r})
+from holdfastdb_server.storage.engines import migrations
+assert migrations.__file__.startswith({str(tmp_path)!r}), migrations.__file__
+print(migrations.sqlite_script(), end="")
+"""
+    printed = run(sys.executable, "-c", program, cwd=tmp_path)
+    assert printed == (ROOT / "migrations/sqlite.sql").read_text()
+
+
 def test_the_wheel_holds_nothing_else(distributions: Distributions) -> None:
     names = distributions.wheel_names()
     tops = {name.partition("/")[0] for name in names}
