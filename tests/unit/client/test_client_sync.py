@@ -15,7 +15,6 @@ import grpc
 import pytest
 
 import holdfastdb
-from holdfastdb import _sync as sync
 from holdfastdb._resources.approvals import AsyncApprovals
 from holdfastdb._resources.documents import AsyncDocuments
 from holdfastdb._resources.history import AsyncHistory
@@ -25,6 +24,7 @@ from holdfastdb._resources.runs import AsyncRuns
 from holdfastdb._resources.sessions import AsyncSessions
 from holdfastdb._resources.states import AsyncStates
 from holdfastdb._resources.tasks import AsyncTasks
+from holdfastdb._sync import resources as sync
 from holdfastdb._transport.loop_thread import background
 from holdfastdb.v1 import session_service_pb2 as pb
 from holdfastdb.v1 import task_service_pb2 as task_pb
@@ -50,23 +50,29 @@ async def echo(request: pb.GetSessionRequest) -> pb.GetSessionResponse:
 
 
 def methods(kind: type) -> dict[str, Any]:
-    return {name: value for name, value in vars(kind).items() if not name.startswith("_") and callable(value)}
+    members = inspect.getmembers(kind, callable)
+    return {name: value for name, value in members if not name.startswith("_")}
+
+
+NOUNS = [
+    (AsyncSessions, sync.Sessions),
+    (AsyncStates, sync.States),
+    (AsyncHistory, sync.History),
+    (AsyncRuns, sync.Runs),
+    (AsyncTasks, sync.Tasks),
+    (AsyncApprovals, sync.Approvals),
+    (AsyncDocuments, sync.Documents),
+    (AsyncPlans, sync.Plans),
+    (AsyncMemories, sync.Memories),
+    (holdfastdb.AsyncStateManager, holdfastdb.StateManager),
+    (holdfastdb.AsyncTodoListManager, holdfastdb.TodoListManager),
+]
 
 
 @pytest.mark.parametrize(
     ("original", "facade"),
     [
-        (AsyncSessions, sync.Sessions),
-        (AsyncStates, sync.States),
-        (AsyncHistory, sync.History),
-        (AsyncRuns, sync.Runs),
-        (AsyncTasks, sync.Tasks),
-        (AsyncApprovals, sync.Approvals),
-        (AsyncDocuments, sync.Documents),
-        (AsyncPlans, sync.Plans),
-        (AsyncMemories, sync.Memories),
-        (holdfastdb.AsyncStateManager, holdfastdb.StateManager),
-        (holdfastdb.AsyncTodoListManager, holdfastdb.TodoListManager),
+        *NOUNS,
         (holdfastdb.AsyncPager, holdfastdb.Pager),
         (holdfastdb.AsyncTail, holdfastdb.Tail),
         (holdfastdb.AsyncLease, holdfastdb.Lease),
@@ -78,22 +84,7 @@ def test_no_method_is_left_out(original: type, facade: type) -> None:
     assert set(methods(original)) - raw == set(methods(facade))
 
 
-@pytest.mark.parametrize(
-    ("original", "facade"),
-    [
-        (AsyncSessions, sync.Sessions),
-        (AsyncStates, sync.States),
-        (AsyncHistory, sync.History),
-        (AsyncRuns, sync.Runs),
-        (AsyncTasks, sync.Tasks),
-        (AsyncApprovals, sync.Approvals),
-        (AsyncDocuments, sync.Documents),
-        (AsyncPlans, sync.Plans),
-        (AsyncMemories, sync.Memories),
-        (holdfastdb.AsyncStateManager, holdfastdb.StateManager),
-        (holdfastdb.AsyncTodoListManager, holdfastdb.TodoListManager),
-    ],
-)
+@pytest.mark.parametrize(("original", "facade"), NOUNS)
 def test_signatures_and_docstrings_are_the_originals(original: type, facade: type) -> None:
     ours = methods(facade)
     for name, method in methods(original).items():

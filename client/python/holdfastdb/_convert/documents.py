@@ -18,7 +18,7 @@ from holdfastdb._convert.times import (
 )
 from holdfastdb._ids import id_or_new, new_id
 from holdfastdb.types._encoding import encode_json
-from holdfastdb.types.documents import Document, DocumentDraft, DocumentFilter, DocumentKey
+from holdfastdb.types.documents import Document, DocumentDraft, DocumentFilter, DocumentKey, SyncResult
 from holdfastdb.v1 import document_service_pb2 as pb
 
 _OPERATORS = {
@@ -148,4 +148,13 @@ def from_document(message: pb.Document) -> Document:
         create_time=from_timestamp(message.create_time),
         update_time=from_timestamp(message.update_time),
         expire_time=from_optional_timestamp(message, "expire_time"),
+    )
+
+
+def from_sync(message: pb.SyncDocumentsResponse) -> SyncResult:
+    return SyncResult(
+        tuple(message.created_ids),
+        tuple(message.updated_ids),
+        tuple(message.unchanged_ids),
+        tuple(message.deleted_ids),
     )

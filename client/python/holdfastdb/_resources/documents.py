@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
-from pathlib import Path
-from typing import Unpack
+from typing import TypeVar, Unpack
 
-from holdfastdb._arguments import require_path
-from holdfastdb._convert.documents import from_document, to_conditions, to_documents, to_put
+from holdfastdb._convert.documents import from_document, to_conditions, to_put
 from holdfastdb._convert.enums import to_order
 from holdfastdb._convert.messages import build
-from holdfastdb._ids import id_or_new
-from holdfastdb._resources.directories import collection_of, read_directory
-from holdfastdb._transport.channel import Connection
+from holdfastdb._resources.collections import AsyncCollections
 from holdfastdb._transport.paging import AsyncPager, paged
-from holdfastdb.types.documents import Document, DocumentDraft, DocumentFilter, DocumentMatch, SyncResult
+from holdfastdb.types.documents import Document, DocumentDraft, DocumentFilter, DocumentMatch
 from holdfastdb.types.pages import Order
 from holdfastdb.v1 import document_service_pb2 as pb
 
+T = TypeVar("T")
 
-class AsyncDocuments:
+
+class AsyncDocuments(AsyncCollections):
     """`client.documents`. Every method may raise Unavailable, DeadlineExceeded and InvalidArgument too.
 
     Collections are paths such as `github/repositories`. A `parent` is a pair: collection and id.
     """
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
 
     async def put(
         self,
@@ -145,20 +138,14 @@ class AsyncDocuments:
             "",
             pb.ListDocumentsRequest,
             order=to_order(order),
-            **to_conditions(collection, conditions),
             refresh_ttl=refresh_ttl,
             omit_payload=omit_payload,
             page_size=page_size,
             page_token=page_token,
             include_total_size=include_total_size,
+            **to_conditions(collection, conditions),
         )
-        return paged(
-            self._connection,
-            lambda stubs: stubs.documents.ListDocuments,
-            request,
-            timeout,
-            lambda page: map(from_document, page.documents),
-        )
+        return self._paged(request, timeout, lambda page: map(from_document, page.documents))
 
     def search(
         self,
@@ -186,16 +173,24 @@ class AsyncDocuments:
             "",
             pb.ListDocumentsRequest,
             query=query,
-            **to_conditions(collection, conditions),
             refresh_ttl=refresh_ttl,
             omit_payload=omit_payload,
             page_size=page_size,
             page_token=page_token,
             include_total_size=include_total_size,
+            **to_conditions(collection, conditions),
         )
-        return paged(
-            self._connection, lambda stubs: stubs.documents.ListDocuments, request, timeout, _matches
+        return self._paged(
+            request, timeout, lambda page: map(DocumentMatch, map(from_document, page.documents), page.scores)
         )
+
+    def _paged(
+        self,
+        request: pb.ListDocumentsRequest,
+        timeout: float | None,
+        items: Callable[[pb.ListDocumentsResponse], Iterable[T]],
+    ) -> AsyncPager[T]:
+        return paged(self._connection, lambda stubs: stubs.documents.ListDocuments, request, timeout, items)
 
     async def delete(
         self,
@@ -224,101 +219,3 @@ class AsyncDocuments:
         )
         stub = self._connection.stubs.documents
         return (await self._connection.call(stub.DeleteDocument, request, timeout)).deleted_count
-
-    async def sync(
-        self,
-        collection: str,
-        documents: Mapping[str, object],
-        *,
-        prune: bool = False,
-        request_id: str | None = None,
-        timeout: float | None = None,
-    ) -> SyncResult:
-        """Make a collection hold these documents, all or nothing, and tell what that took.
-
-            done = await client.documents.sync("agents", {"planner": {...}, "coder": {...}}, prune=True)
-            print(done.created_ids, done.updated_ids, done.unchanged_ids, done.deleted_ids)
-
-        A value may be a `DocumentDraft`, with labels and such. With `prune` the collection's other documents
-        are deleted. At most 1,000 documents, of 3 MiB in all. Raises FailedPrecondition if a parent does not
-        exist, or one to prune has children that stay.
-        """
-        request = build(
-            "",
-            pb.SyncDocumentsRequest,
-            collection=collection,
-            documents=to_documents(collection, documents),
-            prune=prune,
-            request_id=id_or_new(request_id),
-        )
-        answer = await self._connection.call(self._connection.stubs.documents.SyncDocuments, request, timeout)
-        return SyncResult(
-            tuple(answer.created_ids),
-            tuple(answer.updated_ids),
-            tuple(answer.unchanged_ids),
-            tuple(answer.deleted_ids),
-        )
-
-    async def sync_directory(
-        self,
-        directory: str | os.PathLike[str],
-        collection: str | None = None,
-        *,
-        prune: bool = False,
-        request_id: str | None = None,
-        timeout: float | None = None,
-    ) -> SyncResult:
-        """`sync` with the `*.json` files of a directory: each is the document named as the file is.
-
-            await client.documents.sync_directory("config/agents", prune=True)
-
-        The collection is named as the directory unless given. Raises InvalidArgument with a violation for
-        each file that is no JSON, and sends nothing then; OSError if there is no such directory.
-        """
-        path = Path(require_path(directory, "directory"))
-        documents = await asyncio.to_thread(read_directory, path)
-        name = collection_of(path) if collection is None else collection
-        return await self.sync(name, documents, prune=prune, request_id=request_id, timeout=timeout)
-
-    def collections(
-        self,
-        prefix: str = "",
-        *,
-        suffix: str = "",
-        max_depth: int = 0,
-        order: Order | None = None,
-        page_size: int = 0,
-        page_token: str = "",
-        include_total_size: bool = False,
-        timeout: float | None = None,
-    ) -> AsyncPager[str]:
-        """The paths of the collections, each once, ascending unless `order` says otherwise.
-
-            async for path in client.documents.collections("users", max_depth=2): ...
-
-        Only those that begin with the segments of `prefix` and end with those of `suffix`; with `max_depth`
-        cut after so many segments. `page_size` is 20 unless given, at most 100; `timeout` holds for each
-        page.
-        """
-        request = build(
-            "",
-            pb.ListCollectionsRequest,
-            page_size=page_size,
-            page_token=page_token,
-            order=to_order(order),
-            prefix=prefix,
-            suffix=suffix,
-            max_depth=max_depth,
-            include_total_size=include_total_size,
-        )
-        return paged(
-            self._connection,
-            lambda stubs: stubs.documents.ListCollections,
-            request,
-            timeout,
-            lambda page: page.collections,
-        )
-
-
-def _matches(page: pb.ListDocumentsResponse) -> Iterable[DocumentMatch]:
-    return map(DocumentMatch, map(from_document, page.documents), page.scores)
