@@ -144,3 +144,22 @@ async def test_too_many_waiting_requests_are_refused() -> None:
         await doubling.ask(2)
     doubler.may_go_on.set()
     assert await asyncio.gather(*calls) == [0, 2]
+
+
+@pytest.mark.usefixtures("busy")
+async def test_callers_who_have_gone_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    doubler = Doubler()
+    doubling = gatherer(doubler, max_waiting=100)
+    doubler.may_go_on.clear()
+    first = asyncio.ensure_future(doubling.ask(0))
+    await eventually(lambda: doubler.batches == [[0]])
+    for call in [doubling.ask(number) for number in range(20)]:
+        call.cancel()
+    # While the next two batches gather, those twenty still count as requests in flight.
+    with monkeypatch.context() as patch:
+        patch.setattr(request_batcher, "_PAUSE_SECONDS", 0.001)
+        doubler.may_go_on.set()
+        assert [await first, await doubling.ask(1)] == [0, 2]
+        assert await doubling.ask(2) == 4
+    async with asyncio.timeout(PATIENCE):
+        assert [await doubling.ask(number) for number in range(3)] == [0, 2, 4]

@@ -1,0 +1,105 @@
+"""Everybody locks rows in one order, so that no two wait for each other.
+
+PostgreSQL ends a deadlock and the store tries again, so that no other test would notice one. Here the first
+row in the order is held by the test, and whoever waits for it must not have locked any other. That row was
+written last and so lies behind the others: without an order PostgreSQL would come to it last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from holdfastdb_server.storage.engines.postgres import PostgresDialect
+from holdfastdb_server.storage.observer import NoObserver
+from holdfastdb_server.storage.postgres.appends import SingleStatementAppends
+from holdfastdb_server.storage.postgres.saves import SingleStatementSaves
+from holdfastdb_server.storage.store import SqlStore
+from holdfastdb_server.storage.write_path.entries import Append, Save
+from tests.support.content import NAMESPACE, append, create, note, write
+from tests.support.memories import change, found, keep
+from tests.support.row_locks import RowLocks, row_locks
+from tests.support.stores import StoreOpener
+from tests.support.tasks import add, claim
+
+NAMES = ["a", "b", "c", "d"]
+
+
+@pytest.fixture
+async def store(postgres_url: str) -> AsyncIterator[SqlStore]:
+    """A store that does nothing of its own accord while a test lasts."""
+    opener = StoreOpener(postgres_url, poll_interval=600.0)
+    yield await opener()
+    await opener.close()
+
+
+@pytest.fixture
+async def locks(postgres_url: str) -> AsyncIterator[RowLocks]:
+    """The locks of the store's rows."""
+    async with row_locks(postgres_url) as locks:
+        yield locks
+
+
+async def test_uses_of_memories_are_counted_in_the_order_of_their_keys(
+    store: SqlStore, locks: RowLocks
+) -> None:
+    for name in NAMES:
+        await keep(store, name, "lesson", confidence=0.5)
+    await change(store, "a", confidence=0.1)
+    async with locks.held("memories", "id = 'a'"):
+        search = asyncio.create_task(found(store, "lesson", count_use=True))
+        await locks.until_somebody_waits()
+        assert await locks.free("memories", "id") == ["b", "c", "d"]
+    assert await search == ["d", "c", "b", "a"]
+
+
+async def test_a_claim_waits_for_a_session_without_its_task(store: SqlStore, locks: RowLocks) -> None:
+    await create(store, "a")
+    await add(store, "t", session_id="a")
+    async with locks.held("sessions", "id = 'a'"):
+        claiming = asyncio.create_task(claim(store))
+        await locks.until_somebody_waits()
+        assert await locks.free("tasks", "id") == ["t"]
+    assert (await claiming) is not None
+
+
+@pytest.fixture
+async def sessions(store: SqlStore) -> None:
+    """Sessions with ascending keys, the first of which was written last."""
+    for name in NAMES:
+        await create(store, name)
+    await append(store, note(), session_id="a")
+
+
+@pytest.mark.usefixtures("sessions")
+async def test_sessions_are_locked_in_the_order_of_their_keys(store: SqlStore, locks: RowLocks) -> None:
+    names = [(NAMESPACE, name) for name in reversed(NAMES)]
+    async with locks.held("sessions", "id = 'a'"):
+        locking = asyncio.create_task(store.sessions._writer.run(lambda transaction: transaction.lock(names)))
+        await locks.until_somebody_waits()
+        assert await locks.free("sessions", "id") == ["b", "c", "d"]
+    await locking
+
+
+@pytest.mark.usefixtures("sessions")
+async def test_appends_in_one_statement_lock_in_that_order_too(store: SqlStore, locks: RowLocks) -> None:
+    writer = SingleStatementAppends(store._database, PostgresDialect(), lambda topics: None, NoObserver())
+    requests = [Append(NAMESPACE, name, [note()], None) for name in reversed(NAMES)]
+    async with locks.held("sessions", "id = 'a'"):
+        writing = asyncio.create_task(writer.write(requests))
+        await locks.until_somebody_waits()
+        assert await locks.free("sessions", "id") == ["b", "c", "d"]
+    assert None not in await writing
+
+
+@pytest.mark.usefixtures("sessions")
+async def test_saves_in_one_statement_lock_in_that_order_too(store: SqlStore, locks: RowLocks) -> None:
+    writer = SingleStatementSaves(store._database, PostgresDialect(), 3, NoObserver())
+    requests = [Save(NAMESPACE, name, [write()], "") for name in reversed(NAMES)]
+    async with locks.held("sessions", "id = 'a'"):
+        writing = asyncio.create_task(writer.write(requests))
+        await locks.until_somebody_waits()
+        assert await locks.free("sessions", "id") == ["b", "c", "d"]
+    assert None not in await writing

@@ -1,0 +1,53 @@
+"""Row locks of PostgreSQL: held by a test, waited for by a store, and seen by a third."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+
+from tests.support.waiting import eventually
+
+_BLOCKED = """
+    SELECT EXISTS (
+        SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+    )
+"""
+
+
+class RowLocks:
+    """Locks on rows of a database. `hold` and `free` take a condition on the rows of a table."""
+
+    def __init__(self, holder: asyncpg.Connection, observer: asyncpg.Connection) -> None:
+        self._holder = holder
+        self._observer = observer
+
+    @asynccontextmanager
+    async def held(self, table: str, condition: str, *arguments: Any) -> AsyncIterator[None]:
+        """Hold the locks on some rows for as long as the block lasts."""
+        async with self._holder.transaction():
+            query = f"SELECT FROM {table} WHERE {condition} FOR UPDATE"
+            assert await self._holder.fetch(query, *arguments)
+            yield
+
+    async def until_somebody_waits(self) -> None:
+        """Return when a statement waits for a lock."""
+        await eventually(lambda: self._observer.fetchval(_BLOCKED), "a wait for a lock")
+
+    async def free(self, table: str, column: str) -> list[Any]:
+        """Return the values of a column in those rows that nobody has locked."""
+        query = f"SELECT {column} FROM {table} ORDER BY {column} FOR UPDATE SKIP LOCKED"
+        return [row[0] for row in await self._observer.fetch(query)]
+
+
+@asynccontextmanager
+async def row_locks(url: str) -> AsyncIterator[RowLocks]:
+    """Give the row locks of a database."""
+    holder, observer = await asyncpg.connect(url), await asyncpg.connect(url)
+    try:
+        yield RowLocks(holder, observer)
+    finally:
+        await holder.close()
+        await observer.close()
