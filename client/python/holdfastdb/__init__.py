@@ -16,8 +16,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from holdfastdb._public import *  # noqa: F403 -- `public.__all__` says which they are
+    from holdfastdb._public import *  # noqa: F403 -- `__all__` says which they are
     from holdfastdb._public import __all__ as __all__
+    from holdfastdb.errors import *  # noqa: F403
+    from holdfastdb.managers import *  # noqa: F403
+    from holdfastdb.recorder import *  # noqa: F403
+    from holdfastdb.types import *  # noqa: F403
 
     __version__: str
 else:

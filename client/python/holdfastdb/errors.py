@@ -31,6 +31,27 @@ from typing import ClassVar
 
 import grpc
 
+__all__ = [
+    "Aborted",
+    "AlreadyExists",
+    "DeadlineExceeded",
+    "FailedPrecondition",
+    "FieldViolation",
+    "HoldfastError",
+    "Internal",
+    "InvalidArgument",
+    "LeaseNotHeld",
+    "NotFound",
+    "PermissionDenied",
+    "Reason",
+    "ResourceExhausted",
+    "SequenceMismatch",
+    "Unauthenticated",
+    "Unavailable",
+    "Unimplemented",
+    "VersionMismatch",
+]
+
 
 class Reason(StrEnum):
     """Why a call failed: `ErrorReason` of the contract, which documents each, without its prefix."""

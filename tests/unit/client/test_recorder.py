@@ -22,7 +22,7 @@ from google.protobuf.message import Message
 import holdfastdb
 from holdfastdb import Event, Recorder, RecorderStats
 from holdfastdb._transport.loop_thread import background
-from holdfastdb.recorder.buffer import Buffer
+from holdfastdb.recorder._buffer import Buffer
 from holdfastdb.v1 import history_service_pb2 as pb
 from holdfastdb.v1 import session_service_pb2 as session_pb
 from tests.support.processes import free_port
@@ -69,7 +69,7 @@ def server(script: Script) -> Server:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Come back at once after a failure."""
-    monkeypatch.setattr("holdfastdb.recorder.writer.backoff", lambda failures, error=None: 0.01)
+    monkeypatch.setattr("holdfastdb.recorder._writer.backoff", lambda failures, error=None: 0.01)
 
 
 def recorder(script: Script, **options: Any) -> Recorder:

@@ -1,1 +1,14 @@
-"""What agent frameworks call: the state of sessions, and to-do lists."""
+"""The two managers that agent frameworks call: of whole states, and of to-do lists."""
+
+from holdfastdb.managers._blocking import StateManager, TodoListManager
+from holdfastdb.managers._state_manager import AsyncStateManager
+from holdfastdb.managers._todo_list_manager import AsyncTodoListManager, TodoItem, TodoListSummary
+
+__all__ = [
+    "AsyncStateManager",
+    "AsyncTodoListManager",
+    "StateManager",
+    "TodoItem",
+    "TodoListManager",
+    "TodoListSummary",
+]

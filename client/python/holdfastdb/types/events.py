@@ -58,6 +58,7 @@ class OtherPart:
 
 
 Part: TypeAlias = Text | ToolCall | ToolCallResponse | Blob | OtherPart
+"""A part of a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,7 @@ class Unsendable:
 
 
 Body: TypeAlias = Message | Step | Json | Data | Unsendable
+"""What an event carries."""
 
 
 class EventFields(TypedDict, total=False):

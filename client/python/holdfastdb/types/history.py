@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias, TypedDict
 from holdfastdb.types.events import EventKind
 
 EventGrouping: TypeAlias = Literal["type", "actor", "time"]
+"""What events are counted by."""
 
 
 class EventFilter(TypedDict, total=False):

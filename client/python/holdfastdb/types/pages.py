@@ -8,6 +8,7 @@ from typing import Generic, Literal, TypeAlias, TypeVar
 _T = TypeVar("_T")
 
 Order: TypeAlias = Literal["ascending", "descending"]
+"""The order of a list."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,3 +37,4 @@ class Data:
 
 
 Payload: TypeAlias = Json | Data
+"""A value of the caller's own."""

@@ -87,6 +87,7 @@ class MoveItem:
 
 
 PlanEdit: TypeAlias = PutItem | RemoveItem | MoveItem
+"""One change of a plan's items."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

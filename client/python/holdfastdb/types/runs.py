@@ -107,6 +107,7 @@ class RunFilter(TypedDict, total=False):
 
 
 RunGrouping: TypeAlias = Literal["agent", "kind", "status", "time"]
+"""What runs are counted by."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, Literal, TypeAlias
 
 Retention: TypeAlias = timedelta | Literal["never"]
+"""How long a session may rest before it expires; "never" for without end."""
 
 
 class SessionStatus(StrEnum):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from holdfastdb._sync import Client, blocking
-from holdfastdb.managers.state_manager import AsyncStateManager
-from holdfastdb.managers.todo_list_manager import AsyncTodoListManager
+from holdfastdb.managers._state_manager import AsyncStateManager
+from holdfastdb.managers._todo_list_manager import AsyncTodoListManager
 from holdfastdb.types.sessions import SessionStatus
 
 

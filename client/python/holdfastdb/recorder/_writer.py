@@ -23,7 +23,7 @@ from holdfastdb.errors import (
     Unauthenticated,
     Unavailable,
 )
-from holdfastdb.recorder.buffer import EVENTS_PER_REQUEST, Buffer, Entry, Queue
+from holdfastdb.recorder._buffer import EVENTS_PER_REQUEST, Buffer, Entry, Queue
 from holdfastdb.v1 import history_service_pb2 as pb
 
 # Sessions that are written at a time; they travel together.

@@ -20,8 +20,8 @@ from holdfastdb._convert.messages import build
 from holdfastdb._transport.channel import ChannelOptions, Connection, refuse_after_fork
 from holdfastdb._transport.loop_thread import background
 from holdfastdb.errors import InvalidArgument
-from holdfastdb.recorder.buffer import Buffer, RecorderStats
-from holdfastdb.recorder.writer import Writer
+from holdfastdb.recorder._buffer import Buffer, RecorderStats
+from holdfastdb.recorder._writer import Writer
 from holdfastdb.types.events import Event
 from holdfastdb.v1 import history_service_pb2 as pb
 

@@ -11,8 +11,8 @@ from holdfastdb.errors import AlreadyExists, FailedPrecondition, NotFound, Reaso
 from holdfastdb.types.sessions import Session, SessionStatus
 from holdfastdb.types.states import State
 
-DEFAULT_STATUSES: Mapping[str, SessionStatus] = {
-    **{status.value: status for status in SessionStatus},
+_STATUSES: Mapping[str, SessionStatus] = {
+    **{status.value: status for status in SessionStatus if status is not SessionStatus.UNRECOGNIZED},
     "running": SessionStatus.ACTIVE,
     "in_progress": SessionStatus.ACTIVE,
     "done": SessionStatus.COMPLETED,
@@ -31,12 +31,13 @@ class AsyncStateManager:
         state = await manager.load_state("s-1")
 
     A state is a JSON object. Its `mission`, `status` and `user_id` are the session's too, which is created
-    when it is new. `statuses` says what further words in `status` mean, beside DEFAULT_STATUSES.
+    when it is new. `status` is a SessionStatus, its value or one of running, in_progress (both ACTIVE), done,
+    success (COMPLETED) and error (FAILED). `statuses` says what further words mean.
     """
 
     def __init__(self, client: AsyncClient, *, statuses: Mapping[str, SessionStatus] | None = None) -> None:
         self._client = client
-        self._statuses = {**DEFAULT_STATUSES, **(statuses or {})}
+        self._statuses = {**_STATUSES, **(statuses or {})}
 
     async def save_state(self, session_id: str, state: Mapping[str, Any]) -> State:
         """Save the state as the next version, and return that with its number.
