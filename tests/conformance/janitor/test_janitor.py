@@ -23,7 +23,7 @@ from holdfastdb_server.domain.sessions import SessionStatus, Transition
 from holdfastdb_server.domain.tasks.moves import Claim
 from holdfastdb_server.domain.tasks.task import TaskDraft, TaskStatus
 from holdfastdb_server.domain.values import Payload
-from holdfastdb_server.storage.sessions.store import require
+from holdfastdb_server.storage.sessions.resource import session_resource
 from holdfastdb_server.storage.store import SqlStore
 from tests.support.ages import age
 from tests.support.content import NAMESPACE, append, create, history, load_json, move, notes, save, write
@@ -304,8 +304,10 @@ async def test_what_a_writer_has_locked_is_passed_over(two_stores: tuple[SqlStor
     await create(first, "idle")
     await age(first, 8 * DAY)
 
+    sessions = session_resource(first._database.dialect)
+
     async def hold(connection: AsyncConnection) -> SweepCounts:
-        await require(connection, NAMESPACE, "busy", for_update=True)
+        await sessions.require(connection, NAMESPACE, "busy", for_update=True)
         return await second.janitor.sweep()
 
     assert await first._database.write(hold) == SweepCounts(sessions_expired=1)

@@ -17,7 +17,7 @@ from holdfastdb_server.domain.approvals import (
     ApprovalStatus,
     Decision,
 )
-from holdfastdb_server.domain.errors import ApprovalAlreadyDecided, ApprovalNotFound, IdTaken
+from holdfastdb_server.domain.errors import ApprovalAlreadyDecided, ApprovalNotFound
 from holdfastdb_server.domain.paging import Page, PageRequest
 from holdfastdb_server.storage.approvals.rows import (
     approval_conditions,
@@ -32,8 +32,10 @@ from holdfastdb_server.storage.idempotency import replies
 from holdfastdb_server.storage.idempotency.request_ids import Idempotency
 from holdfastdb_server.storage.query.lists import Listed, TimeList
 from holdfastdb_server.storage.query.payloads import payload_names
+from holdfastdb_server.storage.query.resources import Resource
 from holdfastdb_server.storage.schema import approvals
 from holdfastdb_server.storage.signals import Signals, approval_topic
+from holdfastdb_server.storage.write_path.owned import lock_owned
 from holdfastdb_server.storage.write_path.transaction import Transaction
 from holdfastdb_server.storage.write_path.writer import Writer
 
@@ -56,6 +58,9 @@ class SqlApprovals:
         self._idempotency = idempotency
         self._waits = waits
         self._signals = signals
+        self._resource = Resource(
+            database.dialect, approvals, ApprovalNotFound, approvals.c.request_fingerprint
+        )
         self._list = TimeList(
             approvals,
             approvals.c.create_time,
@@ -68,26 +73,20 @@ class SqlApprovals:
         fingerprint = request.fingerprint()
 
         async def work(transaction: Transaction) -> Approval | None:
-            connection = transaction.connection
             session = await transaction.lock_owner(namespace, request.session_id)
             approval = Approval(request, Decision(), transaction.now, None)
-            insert = (
-                self._database.dialect.insert(approvals)
-                .values(
-                    namespace=namespace,
-                    session_key=None if session is None else session.key,
-                    session_id=request.session_id or None,
-                    request_fingerprint=fingerprint,
+            _, is_new = await self._resource.create_or_find(
+                transaction.connection,
+                {
+                    "namespace": namespace,
+                    "session_key": None if session is None else session.key,
+                    "session_id": request.session_id or None,
+                    "request_fingerprint": fingerprint,
                     **request_values(approval),
                     **decision_values(approval),
-                )
-                .on_conflict_do_nothing()
-                .returning(approvals.c.key)
+                },
             )
-            if (await connection.execute(insert)).first() is None:
-                row = await require(connection, namespace, request.approval_id)
-                if bytes(row.request_fingerprint) != fingerprint:
-                    raise IdTaken("approval", request.approval_id)
+            if not is_new:
                 return None
             if session is not None:
                 transaction.append(session, [approval.event()])
@@ -104,10 +103,7 @@ class SqlApprovals:
 
         async def work(transaction: Transaction) -> Approval:
             connection = transaction.connection
-            row = await require(connection, namespace, approval_id)
-            if row.session_id:
-                await transaction.lock([(namespace, row.session_id)])
-            row = await require(connection, namespace, approval_id, for_update=True)
+            row, session = await lock_owned(transaction, self._resource, namespace, approval_id)
             approval = approval_of(row)
             if approval.is_due(transaction.now):
                 await _expire(transaction, [row.key])
@@ -118,8 +114,8 @@ class SqlApprovals:
             decided = approval.decided(decision, transaction.now)
             update = approvals.update().where(approvals.c.key == row.key)
             await connection.execute(update.values(decision_values(decided)))
-            if row.session_id:
-                transaction.append(transaction.session(namespace, row.session_id), [decided.event()])
+            if session is not None:
+                transaction.append(session, [decided.event()])
                 await transaction.write()
             transaction.topics.add(approval_topic(row.key))
             return decided
@@ -134,11 +130,11 @@ class SqlApprovals:
 
     async def _look(self, namespace: str, approval_id: str) -> Any:
         """Return the row, with its expiry if its time is up. Raises ApprovalNotFound."""
-        row = await self._database.read(lambda c: require(c, namespace, approval_id))
+        row = await self._database.read(lambda c: self._resource.require(c, namespace, approval_id))
         if not approval_of(row).is_due(datetime.now(UTC)):
             return row
         await self._expire([row.key])
-        return await self._database.read(lambda c: require(c, namespace, approval_id))
+        return await self._database.read(lambda c: self._resource.require(c, namespace, approval_id))
 
     async def list(self, namespace: str, where: ApprovalFilter, page: PageRequest) -> Page[Approval]:
         now = datetime.now(UTC)
@@ -220,14 +216,3 @@ async def _expire(transaction: Transaction, keys: Sequence[int]) -> int:
         update.values(status=ApprovalStatus.EXPIRED, end_time=approvals.c.expire_time)
     )
     return len(found)
-
-
-async def require(
-    connection: AsyncConnection, namespace: str, approval_id: str, *, for_update: bool = False
-) -> Any:
-    """Return the row of an approval. Raises ApprovalNotFound."""
-    query = sa.select(approvals).where(approvals.c.namespace == namespace, approvals.c.id == approval_id)
-    row = (await connection.execute(query.with_for_update() if for_update else query)).first()
-    if row is None:
-        raise ApprovalNotFound(approval_id)
-    return row

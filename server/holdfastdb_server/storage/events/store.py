@@ -31,7 +31,7 @@ from holdfastdb_server.storage.events.tails import Tails
 from holdfastdb_server.storage.idempotency import replies
 from holdfastdb_server.storage.query.filters import has_prefix
 from holdfastdb_server.storage.schema import events, sessions
-from holdfastdb_server.storage.sessions.store import require
+from holdfastdb_server.storage.sessions.resource import session_resource
 from holdfastdb_server.storage.write_path import rows
 from holdfastdb_server.storage.write_path.entries import Append
 from holdfastdb_server.storage.write_path.group_commit import GroupCommit
@@ -51,6 +51,7 @@ class SqlEvents:
         tails: Tails,
     ) -> None:
         self._database = database
+        self._sessions = session_resource(database.dialect)
         self._writer = writer
         self._group_commit = group_commit
         self._pages = pages
@@ -85,7 +86,7 @@ class SqlEvents:
                 after_sequence = int(last)
 
         async def work(connection: AsyncConnection) -> Page[Event]:
-            session = await require(connection, namespace, session_id)
+            session = await self._sessions.require(connection, namespace, session_id)
             found, more = await self._pages.of_session(
                 connection,
                 session.key,
@@ -198,7 +199,7 @@ class SqlEvents:
         matching = self._conditions.build(self._conditions.shape(where))
 
         async def work(connection: AsyncConnection) -> list[EventSummary]:
-            session = await require(connection, namespace, session_id)
+            session = await self._sessions.require(connection, namespace, session_id)
             counted = (
                 sa.select(
                     *columns,

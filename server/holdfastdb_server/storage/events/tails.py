@@ -15,7 +15,7 @@ from holdfastdb_server.storage.engines.connection import Database
 from holdfastdb_server.storage.events.pages import EventPages
 from holdfastdb_server.storage.observer import StorageObserver
 from holdfastdb_server.storage.options import StorageOptions
-from holdfastdb_server.storage.sessions.store import require
+from holdfastdb_server.storage.sessions.resource import session_resource
 from holdfastdb_server.storage.signals import Signals, Watch, session_topic
 from holdfastdb_server.storage.write_path import rows
 from holdfastdb_server.storage.write_path.point_reads import PointReads
@@ -47,6 +47,7 @@ class Tails:
         options: StorageOptions,
     ) -> None:
         self._database = database
+        self._sessions = session_resource(database.dialect)
         self._sql = statements
         self._pages = pages
         self._reads = reads
@@ -59,7 +60,9 @@ class Tails:
     async def follow(
         self, namespace: str, session_id: str, after_sequence: int | None, where: EventFilter
     ) -> AsyncIterator[Sequence[Event] | CaughtUp]:
-        row = await self._database.read(lambda connection: require(connection, namespace, session_id))
+        row = await self._database.read(
+            lambda connection: self._sessions.require(connection, namespace, session_id)
+        )
         position: int = row.last_sequence if after_sequence is None else after_sequence
         goal: int | None = row.last_sequence
         with self._opened(row.key) as tail:

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from holdfastdb_server.domain.errors import IdTaken, InvalidPageToken, MemoryNotFound, VersionMismatch
+from holdfastdb_server.domain.errors import InvalidPageToken, MemoryNotFound
 from holdfastdb_server.domain.fingerprint import fingerprint_of
 from holdfastdb_server.domain.memories import (
     Memory,
@@ -32,6 +32,7 @@ from holdfastdb_server.storage.query.filters import NAMESPACE, Shape
 from holdfastdb_server.storage.query.full_text import score
 from holdfastdb_server.storage.query.lists import TimeList
 from holdfastdb_server.storage.query.pages import PageQuery, cursor_time
+from holdfastdb_server.storage.query.resources import Resource
 from holdfastdb_server.storage.schema import memories, memory_full_text
 
 
@@ -43,6 +44,13 @@ class SqlMemories:
         self._dialect: Dialect = database.dialect
         self._idempotency = idempotency
         self._words = self._dialect.word_search(memory_full_text.name)
+        self._resource = Resource(
+            database.dialect,
+            memories,
+            MemoryNotFound,
+            memories.c.create_fingerprint,
+            returned=list(memories.c),
+        )
         self._conditions = memory_conditions(self._dialect)
         self._list = TimeList(memories, memories.c.create_time, self._conditions)
         self._searches: Queries[PageQuery] = Queries()
@@ -52,27 +60,20 @@ class SqlMemories:
 
         async def work(connection: AsyncConnection) -> Memory:
             now = datetime.now(UTC)
-            insert = (
-                self._dialect.insert(memories)
-                .values(
-                    namespace=namespace,
-                    id=draft.memory_id,
-                    create_fingerprint=fingerprint,
-                    version=1,
-                    use_count=0,
-                    create_time=now,
-                    update_time=now,
+            row, is_new = await self._resource.create_or_find(
+                connection,
+                {
+                    "namespace": namespace,
+                    "id": draft.memory_id,
+                    "create_fingerprint": fingerprint,
+                    "version": 1,
+                    "use_count": 0,
+                    "create_time": now,
+                    "update_time": now,
                     **field_values(draft.memory_id, draft.fields),
-                )
-                .on_conflict_do_nothing()
-                .returning(memories)
+                },
             )
-            row = (await connection.execute(insert)).first()
-            if row is None:
-                row = await require(connection, namespace, draft.memory_id)
-                if bytes(row.create_fingerprint) != fingerprint:
-                    raise IdTaken("memory", draft.memory_id)
-            else:
+            if is_new:
                 await self._write_words(connection, row.key, namespace, draft.fields)
             return memory_of(row)
 
@@ -84,7 +85,7 @@ class SqlMemories:
         await self._words.write(connection, [(key, namespace, weighted_words(fields))])
 
     async def get(self, namespace: str, memory_id: str) -> Memory:
-        return memory_of(await self._database.read(lambda c: require(c, namespace, memory_id)))
+        return memory_of(await self._database.read(lambda c: self._resource.require(c, namespace, memory_id)))
 
     async def list(self, namespace: str, where: MemoryFilter, page: PageRequest) -> Page[Memory]:
         listed = await self._database.read(
@@ -153,12 +154,12 @@ class SqlMemories:
         fingerprint = fingerprint_of("update memory", memory_id, expected_version, change)
 
         async def work(connection: AsyncConnection) -> Memory:
-            row = await require(connection, namespace, memory_id, for_update=True)
+            row = await self._resource.require(connection, namespace, memory_id, for_update=True)
             before = memory_of(row)
             if await self._idempotency.reserve(connection, namespace, request_id, fingerprint) is not None:
                 return before
             await self._idempotency.complete(connection, namespace, request_id, replies.DONE)
-            check_version(row, expected_version)
+            self._resource.check_version(row, expected_version)
             fields = change.apply(before.fields)
             if fields == before.fields:
                 return before
@@ -179,8 +180,8 @@ class SqlMemories:
     async def delete(self, namespace: str, memory_id: str, expected_version: int | None = None) -> None:
 
         async def work(connection: AsyncConnection) -> None:
-            row = await require(connection, namespace, memory_id, for_update=True)
-            check_version(row, expected_version)
+            row = await self._resource.require(connection, namespace, memory_id, for_update=True)
+            self._resource.check_version(row, expected_version)
             await connection.execute(memories.delete().where(memories.c.key == row.key))
 
         await self._database.write(work)
@@ -216,20 +217,3 @@ def _rank_position(page: PageRequest) -> dict[str, Any]:
         "after_create_time": cursor_time(micros),
         "after_key": key,
     }
-
-
-async def require(
-    connection: AsyncConnection, namespace: str, memory_id: str, *, for_update: bool = False
-) -> Any:
-    """Return the row of a memory. Raises MemoryNotFound."""
-    query = sa.select(memories).where(memories.c.namespace == namespace, memories.c.id == memory_id)
-    row = (await connection.execute(query.with_for_update() if for_update else query)).first()
-    if row is None:
-        raise MemoryNotFound(memory_id)
-    return row
-
-
-def check_version(row: Any, expected: int | None) -> None:
-    """Raise VersionMismatch when a memory is not at the version that the caller has seen."""
-    if expected is not None and expected != row.version:
-        raise VersionMismatch("memory", row.id, expected, row.version)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from holdfastdb_server.domain.errors import IdTaken, PlanNotFound, VersionMismatch
+from holdfastdb_server.domain.errors import PlanNotFound
 from holdfastdb_server.domain.fingerprint import fingerprint_of
 from holdfastdb_server.domain.paging import Page, PageRequest
 from holdfastdb_server.domain.plans.changes import ItemChange, PlanChange
@@ -20,7 +18,9 @@ from holdfastdb_server.storage.idempotency.request_ids import Idempotency
 from holdfastdb_server.storage.plans.pages import PlanPages, plan_conditions, read_plan
 from holdfastdb_server.storage.plans.rows import item_row, plan_size, plan_values
 from holdfastdb_server.storage.query.lists import TimeList
+from holdfastdb_server.storage.query.resources import Resource
 from holdfastdb_server.storage.schema import plan_items, plans
+from holdfastdb_server.storage.write_path.owned import lock_owned
 from holdfastdb_server.storage.write_path.transaction import Transaction
 from holdfastdb_server.storage.write_path.writer import Writer
 
@@ -41,6 +41,7 @@ class SqlPlans:
         self._database = database
         self._writer = writer
         self._idempotency = idempotency
+        self._resource = Resource(database.dialect, plans, PlanNotFound, plans.c.create_fingerprint)
         self._list = TimeList(
             plans, plans.c.create_time, plan_conditions(database.dialect), make_pages=PlanPages
         )
@@ -53,27 +54,21 @@ class SqlPlans:
             session = await transaction.lock_owner(namespace, draft.session_id)
             plan = draft.made(transaction.now)
             check_plan_size(plan_size(plan))
-            insert = (
-                self._database.dialect.insert(plans)
-                .values(
-                    namespace=namespace,
-                    id=plan.plan_id,
-                    session_key=None if session is None else session.key,
-                    session_id=plan.session_id or None,
-                    create_fingerprint=fingerprint,
-                    create_time=plan.create_time,
+            row, is_new = await self._resource.create_or_find(
+                connection,
+                {
+                    "namespace": namespace,
+                    "id": plan.plan_id,
+                    "session_key": None if session is None else session.key,
+                    "session_id": plan.session_id or None,
+                    "create_fingerprint": fingerprint,
+                    "create_time": plan.create_time,
                     **plan_values(plan),
-                )
-                .on_conflict_do_nothing()
-                .returning(plans.c.key)
+                },
             )
-            key = await connection.scalar(insert)
-            if key is None:
-                row = await require(connection, namespace, plan.plan_id)
-                if bytes(row.create_fingerprint) != fingerprint:
-                    raise IdTaken("plan", plan.plan_id)
+            if not is_new:
                 return await read_plan(connection, namespace, plan.plan_id)
-            await self._write_items(connection, key, namespace, None, plan)
+            await self._write_items(connection, row.key, namespace, None, plan)
             if session is not None:
                 transaction.append(session, plan.events(None))
                 await transaction.write()
@@ -100,14 +95,10 @@ class SqlPlans:
         expected_version: int | None = None,
         request_id: str = "",
     ) -> Plan:
-
-        def revise(plan: Plan, now: datetime) -> Plan:
-            if expected_version not in (None, plan.version):
-                raise VersionMismatch("plan", plan_id, expected_version or 0, plan.version)
-            return change.apply(plan, now)
-
         fingerprint = fingerprint_of("update plan", plan_id, expected_version, change)
-        return await self._change(namespace, plan_id, revise, change.actor, request_id, fingerprint)
+        return await self._change(
+            namespace, plan_id, change.apply, change.actor, request_id, fingerprint, expected_version
+        )
 
     async def update_item(
         self,
@@ -132,17 +123,17 @@ class SqlPlans:
         actor: str,
         request_id: str,
         fingerprint: bytes,
+        expected_version: int | None = None,
     ) -> Plan:
         """Lock the plan, let `revise` say how it is then, and write what differs."""
 
         async def work(transaction: Transaction) -> Plan:
             connection = transaction.connection
-            owner = (await require(connection, namespace, plan_id)).session_id or ""
-            session = await transaction.lock_owner(namespace, owner)
-            row = await require(connection, namespace, plan_id, for_update=True)
+            row, session = await lock_owned(transaction, self._resource, namespace, plan_id)
             before = await read_plan(connection, namespace, plan_id)
             if await self._idempotency.reserve(connection, namespace, request_id, fingerprint) is not None:
                 return before
+            self._resource.check_version(row, expected_version)
             after = revise(before, transaction.now)
             await self._idempotency.complete(connection, namespace, request_id, replies.DONE)
             if after is before:
@@ -178,20 +169,8 @@ class SqlPlans:
     async def delete(self, namespace: str, plan_id: str, expected_version: int | None = None) -> None:
 
         async def work(connection: AsyncConnection) -> None:
-            row = await require(connection, namespace, plan_id, for_update=True)
-            if expected_version not in (None, row.version):
-                raise VersionMismatch("plan", plan_id, expected_version or 0, row.version)
+            row = await self._resource.require(connection, namespace, plan_id, for_update=True)
+            self._resource.check_version(row, expected_version)
             await connection.execute(plans.delete().where(plans.c.key == row.key))
 
         await self._database.write(work)
-
-
-async def require(
-    connection: AsyncConnection, namespace: str, plan_id: str, *, for_update: bool = False
-) -> Any:
-    """Return the row of a plan. Raises PlanNotFound."""
-    query = sa.select(plans).where(plans.c.namespace == namespace, plans.c.id == plan_id)
-    row = (await connection.execute(query.with_for_update() if for_update else query)).first()
-    if row is None:
-        raise PlanNotFound(plan_id)
-    return row

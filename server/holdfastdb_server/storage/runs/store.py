@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
 
-import sqlalchemy as sa
 from msgspec.structs import replace
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from holdfastdb_server.domain.errors import IdTaken, RunNotFound, VersionMismatch
+from holdfastdb_server.domain.errors import RunNotFound
 from holdfastdb_server.domain.fingerprint import fingerprint_of
 from holdfastdb_server.domain.paging import Page, PageRequest
 from holdfastdb_server.domain.runs.reports import RunFilter, RunGrouping, RunSummary
@@ -21,6 +18,7 @@ from holdfastdb_server.storage.idempotency.request_ids import Idempotency
 from holdfastdb_server.storage.query.filters import NAMESPACE
 from holdfastdb_server.storage.query.lists import TimeList
 from holdfastdb_server.storage.query.payloads import payload_names
+from holdfastdb_server.storage.query.resources import Resource
 from holdfastdb_server.storage.runs import summaries
 from holdfastdb_server.storage.runs.rows import (
     changing_values,
@@ -30,6 +28,7 @@ from holdfastdb_server.storage.runs.rows import (
     run_of,
 )
 from holdfastdb_server.storage.schema import runs
+from holdfastdb_server.storage.write_path.owned import lock_owned
 from holdfastdb_server.storage.write_path.transaction import Transaction
 from holdfastdb_server.storage.write_path.writer import Writer
 
@@ -46,6 +45,7 @@ class SqlRuns:
         self._database = database
         self._writer = writer
         self._idempotency = idempotency
+        self._resource = Resource(database.dialect, runs, RunNotFound, runs.c.start_fingerprint)
         self._conditions = run_conditions(database.dialect)
         self._list = TimeList(
             runs,
@@ -59,26 +59,20 @@ class SqlRuns:
         fingerprint = draft.fingerprint()
 
         async def work(transaction: Transaction) -> Run:
-            connection = transaction.connection
             session = await transaction.lock_owner(namespace, draft.session_id)
             run = _started(draft, transaction.now)
-            insert = (
-                self._database.dialect.insert(runs)
-                .values(
-                    namespace=namespace,
-                    session_key=None if session is None else session.key,
-                    session_id=draft.session_id or None,
-                    start_fingerprint=fingerprint,
+            row, is_new = await self._resource.create_or_find(
+                transaction.connection,
+                {
+                    "namespace": namespace,
+                    "session_key": None if session is None else session.key,
+                    "session_id": draft.session_id or None,
+                    "start_fingerprint": fingerprint,
                     **fixed_values(run),
                     **changing_values(run),
-                )
-                .on_conflict_do_nothing()
-                .returning(runs.c.key)
+                },
             )
-            if (await connection.execute(insert)).first() is None:
-                row = await require(connection, namespace, draft.run_id)
-                if bytes(row.start_fingerprint) != fingerprint:
-                    raise IdTaken("run", draft.run_id)
+            if not is_new:
                 return run_of(row)
             if session is not None:
                 transaction.append(session, [run.event(None)])
@@ -88,7 +82,7 @@ class SqlRuns:
         return await self._writer.run(work)
 
     async def get(self, namespace: str, run_id: str) -> Run:
-        return run_of(await self._database.read(lambda connection: require(connection, namespace, run_id)))
+        return run_of(await self._database.read(lambda c: self._resource.require(c, namespace, run_id)))
 
     async def list(
         self, namespace: str, where: RunFilter, page: PageRequest, *, omit_payload: bool = False
@@ -146,16 +140,16 @@ class SqlRuns:
 
         async def work(transaction: Transaction) -> Run:
             connection = transaction.connection
-            row = await require(connection, namespace, run_id)
-            if row.session_id and moves:
-                await transaction.lock([(namespace, row.session_id)])
-            row = await require(connection, namespace, run_id, for_update=True)
+            if moves:
+                row, session = await lock_owned(transaction, self._resource, namespace, run_id)
+            else:
+                row = await self._resource.require(connection, namespace, run_id, for_update=True)
+                session = None
             before = run_of(row)
             if await self._idempotency.reserve(connection, namespace, request_id, fingerprint) is not None:
                 return before
             await self._idempotency.complete(connection, namespace, request_id, replies.DONE)
-            if expected_version not in (None, before.version):
-                raise VersionMismatch("run", run_id, expected_version or 0, before.version)
+            self._resource.check_version(row, expected_version)
             after = plan(before, transaction.now)
             if after == before:
                 return before
@@ -163,8 +157,7 @@ class SqlRuns:
             old = changing_values(before)
             changed = {name: value for name, value in changing_values(after).items() if value != old[name]}
             await connection.execute(runs.update().where(runs.c.key == row.key).values(changed))
-            if row.session_id and after.status is not before.status:
-                session = transaction.session(namespace, row.session_id)
+            if session is not None and after.status is not before.status:
                 transaction.append(session, [after.event(before.status)])
                 await transaction.write()
             return after
@@ -205,14 +198,3 @@ def _started(draft: RunDraft, now: datetime) -> Run:
         create_time=now,
         update_time=now,
     )
-
-
-async def require(
-    connection: AsyncConnection, namespace: str, run_id: str, *, for_update: bool = False
-) -> Any:
-    """Return the row of a run. Raises RunNotFound."""
-    query = sa.select(runs).where(runs.c.namespace == namespace, runs.c.id == run_id)
-    row = (await connection.execute(query.with_for_update() if for_update else query)).first()
-    if row is None:
-        raise RunNotFound(run_id)
-    return row

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import sqlalchemy as sa
 from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from holdfastdb_server.domain.errors import IdTaken, SessionNotFound, VersionMismatch
+from holdfastdb_server.domain.errors import SessionNotFound
 from holdfastdb_server.domain.events import server_event
 from holdfastdb_server.domain.fingerprint import fingerprint_of
 from holdfastdb_server.domain.limits import Policy
@@ -31,6 +30,7 @@ from holdfastdb_server.storage.query.pages import WholeRows
 from holdfastdb_server.storage.schema import sessions
 from holdfastdb_server.storage.sessions import forks
 from holdfastdb_server.storage.sessions.filters import session_conditions
+from holdfastdb_server.storage.sessions.resource import session_resource
 from holdfastdb_server.storage.signals import session_topic
 from holdfastdb_server.storage.write_path import rows
 from holdfastdb_server.storage.write_path.point_reads import PointReads
@@ -52,6 +52,7 @@ class SqlSessions:
         self._writer = writer
         self._reads = reads
         self._policy = policy
+        self._resource = session_resource(database.dialect)
         self._list = TimeList(
             sessions,
             sessions.c.create_time,
@@ -65,8 +66,8 @@ class SqlSessions:
             parent = draft.parent_session_id
             # A repeated draft finds its session, even if the parent has been deleted since.
             if parent and not (
-                await find(connection, namespace, parent)
-                or await find(connection, namespace, draft.session_id)
+                await self._resource.find(connection, namespace, parent)
+                or await self._resource.find(connection, namespace, draft.session_id)
             ):
                 raise SessionNotFound(parent)
             columns = {"parent_id": draft.parent_session_id or None, **rows.field_columns(draft.fields)}
@@ -83,30 +84,23 @@ class SqlSessions:
         columns: dict[str, Any],
     ) -> Session:
         now = datetime.now(UTC)
-        insert = (
-            self._database.dialect.insert(sessions)
-            .values(
-                namespace=namespace,
-                id=session_id,
-                create_fingerprint=fingerprint,
-                status=SessionStatus.PENDING,
-                status_reason="",
-                version=1,
-                last_sequence=0,
-                create_time=now,
-                update_time=now,
-                last_activity_time=now,
-                expiry_check_time=self._expiry_check(rows.retention_of(columns["retention"]), now),
+        row, _ = await self._resource.create_or_find(
+            connection,
+            {
+                "namespace": namespace,
+                "id": session_id,
+                "create_fingerprint": fingerprint,
+                "status": SessionStatus.PENDING,
+                "status_reason": "",
+                "version": 1,
+                "last_sequence": 0,
+                "create_time": now,
+                "update_time": now,
+                "last_activity_time": now,
+                "expiry_check_time": self._expiry_check(rows.retention_of(columns["retention"]), now),
                 **columns,
-            )
-            .on_conflict_do_nothing()
-            .returning(sessions)
+            },
         )
-        row = (await connection.execute(insert)).first()
-        if row is None:
-            row = await require(connection, namespace, session_id)
-            if bytes(row.create_fingerprint) != fingerprint:
-                raise IdTaken("session", session_id)
         return rows.session_of(row)
 
     async def get(self, namespace: str, session_id: str) -> Session:
@@ -172,10 +166,10 @@ class SqlSessions:
             await transaction.lock([(namespace, session_id)])
             locked = transaction.session(namespace, session_id)
             await transaction.look_up_requests([(locked, request_id)] if request_id else [])
-            row = await require(connection, namespace, session_id)
+            row = await self._resource.require(connection, namespace, session_id)
             if transaction.recall(locked, request_id, fingerprint) is not None:
                 return rows.session_of(row)
-            check_version(row, expected_version)
+            self._resource.check_version(row, expected_version)
             columns = plan(transaction, rows.session_of(row))
             transaction.remember(locked, request_id, fingerprint, replies.DONE)
             if columns:
@@ -196,8 +190,8 @@ class SqlSessions:
     async def delete(self, namespace: str, session_id: str, expected_version: int | None = None) -> None:
 
         async def work(transaction: Transaction) -> None:
-            row = await require(transaction.connection, namespace, session_id, for_update=True)
-            check_version(row, expected_version)
+            row = await self._resource.require(transaction.connection, namespace, session_id, for_update=True)
+            self._resource.check_version(row, expected_version)
             await transaction.connection.execute(sessions.delete().where(sessions.c.key == row.key))
             transaction.topics.add(session_topic(row.key))
 
@@ -209,12 +203,11 @@ class SqlSessions:
         async def work(transaction: Transaction) -> Session:
             connection = transaction.connection
             await transaction.lock([(namespace, session_id)])
-            existing = await find(connection, namespace, draft.session_id)
+            existing = await self._resource.find(connection, namespace, draft.session_id)
             if existing is not None:
-                if bytes(existing.create_fingerprint) != fingerprint:
-                    raise IdTaken("session", draft.session_id)
+                self._resource.check_same(existing, fingerprint)
                 return rows.session_of(existing)
-            source = await require(connection, namespace, session_id)
+            source = await self._resource.require(connection, namespace, session_id)
             sequence = draft.up_to(source.last_sequence)
             fields = rows.session_of(source).fields
             columns = rows.field_columns(replace(fields, title=draft.title or fields.title))
@@ -225,7 +218,7 @@ class SqlSessions:
             event = server_event("session.forked", source=session_id, sequence=sequence)
             transaction.append(transaction.session(namespace, copy.session_id), [event])
             await transaction.write()
-            return rows.session_of(await require(connection, namespace, copy.session_id))
+            return rows.session_of(await self._resource.require(connection, namespace, copy.session_id))
 
         return await self._writer.run(work)
 
@@ -234,24 +227,6 @@ class SqlSessions:
             return None
         kept: timedelta = retention or self._policy.session_retention
         return since + kept
-
-
-async def find(
-    connection: AsyncConnection, namespace: str, session_id: str, *, for_update: bool = False
-) -> Any:
-    """Return the row of a session, or None."""
-    query = sa.select(sessions).where(sessions.c.namespace == namespace, sessions.c.id == session_id)
-    return (await connection.execute(query.with_for_update() if for_update else query)).first()
-
-
-async def require(
-    connection: AsyncConnection, namespace: str, session_id: str, *, for_update: bool = False
-) -> Any:
-    """Return the row of a session. Raises SessionNotFound."""
-    row = await find(connection, namespace, session_id, for_update=for_update)
-    if row is None:
-        raise SessionNotFound(session_id)
-    return row
 
 
 def plan_move(transaction: Transaction, session: LockedSession, move: Transition) -> dict[str, Any]:
@@ -267,9 +242,3 @@ def plan_move(transaction: Transaction, session: LockedSession, move: Transition
     if move.status.is_final:
         columns |= {"end_time": transaction.now, "expiry_check_time": None}
     return columns
-
-
-def check_version(row: Any, expected: int | None) -> None:
-    """Raise VersionMismatch when a session is not at the version that the caller has seen."""
-    if expected is not None and expected != row.version:
-        raise VersionMismatch("session", row.id, expected, row.version)

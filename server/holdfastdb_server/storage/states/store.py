@@ -18,7 +18,7 @@ from holdfastdb_server.storage.engines.connection import Database
 from holdfastdb_server.storage.idempotency import replies
 from holdfastdb_server.storage.query.filters import has_prefix
 from holdfastdb_server.storage.schema import state_versions, states
-from holdfastdb_server.storage.sessions.store import require
+from holdfastdb_server.storage.sessions.resource import session_resource
 from holdfastdb_server.storage.states.lists import StateLists
 from holdfastdb_server.storage.write_path import rows
 from holdfastdb_server.storage.write_path.entries import Save
@@ -39,6 +39,7 @@ class SqlStates:
         reads: PointReads,
     ) -> None:
         self._database = database
+        self._sessions = session_resource(database.dialect)
         self._writer = writer
         self._group_commit = group_commit
         self._reads = reads
@@ -104,7 +105,7 @@ class SqlStates:
     ) -> Page[State]:
 
         async def work(connection: AsyncConnection) -> Page[State]:
-            session = await require(connection, namespace, session_id)
+            session = await self._sessions.require(connection, namespace, session_id)
             return await self._lists.read(connection, session.key, where, page)
 
         return await self._database.read(work)

@@ -14,13 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from holdfastdb_server.domain.errors import TaskNotFound
 from holdfastdb_server.domain.tasks.task import Task, TaskStatus
 from holdfastdb_server.storage.engines.base import Dialect
+from holdfastdb_server.storage.query.resources import Resource
 from holdfastdb_server.storage.schema import tasks
 from holdfastdb_server.storage.signals import task_topic
 from holdfastdb_server.storage.tasks.rows import changing_values, task_of
+from holdfastdb_server.storage.write_path.owned import lock_owned
 from holdfastdb_server.storage.write_path.transaction import Transaction
 
-_NAMED = sa.and_(tasks.c.namespace == sa.bindparam("in_namespace"), tasks.c.id == sa.bindparam("with_id"))
-_SESSION_OF = sa.select(tasks.c.session_id).where(_NAMED)
 _UPDATE = tasks.update().where(tasks.c.key == sa.bindparam("at_key"))
 
 
@@ -39,11 +39,7 @@ class TaskChanges:
 
     async def lock(self, task_id: str) -> tuple[Any, datetime]:
         """Lock a task, and its session before, and return the row and the time. Raises TaskNotFound."""
-        name = {"in_namespace": self.namespace, "with_id": task_id}
-        session_id = await self._connection.scalar(_SESSION_OF, name)
-        if session_id:
-            await self.transaction.lock([(self.namespace, session_id)])
-        row = await require(self._connection, self._dialect, self.namespace, task_id, for_update=True)
+        row, _ = await lock_owned(self.transaction, task_resource(self._dialect), self.namespace, task_id)
         return row, row.now
 
     async def change(self, row: Any, now: datetime, plan: Callable[[Task], Task], actor: str = "") -> Task:
@@ -82,23 +78,8 @@ def _clock(dialect: Dialect) -> sa.Select[Any]:
 
 
 @cache
-def _with_time(dialect: Dialect, for_update: bool) -> sa.Select[Any]:
-    """Select a task by its name, and the time as `now`."""
-    query = sa.select(tasks, dialect.clock().label("now")).where(_NAMED)
-    return query.with_for_update(of=tasks) if for_update else query
-
-
-async def find(connection: AsyncConnection, *conditions: sa.ColumnElement[bool]) -> Any:
-    """Return the row of a task, or None."""
-    return (await connection.execute(sa.select(tasks).where(*conditions))).first()
-
-
-async def require(
-    connection: AsyncConnection, dialect: Dialect, namespace: str, task_id: str, *, for_update: bool = False
-) -> Any:
-    """Return the row of a task, and the time as `now`. Raises TaskNotFound."""
-    name = {"in_namespace": namespace, "with_id": task_id}
-    row = (await connection.execute(_with_time(dialect, for_update), name)).first()
-    if row is None:
-        raise TaskNotFound(task_id)
-    return row
+def task_resource(dialect: Dialect) -> Resource:
+    """Return the rows of tasks, each with the time of the statement as `now`."""
+    return Resource(
+        dialect, tasks, TaskNotFound, tasks.c.create_fingerprint, beside=[dialect.clock().label("now")]
+    )

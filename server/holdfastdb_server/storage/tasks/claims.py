@@ -26,7 +26,7 @@ from holdfastdb_server.storage.query.cache import Queries
 from holdfastdb_server.storage.query.filters import NAMESPACE, Shape
 from holdfastdb_server.storage.schema import tasks
 from holdfastdb_server.storage.signals import Signals, task_topic
-from holdfastdb_server.storage.tasks.changes import TaskChanges, read_clock, require
+from holdfastdb_server.storage.tasks.changes import TaskChanges, read_clock, task_resource
 from holdfastdb_server.storage.tasks.filters import claim_conditions
 from holdfastdb_server.storage.tasks.rows import IS_SPENT, NOW, has_lapsed, task_of
 from holdfastdb_server.storage.write_path.transaction import Transaction
@@ -62,6 +62,7 @@ class Claims:
         self._signals = signals
         self._poll_interval = options.poll_interval
         self._max_waiting = options.max_waiting
+        self._resource = task_resource(database.dialect)
         self._conditions = claim_conditions(database.dialect)
         self._queries: Queries[sa.Select[Any]] = Queries()
         self._waiting = 0
@@ -150,7 +151,7 @@ class Claims:
             row = await self._choose(connection, namespace, wanted, session_id)
             if row is None:
                 if wanted.task_id:
-                    await require(connection, self._database.dialect, namespace, wanted.task_id)
+                    await self._resource.require(connection, namespace, wanted.task_id)
                 raise _NothingThere
             if row.session_id and not session_id:
                 await transaction.try_lock([(namespace, row.session_id)])
@@ -207,7 +208,7 @@ class Claims:
 
     async def _repeated(self, connection: AsyncConnection, namespace: str, known: str) -> Lease:
         kept = json.loads(known)
-        row = await require(connection, self._database.dialect, namespace, kept["task_id"])
+        row = await self._resource.require(connection, namespace, kept["task_id"])
         return Lease(task_of(row).at(row.now), kept["token"])
 
     async def requeue(self, limit: int, *conditions: sa.ColumnElement[bool]) -> int:

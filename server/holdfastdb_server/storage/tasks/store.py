@@ -9,7 +9,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfastdb_server.domain.errors import (
     IdempotencyKeyTaken,
-    IdTaken,
     LeaseNotHeld,
     OpenTaskExists,
 )
@@ -35,7 +34,7 @@ from holdfastdb_server.storage.query.lists import TimeList
 from holdfastdb_server.storage.query.payloads import payload_names
 from holdfastdb_server.storage.schema import tasks
 from holdfastdb_server.storage.signals import task_topic
-from holdfastdb_server.storage.tasks.changes import TaskChanges, find, read_clock, require
+from holdfastdb_server.storage.tasks.changes import TaskChanges, read_clock, task_resource
 from holdfastdb_server.storage.tasks.claims import Claims
 from holdfastdb_server.storage.tasks.filters import task_conditions
 from holdfastdb_server.storage.tasks.rows import (
@@ -74,7 +73,7 @@ class SqlTasks:
         self._idempotency = idempotency
         self._claims = claims
         self._policy = policy
-        self._insert = database.dialect.insert(tasks).on_conflict_do_nothing().returning(tasks.c.key)
+        self._resource = task_resource(database.dialect)
         self._list = TimeList(
             tasks,
             tasks.c.create_time,
@@ -107,7 +106,7 @@ class SqlTasks:
                     **fixed_values(draft),
                     **changing_values(task),
                 }
-                if (await connection.execute(self._insert, values)).first() is not None:
+                if await self._resource.insert(connection, values) is not None:
                     break
                 existing = await self._existing(connection, namespace, draft, now)
                 if existing is not None:
@@ -127,13 +126,13 @@ class SqlTasks:
         Raises IdTaken, IdempotencyKeyTaken, OpenTaskExists, _Lapsed.
         """
         fingerprint = draft.fingerprint()
-        there = tasks.c.namespace == namespace
-        row = await find(connection, there, tasks.c.id == draft.task_id)
+        row = await self._resource.find(connection, namespace, draft.task_id)
         if row is not None:
-            if bytes(row.create_fingerprint) != fingerprint:
-                raise IdTaken("task", draft.task_id)
+            self._resource.check_same(row, fingerprint)
             return task_of(row).at(now)
-        row = await find(connection, there, tasks.c.held_key == draft.idempotency_key)
+        in_namespace = sa.select(tasks).where(tasks.c.namespace == namespace)
+        held = in_namespace.where(tasks.c.held_key == draft.idempotency_key)
+        row = (await connection.execute(held)).first()
         if row is not None:
             if row.create_time + self._policy.idempotency_ttl <= now:
                 await connection.execute(tasks.update().where(tasks.c.key == row.key).values(held_key=None))
@@ -144,7 +143,7 @@ class SqlTasks:
         if (digest := dedupe_digest(draft.dedupe_key)) is None:
             return None
         same = (tasks.c.kind == draft.kind, tasks.c.dedupe_digest == digest, tasks.c.end_time.is_(None))
-        row = await find(connection, there, *same)
+        row = (await connection.execute(in_namespace.where(*same))).first()
         if row is not None:
             if task_of(row).at(now).status.is_final:
                 raise _Lapsed(row.id)
@@ -154,7 +153,7 @@ class SqlTasks:
     async def get(self, namespace: str, task_id: str) -> Task:
 
         async def work(connection: AsyncConnection) -> Task:
-            row = await require(connection, self._database.dialect, namespace, task_id)
+            row = await self._resource.require(connection, namespace, task_id)
             return task_of(row).at(row.now)
 
         return await self._database.read(work)
@@ -215,7 +214,7 @@ class SqlTasks:
                 .values(lease_expire_time=until, claim_time=earlier)
             )
             if not (await connection.execute(extend)).rowcount:
-                await require(connection, self._database.dialect, namespace, task_id)
+                await self._resource.require(connection, namespace, task_id)
                 raise LeaseNotHeld(task_id)
             return until
 
@@ -249,7 +248,7 @@ class SqlTasks:
     async def delete(self, namespace: str, task_id: str, expected_version: int | None = None) -> None:
 
         async def work(connection: AsyncConnection) -> None:
-            row = await require(connection, self._database.dialect, namespace, task_id, for_update=True)
+            row = await self._resource.require(connection, namespace, task_id, for_update=True)
             check_version(task_of(row).at(row.now), expected_version)
             await connection.execute(tasks.delete().where(tasks.c.key == row.key))
 
