@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from holdfastdb_server.domain.events import EventFilter, Grouping, Replacement
+from holdfastdb_server.domain.events import EventFilter, EventGrouping, Replacement
 from holdfastdb_server.domain.paging import PageRequest
 from holdfastdb_server.domain.sessions import (
     ForkDraft,
@@ -297,7 +297,7 @@ async def test_writes_enter_indexes_only(filled: FilledStore) -> None:
         store.states.delete(NAMESPACE, "new", StateSelection(key_prefix="k")),
         store.events.replace(NAMESPACE, "new", Replacement(newest=1), request_id="r5"),
         store.sessions.fork(NAMESPACE, "new", ForkDraft("fork")),
-        store.events.summarize(NAMESPACE, "new", EVERYTHING, [Grouping.TYPE]),
+        store.events.summarize(NAMESPACE, "new", EVERYTHING, [EventGrouping.TYPE]),
         store.sessions.delete(NAMESPACE, "new"),
     )
 

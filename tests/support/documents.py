@@ -14,7 +14,7 @@ from holdfastdb_server.domain.documents.document import (
     DocumentFields,
     DocumentKey,
     DocumentPut,
-    Put,
+    PutResult,
     Sync,
     SyncResult,
 )
@@ -45,8 +45,8 @@ async def put(
     namespace: str = NAMESPACE,
     request_id: str = "",
     **options: Any,
-) -> Put:
-    """Put a document. `options` are those of DocumentPut."""
+) -> PutResult:
+    """PutResult a document. `options` are those of DocumentPut."""
     return await store.documents.put(
         namespace, DocumentPut(wanted or draft(), **options).checked(), request_id
     )

@@ -153,7 +153,7 @@ class CaughtUp(Struct, frozen=True):
     last_sequence: int
 
 
-class Grouping(StrEnum):
+class EventGrouping(StrEnum):
     """What to count by."""
 
     TYPE = "type"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from contextvars import ContextVar
 from itertools import count
+from typing import Any, TypeAlias
 
+import grpc
 from msgspec import Struct
 
 DEFAULT_NAMESPACE = "default"
@@ -30,6 +32,8 @@ class Call(Struct):
 
 
 _request_ids = (f"{prefix}-{number}" for prefix in [os.urandom(6).hex()] for number in count(1))
+
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 current_call: ContextVar[Call] = ContextVar("current_call")
 """Set by the interceptor. grpc.aio runs each call in a task of its own, so none sees another's."""

@@ -34,17 +34,17 @@ class Failure(NamedTuple):
     """A serialized google.rpc.Status."""
 
 
-def failure_from(error: Exception, call: Call) -> Failure:
+def write_failure(error: Exception, call: Call) -> Failure:
     """Return how any error in a call is told to the caller. What is none of ours is a bug, and is logged."""
     if isinstance(error, DecodeError):
         error = MalformedRequest()
     if isinstance(error, HoldfastError):
-        return failure_of(error)
+        return write_error(error)
     logger.error("call failed by a bug of ours", exc_info=error, extra={"method": call.method})
-    return internal_failure(call.request_id)
+    return write_internal_failure(call.request_id)
 
 
-def failure_of(error: HoldfastError) -> Failure:
+def write_error(error: HoldfastError) -> Failure:
     """Return how the error is told to the caller."""
     details: list[Message] = [_info(error.reason, error.metadata)]
     if isinstance(error, InvalidArgument):
@@ -55,7 +55,7 @@ def failure_of(error: HoldfastError) -> Failure:
     return _failure(grpc.StatusCode[error.code], error.message, details)
 
 
-def internal_failure(request_id: str) -> Failure:
+def write_internal_failure(request_id: str) -> Failure:
     """Return how a bug of ours is told: nothing but where to find it in the log."""
     message = f"internal error; the server's log has it under the request id {request_id}"
     return _failure(grpc.StatusCode.INTERNAL, message, [_info("INTERNAL", {"request_id": request_id})])

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
-from typing import Any, TypeAlias
 
 import grpc
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthServicer
 
-Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+from holdfastdb_server.rpc.context import Context
 
 _SERVING: int = HealthCheckResponse.SERVING
 _NOT_SERVING: int = HealthCheckResponse.NOT_SERVING

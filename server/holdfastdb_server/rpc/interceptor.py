@@ -13,16 +13,15 @@ import grpc
 
 from holdfastdb_server.domain.ids import check_id
 from holdfastdb_server.rpc.auth import Access
-from holdfastdb_server.rpc.context import DEFAULT_NAMESPACE, Call, current_call
+from holdfastdb_server.rpc.context import DEFAULT_NAMESPACE, Call, Context, current_call
 from holdfastdb_server.rpc.draining import Draining
-from holdfastdb_server.rpc.errors import DETAILS_HEADER, Failure, failure_from
+from holdfastdb_server.rpc.errors import DETAILS_HEADER, Failure, write_failure
 
 NAMESPACE_HEADER = "holdfast-namespace"
 REQUEST_ID_HEADER = "x-request-id"
 
 logger = logging.getLogger("holdfast.rpc")
 
-Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
 _REQUEST_ID = re.compile(r"[!-~]{1,128}")
@@ -109,7 +108,7 @@ class _Method:
             self._admit(call)
             response = self._serialize(await self._answer(self._parse(request), context))
         except Exception as error:  # noqa: BLE001 - it becomes a status
-            failure = failure_from(error, call)
+            failure = write_failure(error, call)
         except BaseException:
             self._end(call, "CANCELLED", began)
             raise
@@ -128,7 +127,7 @@ class _Method:
                 async for response in responses:
                     await context.write(self._serialize(response))
         except Exception as error:  # noqa: BLE001 - it becomes a status
-            failure = failure_from(error, call)
+            failure = write_failure(error, call)
         except BaseException:
             self._end(call, "CANCELLED", began)
             raise

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from holdfastdb_server.domain.errors import LimitExceeded, SessionNotFound
-from holdfastdb_server.domain.events import Event, EventFilter, EventKind, EventSummary, Grouping
+from holdfastdb_server.domain.events import Event, EventFilter, EventGrouping, EventKind, EventSummary
 from holdfastdb_server.domain.limits import SUMMARY_GROUPS
 from holdfastdb_server.domain.ports import Store
 from tests.support.content import EVERYTHING, NAMESPACE, append, create, message, note, notes
 
-TYPE, ACTOR, TIME = Grouping
+TYPE, ACTOR, TIME = EventGrouping
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -26,7 +26,7 @@ async def session(store: Store) -> None:
 
 
 async def summarize(
-    store: Store, *groups: Grouping, bucket: int = 0, where: EventFilter = EVERYTHING
+    store: Store, *groups: EventGrouping, bucket: int = 0, where: EventFilter = EVERYTHING
 ) -> Sequence[EventSummary]:
     return await store.events.summarize(NAMESPACE, "s", where, groups, bucket)
 
@@ -77,12 +77,12 @@ async def test_events_are_counted_by_time_in_buckets_aligned_to_1970(store: Stor
         assert summary.bucket_time <= summary.first_event_time <= summary.last_event_time < end
 
 
-GROUPINGS = list(chain.from_iterable(combinations(Grouping, size) for size in range(4)))
+GROUPINGS = list(chain.from_iterable(combinations(EventGrouping, size) for size in range(4)))
 
 
 @pytest.mark.parametrize("groups", GROUPINGS, ids=str)
 async def test_groups_are_in_the_order_time_type_actor_whatever_was_asked_for(
-    store: Store, groups: tuple[Grouping, ...]
+    store: Store, groups: tuple[EventGrouping, ...]
 ) -> None:
     events = [
         at(second, type=event_type, actor=actor)

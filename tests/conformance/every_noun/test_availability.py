@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 
 from holdfastdb_server.domain.errors import DatabaseUnavailable, SchemaMismatch
-from holdfastdb_server.domain.events import EventFilter, Grouping, Replacement
+from holdfastdb_server.domain.events import EventFilter, EventGrouping, Replacement
 from holdfastdb_server.domain.paging import PageRequest
 from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.sessions import (
@@ -67,7 +67,7 @@ CALLS: dict[str, Callable[[Store], Awaitable[Any]]] = {
         NAMESPACE, EventFilter(trace_id="x"), PageRequest(10)
     ),
     "replace": lambda store: store.events.replace(NAMESPACE, "s", Replacement()),
-    "summarize": lambda store: store.events.summarize(NAMESPACE, "s", EVERYTHING, [Grouping.TYPE]),
+    "summarize": lambda store: store.events.summarize(NAMESPACE, "s", EVERYTHING, [EventGrouping.TYPE]),
 }
 
 

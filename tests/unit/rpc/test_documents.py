@@ -14,7 +14,7 @@ from holdfastdb_server.domain.documents.document import (
     Document,
     DocumentFields,
     DocumentKey,
-    Put,
+    PutResult,
     SyncResult,
     check_collection,
 )
@@ -250,7 +250,7 @@ def test_a_document_is_written_whole() -> None:
         metadata={"n": 3},
         ttl=timedelta(seconds=90),
     )
-    answer = documents.write_put(Put(document, is_created=True, is_parent_created=False))
+    answer = documents.write_put_result(PutResult(document, is_created=True, is_parent_created=False))
     assert (answer.created, answer.parent_created) == (True, False)
     written = answer.document
     assert (written.collection, written.document_id, written.version) == ("c/d", "x", 3)
@@ -263,7 +263,7 @@ def test_a_document_is_written_whole() -> None:
 
 
 def test_what_was_found_has_scores_and_a_sync_four_lists() -> None:
-    found = documents.write_found([Match(a_document(content=Payload(json="1")), 0.5)])
+    found = documents.write_matches([Match(a_document(content=Payload(json="1")), 0.5)])
     assert (list(found.scores), found.documents[0].content.json) == ([0.5], "1")
-    synced = documents.write_synced(SyncResult(["a"], ["b"], ["c"], ["d"]))
+    synced = documents.write_sync_result(SyncResult(["a"], ["b"], ["c"], ["d"]))
     assert [*synced.created_ids, *synced.updated_ids, *synced.unchanged_ids, *synced.deleted_ids] == [*"abcd"]

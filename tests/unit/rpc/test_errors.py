@@ -12,7 +12,7 @@ from google.rpc.status_pb2 import Status
 
 from holdfastdb.v1.error_reason_pb2 import ErrorReason
 from holdfastdb_server.domain import errors
-from holdfastdb_server.rpc.errors import Failure, failure_of, internal_failure
+from holdfastdb_server.rpc.errors import Failure, write_error, write_internal_failure
 
 DetailT = TypeVar("DetailT", ErrorInfo, BadRequest, RetryInfo)
 
@@ -39,7 +39,7 @@ def test_no_two_errors_have_one_reason() -> None:
 
 
 def test_a_stale_version_tells_the_actual_one() -> None:
-    failure = failure_of(errors.VersionMismatch("session", "order-42", 5, 7))
+    failure = write_error(errors.VersionMismatch("session", "order-42", 5, 7))
     assert failure.code is grpc.StatusCode.ABORTED
     assert failure.message == "session 'order-42' is at version 7, not 5"
     status = Status.FromString(failure.details)
@@ -50,7 +50,7 @@ def test_a_stale_version_tells_the_actual_one() -> None:
 
 
 def test_a_bad_field_is_named() -> None:
-    failure = failure_of(errors.InvalidField("events[3].payload.json", "is not valid JSON"))
+    failure = write_error(errors.InvalidField("events[3].payload.json", "is not valid JSON"))
     assert failure.code is grpc.StatusCode.INVALID_ARGUMENT
     [violation] = _detail(failure, BadRequest()).field_violations
     assert (violation.field, violation.description) == ("events[3].payload.json", "is not valid JSON")
@@ -60,12 +60,12 @@ def test_a_bad_field_is_named() -> None:
     ("error", "seconds"), [(errors.DatabaseUnavailable(), 1.0), (errors.ServerDraining(), 0.1)]
 )
 def test_unavailable_says_when_to_retry(error: errors.Unavailable, seconds: float) -> None:
-    delay = _detail(failure_of(error), RetryInfo()).retry_delay
+    delay = _detail(write_error(error), RetryInfo()).retry_delay
     assert delay.seconds + delay.nanos / 1e9 == seconds
 
 
 def test_a_bug_of_ours_tells_nothing_but_where_to_look() -> None:
-    failure = internal_failure("abc-1")
+    failure = write_internal_failure("abc-1")
     assert failure.code is grpc.StatusCode.INTERNAL
     assert _info(failure).reason == "INTERNAL"
     assert _info(failure).metadata == {"request_id": "abc-1"}
@@ -81,14 +81,14 @@ def test_a_bug_of_ours_tells_nothing_but_where_to_look() -> None:
     ],
 )
 def test_the_longest_error_fits_into_the_headers_that_clients_take(error: errors.HoldfastError) -> None:
-    failure = failure_of(error)
+    failure = write_error(error)
     percent_encoded = sum(1 if 32 <= byte < 127 else 3 for byte in failure.message.encode())
     in_base64 = len(failure.details) * 4 / 3
     assert percent_encoded + in_base64 < HEADER_BYTES - 512
 
 
 def test_the_longest_ids_are_told_whole() -> None:
-    metadata = _info(failure_of(errors.EventIdTaken("😀" * 255, "é" * 255, 3))).metadata
+    metadata = _info(write_error(errors.EventIdTaken("😀" * 255, "é" * 255, 3))).metadata
     assert metadata["session_id"] == "😀" * 255
     assert metadata["event_id"] == "é" * 255
 

@@ -18,10 +18,10 @@ from holdfastdb_server.domain.errors import InvalidField, SessionNotFound
 from holdfastdb_server.domain.events import (
     AppendResult,
     CaughtUp,
+    EventGrouping,
     EventKind,
     EventReceipt,
     EventSummary,
-    Grouping,
     ReplaceResult,
 )
 from holdfastdb_server.rpc.context import Call
@@ -74,7 +74,7 @@ def test_an_event_comes_back_with_all_of_its_fields(name: str) -> None:
     parsed = pb.AppendEventsRequest.FromString(pb.AppendEventsRequest(events=[sent]).SerializeToString())
     [event] = events.read_events(parsed)
     stored = replace(event, session_id="s", sequence=3, create_time=NOON)
-    [written] = events.write_listed([stored]).events
+    [written] = events.write_events([stored]).events
     sent.MergeFrom(pb.Event(session_id="s", sequence=3, create_time=STAMP))
     assert written == sent
 
@@ -194,9 +194,9 @@ def test_a_bad_filter_is_refused_by_its_field(filter_: pb.EventFilter, field: st
 
 def test_groups_need_a_bucket_for_time_only() -> None:
     by_actor = pb.SummarizeEventsRequest(group_by=[pb.EVENT_GROUPING_ACTOR, pb.EVENT_GROUPING_ACTOR])
-    assert events.read_groups(by_actor) == ((Grouping.ACTOR,), 0)
+    assert events.read_groups(by_actor) == ((EventGrouping.ACTOR,), 0)
     by_time = pb.SummarizeEventsRequest(group_by=[pb.EVENT_GROUPING_TIME], bucket=Duration(seconds=60))
-    assert events.read_groups(by_time) == ((Grouping.TIME,), 60)
+    assert events.read_groups(by_time) == ((EventGrouping.TIME,), 60)
 
 
 @pytest.mark.parametrize("bucket", [None, Duration(), Duration(seconds=-60), Duration(seconds=1, nanos=5000)])
@@ -212,9 +212,9 @@ def test_receipts_come_in_order() -> None:
         pb.EventReceipt(event_id="a", sequence=1, create_time=STAMP),
         pb.EventReceipt(event_id="b", sequence=2, create_time=STAMP),
     ]
-    appended = events.write_appended(AppendResult(receipts, 2))
+    appended = events.write_append_result(AppendResult(receipts, 2))
     assert appended == pb.AppendEventsResponse(receipts=wanted, last_sequence=2)
-    replaced = events.write_replaced(ReplaceResult(4, receipts, 2))
+    replaced = events.write_replace_result(ReplaceResult(4, receipts, 2))
     assert replaced == pb.ReplaceEventsResponse(removed_count=4, receipts=wanted, last_sequence=2)
 
 
@@ -223,7 +223,7 @@ def test_a_batch_answers_each_request_with_its_receipts_or_its_error() -> None:
     bug = ValueError("a secret")
     response = events.write_batch([appended, SessionNotFound("gone"), bug], Call(known_request_id="r-1"))
     found, gone, broken = response.results
-    assert found.response == events.write_appended(appended)
+    assert found.response == events.write_append_result(appended)
     assert (gone.error.code, gone.error.message) == (5, "no session 'gone'")
     # Wire for wire what a failed call carries in its trailer.
     status = Status.FromString(gone.error.SerializeToString())
@@ -241,7 +241,7 @@ def test_a_batch_that_is_cancelled_is_not_answered() -> None:
 
 
 def test_a_tail_of_an_empty_history_is_caught_up_at_zero() -> None:
-    assert events.write_tailed(CaughtUp(0)).WhichOneof("content") == "caught_up"
+    assert events.write_tail(CaughtUp(0)).WhichOneof("content") == "caught_up"
 
 
 def test_a_summary_has_what_it_was_grouped_by() -> None:

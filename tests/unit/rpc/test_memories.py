@@ -115,11 +115,11 @@ def test_a_search_has_the_different_words_of_its_query() -> None:
 
 def test_a_token_of_a_search_is_bound_to_all_but_the_page_size_and_the_request_id() -> None:
     request = pb.SearchMemoriesRequest(query="x", page_size=5, request_id="r")
-    _, scope = paging.read_ranked_page(paging.MATCHES, request)
+    _, scope = paging.read_ranked_page(paging.MATCHES, request, "request_id")
     page: Page[MemoryMatch] = Page([], (3, "0.5", 7, 8))
-    token = paging.finish_ranked_page(pb.SearchMemoriesResponse(), scope, page).next_page_token
+    token = paging.write_page(pb.SearchMemoriesResponse(), scope, page).next_page_token
     again = pb.SearchMemoriesRequest(query="x", page_size=9, request_id="other", page_token=token)
-    wanted, _ = paging.read_ranked_page(paging.MATCHES, again)
+    wanted, _ = paging.read_ranked_page(paging.MATCHES, again, "request_id")
     assert (wanted.after, wanted.size) == ((3, "0.5", 7, 8), 9)
     for other in (
         pb.SearchMemoriesRequest(query="y", page_token=token),
@@ -127,4 +127,4 @@ def test_a_token_of_a_search_is_bound_to_all_but_the_page_size_and_the_request_i
         pb.SearchMemoriesRequest(query="x", filter=pb.MemoryFilter(user_id="u"), page_token=token),
     ):
         with pytest.raises(InvalidPageToken):
-            paging.read_ranked_page(paging.MATCHES, other)
+            paging.read_ranked_page(paging.MATCHES, other, "request_id")

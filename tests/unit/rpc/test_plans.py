@@ -75,7 +75,7 @@ def test_a_plan_has_all_of_its_fields() -> None:
 
 
 def test_a_changed_item_comes_with_the_plan_s_progress_and_version() -> None:
-    written = plans.write_item_change(replace(a_plan(), version=7), "b")
+    written = plans.write_changed_item(replace(a_plan(), version=7), "b")
     assert (written.item.item_id, written.item.position, written.item.ready) == ("b", 2, True)
     assert (written.progress.completed_count, written.plan_version) == (1, 7)
 

@@ -142,6 +142,6 @@ def test_a_state_has_all_of_its_fields() -> None:
 
 
 def test_a_state_whose_payload_was_left_out_has_none() -> None:
-    [written] = states.write_saved("s", [State("k", 3, None, {}, "", 7, NOON)]).states
+    [written] = states.write_saved_states("s", [State("k", 3, None, {}, "", 7, NOON)]).states
     assert not written.HasField("payload")
     assert not written.HasField("metadata")

@@ -137,7 +137,7 @@ class DocumentPut(Struct, frozen=True):
         return fingerprint_of("put document", self)
 
 
-class Put(Struct, frozen=True):
+class PutResult(Struct, frozen=True):
     """What a put did."""
 
     document: Document

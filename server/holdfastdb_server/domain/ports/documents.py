@@ -8,7 +8,7 @@ from holdfastdb_server.domain.documents.document import (
     Document,
     DocumentKey,
     DocumentPut,
-    Put,
+    PutResult,
     Sync,
     SyncResult,
 )
@@ -22,7 +22,7 @@ class DocumentStore(Protocol):
     A document whose time to live has passed does not exist, unless it is the parent of one that does.
     """
 
-    async def put(self, namespace: str, put: DocumentPut, request_id: str = "") -> Put:
+    async def put(self, namespace: str, put: DocumentPut, request_id: str = "") -> PutResult:
         """Create the document at version 1, or replace it whole with the next version, and return it.
 
         What changes nothing leaves the version; either way the time to live begins anew. One that is to be
@@ -71,7 +71,7 @@ class DocumentStore(Protocol):
         ...
 
     async def sync(self, namespace: str, sync: Sync, request_id: str = "") -> SyncResult:
-        """Put every document of the sync, or none; pruning deletes the collection's others.
+        """PutResult every document of the sync, or none; pruning deletes the collection's others.
 
         Two syncs of a collection are applied one after the other. Raises ParentNotFound, DependencyCycle,
         and DocumentHasChildren if one to prune is the parent of one that stays.

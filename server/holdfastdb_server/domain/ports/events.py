@@ -10,8 +10,8 @@ from holdfastdb_server.domain.events import (
     CaughtUp,
     Event,
     EventFilter,
+    EventGrouping,
     EventSummary,
-    Grouping,
     Replacement,
     ReplaceResult,
 )
@@ -95,7 +95,7 @@ class EventStore(Protocol):
         namespace: str,
         session_id: str,
         where: EventFilter,
-        groups: Sequence[Grouping],
+        groups: Sequence[EventGrouping],
         bucket_seconds: int = 0,
     ) -> Sequence[EventSummary]:
         """Return the counts by time bucket, type and actor, in that order, ascending.

@@ -12,7 +12,7 @@ from holdfastdb_server.domain.documents.document import (
     DocumentFields,
     DocumentKey,
     DocumentPut,
-    Put,
+    PutResult,
     Sync,
     SyncResult,
 )
@@ -79,7 +79,7 @@ def read_collection_filter(request: pb.ListCollectionsRequest) -> CollectionFilt
     return read_fields(request, CollectionFilter).checked()
 
 
-def write_put(put: Put) -> pb.PutDocumentResponse:
+def write_put_result(put: PutResult) -> pb.PutDocumentResponse:
     """Return the answer to a put."""
     response = pb.PutDocumentResponse(created=put.is_created, parent_created=put.is_parent_created)
     return write_document(response, put.document)
@@ -99,14 +99,14 @@ def write_documents(documents: Sequence[Document]) -> pb.ListDocumentsResponse:
     return response
 
 
-def write_found(found: Sequence[Match]) -> pb.ListDocumentsResponse:
+def write_matches(found: Sequence[Match]) -> pb.ListDocumentsResponse:
     """Return the documents that were found, with their scores."""
     response = write_documents([one.document for one in found])
     response.scores.extend(one.score for one in found)
     return response
 
 
-def write_synced(synced: SyncResult) -> pb.SyncDocumentsResponse:
+def write_sync_result(synced: SyncResult) -> pb.SyncDocumentsResponse:
     """Return the answer to a sync."""
     response = pb.SyncDocumentsResponse()
     write_fields(response, synced)

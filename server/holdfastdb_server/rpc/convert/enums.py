@@ -24,7 +24,7 @@ from holdfastdb.v1 import task_service_pb2 as task_pb
 from holdfastdb_server.domain.approvals import ApprovalStatus
 from holdfastdb_server.domain.documents.filters import ContentOperator
 from holdfastdb_server.domain.errors import InvalidField
-from holdfastdb_server.domain.events import EventKind, Grouping
+from holdfastdb_server.domain.events import EventGrouping, EventKind
 from holdfastdb_server.domain.paging import SortOrder
 from holdfastdb_server.domain.plans.items import ItemStatus
 from holdfastdb_server.domain.plans.plan import PlanStatus
@@ -38,7 +38,7 @@ EnumT = TypeVar("EnumT", bound=Enum)
 PROTO_ENUMS: Mapping[type[Enum], EnumDescriptor] = {
     SessionStatus: session_pb.SessionStatus.DESCRIPTOR,
     EventKind: history_pb.EventKind.DESCRIPTOR,
-    Grouping: history_pb.EventGrouping.DESCRIPTOR,
+    EventGrouping: history_pb.EventGrouping.DESCRIPTOR,
     TaskStatus: task_pb.TaskStatus.DESCRIPTOR,
     RunStatus: run_pb.RunStatus.DESCRIPTOR,
     RunGrouping: run_pb.RunGrouping.DESCRIPTOR,

@@ -12,10 +12,10 @@ from holdfastdb_server.domain.events import (
     CaughtUp,
     Event,
     EventFilter,
+    EventGrouping,
     EventKind,
     EventReceipt,
     EventSummary,
-    Grouping,
     Replacement,
     ReplaceResult,
     check_events,
@@ -31,7 +31,7 @@ from holdfastdb_server.rpc.convert.scalars import (
     read_time,
     write_time,
 )
-from holdfastdb_server.rpc.errors import failure_from
+from holdfastdb_server.rpc.errors import write_failure
 
 
 def read_events(request: pb.AppendEventsRequest) -> list[Event]:
@@ -76,13 +76,13 @@ def read_filter(value: pb.EventFilter) -> EventFilter:
     ).checked()
 
 
-def read_groups(request: pb.SummarizeEventsRequest) -> tuple[tuple[Grouping, ...], int]:
+def read_groups(request: pb.SummarizeEventsRequest) -> tuple[tuple[EventGrouping, ...], int]:
     """Return what to count by, and the length of a time bucket in seconds."""
-    groups = read_enums("group_by", request.group_by, Grouping)
-    return groups, check_bucket(read_optional_duration(request, "bucket"), Grouping.TIME in groups)
+    groups = read_enums("group_by", request.group_by, EventGrouping)
+    return groups, check_bucket(read_optional_duration(request, "bucket"), EventGrouping.TIME in groups)
 
 
-def write_listed(events: Sequence[Event]) -> pb.ListEventsResponse:
+def write_events(events: Sequence[Event]) -> pb.ListEventsResponse:
     """Return a list of events."""
     response = pb.ListEventsResponse()
     for event in events:
@@ -90,7 +90,7 @@ def write_listed(events: Sequence[Event]) -> pb.ListEventsResponse:
     return response
 
 
-def write_appended(appended: AppendResult) -> pb.AppendEventsResponse:
+def write_append_result(appended: AppendResult) -> pb.AppendEventsResponse:
     """Return the answer to an append."""
     response = pb.AppendEventsResponse()
     _write_appended(response, appended)
@@ -106,13 +106,13 @@ def write_batch(outcomes: Iterable[AppendResult | BaseException], call: Call) ->
             case AppendResult():
                 _write_appended(results.add().response, outcome)
             case Exception():
-                results.add().error.MergeFromString(failure_from(outcome, call).details)
+                results.add().error.MergeFromString(write_failure(outcome, call).details)
             case _:
                 raise outcome
     return response
 
 
-def write_replaced(replaced: ReplaceResult) -> pb.ReplaceEventsResponse:
+def write_replace_result(replaced: ReplaceResult) -> pb.ReplaceEventsResponse:
     """Return the answer to a replacement."""
     response = pb.ReplaceEventsResponse()
     response.removed_count = replaced.removed_count
@@ -122,7 +122,7 @@ def write_replaced(replaced: ReplaceResult) -> pb.ReplaceEventsResponse:
     return response
 
 
-def write_tailed(news: Sequence[Event] | CaughtUp) -> pb.TailEventsResponse:
+def write_tail(news: Sequence[Event] | CaughtUp) -> pb.TailEventsResponse:
     """Return the next message of a tail."""
     response = pb.TailEventsResponse()
     if isinstance(news, CaughtUp):

@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
+from google.protobuf.message import Message
 from msgspec.structs import replace
 
-from holdfastdb.v1 import approval_service_pb2 as approval_pb
-from holdfastdb.v1 import document_service_pb2 as document_pb
-from holdfastdb.v1 import history_service_pb2 as history_pb
-from holdfastdb.v1 import memory_service_pb2 as memory_pb
-from holdfastdb.v1 import plan_service_pb2 as plan_pb
-from holdfastdb.v1 import run_service_pb2 as run_pb
-from holdfastdb.v1 import session_service_pb2 as session_pb
-from holdfastdb.v1 import task_service_pb2 as task_pb
 from holdfastdb_server.domain import limits
 from holdfastdb_server.domain.paging import (
     Page,
@@ -28,31 +21,34 @@ from holdfastdb_server.domain.paging import (
 from holdfastdb_server.rpc.context import namespace
 from holdfastdb_server.rpc.convert.enums import read_enum
 
-ListRequest: TypeAlias = (
-    session_pb.ListSessionsRequest
-    | session_pb.ListStatesRequest
-    | history_pb.ListEventsRequest
-    | run_pb.ListRunsRequest
-    | approval_pb.ListApprovalsRequest
-    | task_pb.ListTasksRequest
-    | plan_pb.ListPlansRequest
-    | memory_pb.ListMemoriesRequest
-    | document_pb.ListDocumentsRequest
-    | document_pb.ListCollectionsRequest
-)
-ResponseT = TypeVar(
-    "ResponseT",
-    session_pb.ListSessionsResponse,
-    session_pb.ListStatesResponse,
-    history_pb.ListEventsResponse,
-    run_pb.ListRunsResponse,
-    approval_pb.ListApprovalsResponse,
-    task_pb.ListTasksResponse,
-    plan_pb.ListPlansResponse,
-    memory_pb.ListMemoriesResponse,
-    document_pb.ListDocumentsResponse,
-    document_pb.ListCollectionsResponse,
-)
+
+class PagedRequest(Protocol):
+    """A request for a page of results in a fixed order."""
+
+    @property
+    def page_size(self) -> int: ...
+
+    @property
+    def page_token(self) -> str: ...
+
+
+class ListRequest(PagedRequest, Protocol):
+    """A request for a page of a list."""
+
+    @property
+    def order(self) -> int: ...
+
+    @property
+    def include_total_size(self) -> bool: ...
+
+
+class PageResponse(Protocol):
+    """A response with a page of results."""
+
+    next_page_token: str
+
+
+ResponseT = TypeVar("ResponseT", bound=PageResponse)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,41 +79,27 @@ COLLECTIONS = Listing("ListCollections", (str,))
 
 def read_page(listing: Listing, request: ListRequest) -> tuple[PageRequest, bytes]:
     """Return the wanted page, and what its tokens are bound to: the list, the namespace and the filter."""
-    page, scope = _read_page(listing, request)
+    page, scope = read_ranked_page(listing, request)
     descending = listing.descending
     if request.order:
         descending = read_enum("order", request.order, SortOrder) is SortOrder.DESCENDING
     return replace(page, descending=descending, with_total=request.include_total_size), scope
 
 
-def read_ranked_page(listing: Listing, request: memory_pb.SearchMemoriesRequest) -> tuple[PageRequest, bytes]:
-    """The same for a list that is in the order of its ranking."""
-    return _read_page(listing, request, "request_id")
-
-
-def _read_page(
-    listing: Listing, request: ListRequest | memory_pb.SearchMemoriesRequest, *unbound: str
-) -> tuple[PageRequest, bytes]:
+def read_ranked_page(listing: Listing, request: PagedRequest, *unbound: str) -> tuple[PageRequest, bytes]:
+    """Do the same for results in the order of their rank; the fields `unbound` may differ between pages."""
     size = check_page_size(request.page_size, listing.size, listing.max_size)
-    bare = deepcopy(request)
+    bare = deepcopy(cast("Message", request))
     for field in ("page_size", "page_token", *unbound):
-        bare.ClearField(field)  # type: ignore[arg-type]  # each message's own names
+        bare.ClearField(field)
     scope = f"{listing.name}\0{namespace()}\0".encode() + bare.SerializeToString(deterministic=True)
     after = read_token(scope, request.page_token, listing.cursor)
     return PageRequest(size, after, listing.descending), scope
 
 
-def finish_page(response: ResponseT, scope: bytes, page: Page[Any]) -> ResponseT:
-    """Return the response with what follows the items of a page."""
+def write_page(response: ResponseT, scope: bytes, page: Page[Any]) -> ResponseT:
+    """Return the response with the token of the next page, and with the total size where it was wanted."""
     response.next_page_token = write_token(scope, page.next)
     if page.total_size is not None:
-        response.total_size = page.total_size
-    return response
-
-
-def finish_ranked_page(
-    response: memory_pb.SearchMemoriesResponse, scope: bytes, page: Page[Any]
-) -> memory_pb.SearchMemoriesResponse:
-    """The same for a list that is in the order of its ranking."""
-    response.next_page_token = write_token(scope, page.next)
+        cast("Any", response).total_size = page.total_size
     return response

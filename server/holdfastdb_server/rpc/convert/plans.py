@@ -89,7 +89,7 @@ def write_plans(plans: Sequence[Plan]) -> pb.ListPlansResponse:
     return response
 
 
-def write_item_change(plan: Plan, item_id: str) -> pb.UpdatePlanItemResponse:
+def write_changed_item(plan: Plan, item_id: str) -> pb.UpdatePlanItemResponse:
     """Return the answer to the change of an item. Raises PlanItemNotFound when it is gone since."""
     response = pb.UpdatePlanItemResponse(plan_version=plan.version)
     item = plan.item(item_id)

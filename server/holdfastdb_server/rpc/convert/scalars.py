@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
@@ -16,6 +17,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from holdfastdb.v1 import payload_pb2
 from holdfastdb_server.domain.errors import InvalidField
+from holdfastdb_server.domain.ids import check_optional_id
 from holdfastdb_server.domain.values import JsonObject, Payload, check_not_negative
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -71,6 +73,12 @@ def read_optional_count(message: Message, name: str, path: str = "") -> int | No
         return None
     value: int = getattr(message, name)
     return check_not_negative(path + name, value)
+
+
+def read_precondition(request: Any) -> tuple[int | None, str]:
+    """Return the `expected_version` of a write, None where it is absent, and its `request_id`."""
+    expected_version = read_optional_count(request, "expected_version")
+    return expected_version, check_optional_id("request_id", request.request_id)
 
 
 def read_payload(value: payload_pb2.Payload) -> Payload:

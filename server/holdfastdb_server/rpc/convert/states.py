@@ -82,7 +82,7 @@ def write_state(response: ResponseT, session_id: str, state: State) -> ResponseT
     return response
 
 
-def write_saved(session_id: str, states: Sequence[State]) -> pb.SaveStateResponse:
+def write_saved_states(session_id: str, states: Sequence[State]) -> pb.SaveStateResponse:
     """Return the answer to a save."""
     response = pb.SaveStateResponse()
     for state in states:
@@ -90,7 +90,7 @@ def write_saved(session_id: str, states: Sequence[State]) -> pb.SaveStateRespons
     return response
 
 
-def write_listed(session_id: str, states: Sequence[State]) -> pb.ListStatesResponse:
+def write_states(session_id: str, states: Sequence[State]) -> pb.ListStatesResponse:
     """Return a list of states."""
     response = pb.ListStatesResponse()
     for state in states:

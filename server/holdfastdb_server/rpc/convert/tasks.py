@@ -109,7 +109,7 @@ def write_lease(lease: Lease | None) -> pb.ClaimTaskResponse:
     return response
 
 
-def write_extended(lease_expire_time: datetime) -> pb.ExtendLeaseResponse:
+def write_lease_expire_time(lease_expire_time: datetime) -> pb.ExtendLeaseResponse:
     """Return when the lease will lapse."""
     response = pb.ExtendLeaseResponse()
     write_time(response.lease_expire_time, lease_expire_time)

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
-
-import grpc
-
 from holdfastdb.v1 import approval_service_pb2 as pb
 from holdfastdb.v1.approval_service_pb2_grpc import ApprovalServiceServicer
 from holdfastdb_server.domain.ids import check_id, check_optional_id
 from holdfastdb_server.domain.ports import Store
-from holdfastdb_server.rpc.context import namespace
+from holdfastdb_server.rpc.context import Context, namespace
 from holdfastdb_server.rpc.convert import approvals, paging
-
-Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
 class ApprovalService(ApprovalServiceServicer):
@@ -59,7 +53,7 @@ class ApprovalService(ApprovalServiceServicer):
     ) -> pb.ListApprovalsResponse:
         wanted, scope = paging.read_page(paging.APPROVALS, request)
         page = await self._approvals.list(namespace(), approvals.read_filter(request), wanted)
-        return paging.finish_page(approvals.write_approvals(page.items), scope, page)
+        return paging.write_page(approvals.write_approvals(page.items), scope, page)
 
     async def WaitApproval(
         self, request: pb.WaitApprovalRequest, context: Context

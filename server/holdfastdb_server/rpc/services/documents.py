@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
-
-import grpc
-
 from holdfastdb.v1 import document_service_pb2 as pb
 from holdfastdb.v1.document_service_pb2_grpc import DocumentServiceServicer
 from holdfastdb_server.domain.errors import DocumentNotFound
 from holdfastdb_server.domain.ids import check_optional_id
 from holdfastdb_server.domain.ports import Store
-from holdfastdb_server.rpc.context import namespace
+from holdfastdb_server.rpc.context import Context, namespace
 from holdfastdb_server.rpc.convert import documents, paging
 from holdfastdb_server.rpc.convert.scalars import read_optional_count
-
-Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+from holdfastdb_server.rpc.services.missing import allowed_missing
 
 
 class DocumentService(DocumentServiceServicer):
@@ -26,7 +21,7 @@ class DocumentService(DocumentServiceServicer):
 
     async def PutDocument(self, request: pb.PutDocumentRequest, context: Context) -> pb.PutDocumentResponse:
         request_id = check_optional_id("request_id", request.request_id)
-        return documents.write_put(
+        return documents.write_put_result(
             await self._documents.put(namespace(), documents.read_put(request), request_id)
         )
 
@@ -42,30 +37,27 @@ class DocumentService(DocumentServiceServicer):
         if where.words:
             wanted, scope = paging.read_page(paging.FOUND_DOCUMENTS, request)
             found = await self._documents.search(namespace(), where, wanted, refresh_ttl=refresh_ttl)
-            return paging.finish_page(documents.write_found(found.items), scope, found)
+            return paging.write_page(documents.write_matches(found.items), scope, found)
         wanted, scope = paging.read_page(paging.DOCUMENTS, request)
         page = await self._documents.list(namespace(), where, wanted, refresh_ttl=refresh_ttl)
-        return paging.finish_page(documents.write_documents(page.items), scope, page)
+        return paging.write_page(documents.write_documents(page.items), scope, page)
 
     async def DeleteDocument(
         self, request: pb.DeleteDocumentRequest, context: Context
     ) -> pb.DeleteDocumentResponse:
         key, expected_version = documents.read_key(request), read_optional_count(request, "expected_version")
-        try:
+        count = 0
+        with allowed_missing(request.allow_missing, DocumentNotFound):
             count = await self._documents.delete(
                 namespace(), key, expected_version, with_children=request.with_children
             )
-        except DocumentNotFound:
-            if not request.allow_missing:
-                raise
-            count = 0
         return pb.DeleteDocumentResponse(deleted_count=count)
 
     async def SyncDocuments(
         self, request: pb.SyncDocumentsRequest, context: Context
     ) -> pb.SyncDocumentsResponse:
         request_id = check_optional_id("request_id", request.request_id)
-        return documents.write_synced(
+        return documents.write_sync_result(
             await self._documents.sync(namespace(), documents.read_sync(request), request_id)
         )
 
@@ -75,4 +67,4 @@ class DocumentService(DocumentServiceServicer):
         wanted, scope = paging.read_page(paging.COLLECTIONS, request)
         where = documents.read_collection_filter(request)
         page = await self._documents.list_collections(namespace(), where, wanted)
-        return paging.finish_page(pb.ListCollectionsResponse(collections=page.items), scope, page)
+        return paging.write_page(pb.ListCollectionsResponse(collections=page.items), scope, page)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from typing import Any, TypeAlias, cast
-
-import grpc
+from typing import Any, cast
 
 from holdfastdb.v1 import history_service_pb2 as pb
 from holdfastdb.v1.history_service_pb2_grpc import HistoryServiceServicer
@@ -16,11 +14,9 @@ from holdfastdb_server.domain.events import AppendResult, EventFilter
 from holdfastdb_server.domain.ids import check_id, check_optional_id
 from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.values import check_not_negative
-from holdfastdb_server.rpc.context import current_call, namespace
+from holdfastdb_server.rpc.context import Context, current_call, namespace
 from holdfastdb_server.rpc.convert import events, paging
 from holdfastdb_server.rpc.convert.scalars import read_optional_count
-
-Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
 class HistoryService(HistoryServiceServicer):
@@ -32,7 +28,7 @@ class HistoryService(HistoryServiceServicer):
     async def AppendEvents(
         self, request: pb.AppendEventsRequest, context: Context
     ) -> pb.AppendEventsResponse:
-        return events.write_appended(await self._append(request))
+        return events.write_append_result(await self._append(request))
 
     async def BatchAppendEvents(
         self, request: pb.BatchAppendEventsRequest, context: Context
@@ -58,7 +54,7 @@ class HistoryService(HistoryServiceServicer):
         session_id = check_id("session_id", request.session_id)
         wanted, scope = paging.read_page(paging.EVENTS, request)
         page = await self._events.list(namespace(), session_id, where, wanted, after, before)
-        return paging.finish_page(events.write_listed(page.items), scope, page)
+        return paging.write_page(events.write_events(page.items), scope, page)
 
     async def _list_trace(self, request: pb.ListEventsRequest, where: EventFilter) -> pb.ListEventsResponse:
         if not where.trace_id:
@@ -68,7 +64,7 @@ class HistoryService(HistoryServiceServicer):
             raise InvalidField(field, "needs a `session_id`")
         wanted, scope = paging.read_page(paging.TRACE, request)
         page = await self._events.list_trace(namespace(), where, wanted)
-        return paging.finish_page(events.write_listed(page.items), scope, page)
+        return paging.write_page(events.write_events(page.items), scope, page)
 
     async def TailEvents(
         self, request: pb.TailEventsRequest, context: Context
@@ -79,7 +75,7 @@ class HistoryService(HistoryServiceServicer):
         tail = self._events.tail(namespace(), session_id, None if request.only_new else after, where)
         async with aclosing(cast("Any", tail)) as news:
             async for new in news:
-                yield events.write_tailed(new)
+                yield events.write_tail(new)
 
     async def ReplaceEvents(
         self, request: pb.ReplaceEventsRequest, context: Context
@@ -91,7 +87,7 @@ class HistoryService(HistoryServiceServicer):
             read_optional_count(request, "expected_last_sequence"),
             check_optional_id("request_id", request.request_id),
         )
-        return events.write_replaced(replaced)
+        return events.write_replace_result(replaced)
 
     async def SummarizeEvents(
         self, request: pb.SummarizeEventsRequest, context: Context

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
-
-import grpc
-
 from holdfastdb.v1 import memory_service_pb2 as pb
 from holdfastdb.v1.memory_service_pb2_grpc import MemoryServiceServicer
 from holdfastdb_server.domain.errors import MemoryNotFound
 from holdfastdb_server.domain.ids import check_id, check_optional_id
 from holdfastdb_server.domain.ports import Store
-from holdfastdb_server.rpc.context import namespace
+from holdfastdb_server.rpc.context import Context, namespace
 from holdfastdb_server.rpc.convert import memories, paging
-from holdfastdb_server.rpc.convert.scalars import read_optional_count
-
-Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+from holdfastdb_server.rpc.convert.scalars import read_optional_count, read_precondition
+from holdfastdb_server.rpc.services.missing import allowed_missing
 
 
 class MemoryService(MemoryServiceServicer):
@@ -39,16 +34,16 @@ class MemoryService(MemoryServiceServicer):
     ) -> pb.ListMemoriesResponse:
         wanted, scope = paging.read_page(paging.MEMORIES, request)
         page = await self._memories.list(namespace(), memories.read_filter(request.filter), wanted)
-        return paging.finish_page(memories.write_memories(page.items), scope, page)
+        return paging.write_page(memories.write_memories(page.items), scope, page)
 
     async def SearchMemories(
         self, request: pb.SearchMemoriesRequest, context: Context
     ) -> pb.SearchMemoriesResponse:
-        wanted, scope = paging.read_ranked_page(paging.MATCHES, request)
+        wanted, scope = paging.read_ranked_page(paging.MATCHES, request, "request_id")
         search = memories.read_search(request)
         request_id = check_optional_id("request_id", request.request_id)
         page = await self._memories.search(namespace(), search, wanted, request_id)
-        return paging.finish_ranked_page(memories.write_matches(page.items), scope, page)
+        return paging.write_page(memories.write_matches(page.items), scope, page)
 
     async def UpdateMemory(
         self, request: pb.UpdateMemoryRequest, context: Context
@@ -57,8 +52,7 @@ class MemoryService(MemoryServiceServicer):
             namespace(),
             check_id("memory.memory_id", request.memory.memory_id),
             memories.read_change(request),
-            read_optional_count(request, "expected_version"),
-            check_optional_id("request_id", request.request_id),
+            *read_precondition(request),
         )
         return memories.write_memory(pb.UpdateMemoryResponse(), memory)
 
@@ -67,9 +61,6 @@ class MemoryService(MemoryServiceServicer):
     ) -> pb.DeleteMemoryResponse:
         memory_id = check_id("memory_id", request.memory_id)
         expected_version = read_optional_count(request, "expected_version")
-        try:
+        with allowed_missing(request.allow_missing, MemoryNotFound):
             await self._memories.delete(namespace(), memory_id, expected_version)
-        except MemoryNotFound:
-            if not request.allow_missing:
-                raise
         return pb.DeleteMemoryResponse()

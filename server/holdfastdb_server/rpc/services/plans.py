@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
-
-import grpc
-
 from holdfastdb.v1 import plan_service_pb2 as pb
 from holdfastdb.v1.plan_service_pb2_grpc import PlanServiceServicer
 from holdfastdb_server.domain.errors import PlanNotFound
-from holdfastdb_server.domain.ids import check_id, check_optional_id
+from holdfastdb_server.domain.ids import check_id
 from holdfastdb_server.domain.ports import Store
-from holdfastdb_server.rpc.context import namespace
+from holdfastdb_server.rpc.context import Context, namespace
 from holdfastdb_server.rpc.convert import paging, plans
-from holdfastdb_server.rpc.convert.scalars import read_optional_count
-
-Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+from holdfastdb_server.rpc.convert.scalars import read_optional_count, read_precondition
+from holdfastdb_server.rpc.services.missing import allowed_missing
 
 
 class PlanService(PlanServiceServicer):
@@ -36,15 +31,14 @@ class PlanService(PlanServiceServicer):
         wanted, scope = paging.read_page(paging.PLANS, request)
         where = plans.read_filter(request)
         page = await self._plans.list(namespace(), where, wanted, omit_items=request.omit_items)
-        return paging.finish_page(plans.write_plans(page.items), scope, page)
+        return paging.write_page(plans.write_plans(page.items), scope, page)
 
     async def UpdatePlan(self, request: pb.UpdatePlanRequest, context: Context) -> pb.UpdatePlanResponse:
         plan = await self._plans.update(
             namespace(),
             check_id("plan.plan_id", request.plan.plan_id),
             plans.read_change(request),
-            read_optional_count(request, "expected_version"),
-            check_optional_id("request_id", request.request_id),
+            *read_precondition(request),
         )
         return plans.write_plan(pb.UpdatePlanResponse(), plan)
 
@@ -55,17 +49,13 @@ class PlanService(PlanServiceServicer):
             namespace(),
             check_id("plan_id", request.plan_id),
             plans.read_item_change(request),
-            read_optional_count(request, "expected_version"),
-            check_optional_id("request_id", request.request_id),
+            *read_precondition(request),
         )
-        return plans.write_item_change(plan, request.item.item_id)
+        return plans.write_changed_item(plan, request.item.item_id)
 
     async def DeletePlan(self, request: pb.DeletePlanRequest, context: Context) -> pb.DeletePlanResponse:
         plan_id = check_id("plan_id", request.plan_id)
         expected_version = read_optional_count(request, "expected_version")
-        try:
+        with allowed_missing(request.allow_missing, PlanNotFound):
             await self._plans.delete(namespace(), plan_id, expected_version)
-        except PlanNotFound:
-            if not request.allow_missing:
-                raise
         return pb.DeletePlanResponse()

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
-
-import grpc
-
 from holdfastdb.v1 import run_service_pb2 as pb
 from holdfastdb.v1.run_service_pb2_grpc import RunServiceServicer
-from holdfastdb_server.domain.ids import check_id, check_optional_id
+from holdfastdb_server.domain.ids import check_id
 from holdfastdb_server.domain.ports import Store
-from holdfastdb_server.rpc.context import namespace
+from holdfastdb_server.rpc.context import Context, namespace
 from holdfastdb_server.rpc.convert import paging, runs
-from holdfastdb_server.rpc.convert.scalars import read_optional_count
-
-Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+from holdfastdb_server.rpc.convert.scalars import read_precondition
 
 
 class RunService(RunServiceServicer):
@@ -32,8 +26,7 @@ class RunService(RunServiceServicer):
             namespace(),
             check_id("run.run_id", request.run.run_id),
             runs.read_change(request),
-            read_optional_count(request, "expected_version"),
-            check_optional_id("request_id", request.request_id),
+            *read_precondition(request),
         )
         return runs.write_run(pb.UpdateRunResponse(), run)
 
@@ -42,8 +35,7 @@ class RunService(RunServiceServicer):
             namespace(),
             check_id("run_id", request.run_id),
             runs.read_end(request),
-            read_optional_count(request, "expected_version"),
-            check_optional_id("request_id", request.request_id),
+            *read_precondition(request),
         )
         return runs.write_run(pb.FinishRunResponse(), run)
 
@@ -55,7 +47,7 @@ class RunService(RunServiceServicer):
         wanted, scope = paging.read_page(paging.RUNS, request)
         where = runs.read_filter(request.filter)
         page = await self._runs.list(namespace(), where, wanted, omit_payload=request.omit_payload)
-        return paging.finish_page(runs.write_runs(page.items), scope, page)
+        return paging.write_page(runs.write_runs(page.items), scope, page)
 
     async def SummarizeRuns(
         self, request: pb.SummarizeRunsRequest, context: Context

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
-
-import grpc
-
 from holdfastdb.v1 import session_service_pb2 as pb
 from holdfastdb.v1.session_service_pb2_grpc import SessionServiceServicer
 from holdfastdb_server.domain.errors import SessionNotFound
 from holdfastdb_server.domain.ids import check_id, check_optional_id
 from holdfastdb_server.domain.limits import Policy
 from holdfastdb_server.domain.ports import Store
-from holdfastdb_server.rpc.context import namespace
+from holdfastdb_server.rpc.context import Context, namespace
 from holdfastdb_server.rpc.convert import paging, sessions, states
-from holdfastdb_server.rpc.convert.scalars import read_optional_count
-
-Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+from holdfastdb_server.rpc.convert.scalars import read_optional_count, read_precondition
+from holdfastdb_server.rpc.services.missing import allowed_missing
 
 
 class SessionService(SessionServiceServicer):
@@ -42,7 +37,7 @@ class SessionService(SessionServiceServicer):
     ) -> pb.ListSessionsResponse:
         wanted, scope = paging.read_page(paging.SESSIONS, request)
         page = await self._sessions.list(namespace(), sessions.read_filter(request), wanted)
-        return paging.finish_page(sessions.write_sessions(page.items, self._retention), scope, page)
+        return paging.write_page(sessions.write_sessions(page.items, self._retention), scope, page)
 
     async def UpdateSession(
         self, request: pb.UpdateSessionRequest, context: Context
@@ -51,8 +46,7 @@ class SessionService(SessionServiceServicer):
             namespace(),
             check_id("session.session_id", request.session.session_id),
             sessions.read_change(request),
-            read_optional_count(request, "expected_version"),
-            check_optional_id("request_id", request.request_id),
+            *read_precondition(request),
         )
         return sessions.write_session(pb.UpdateSessionResponse(), session, self._retention)
 
@@ -63,8 +57,7 @@ class SessionService(SessionServiceServicer):
             namespace(),
             check_id("session_id", request.session_id),
             sessions.read_transition(request),
-            read_optional_count(request, "expected_version"),
-            check_optional_id("request_id", request.request_id),
+            *read_precondition(request),
         )
         return sessions.write_session(pb.TransitionSessionResponse(), session, self._retention)
 
@@ -73,11 +66,8 @@ class SessionService(SessionServiceServicer):
     ) -> pb.DeleteSessionResponse:
         session_id = check_id("session_id", request.session_id)
         expected_version = read_optional_count(request, "expected_version")
-        try:
+        with allowed_missing(request.allow_missing, SessionNotFound):
             await self._sessions.delete(namespace(), session_id, expected_version)
-        except SessionNotFound:
-            if not request.allow_missing:
-                raise
         return pb.DeleteSessionResponse()
 
     async def ForkSession(self, request: pb.ForkSessionRequest, context: Context) -> pb.ForkSessionResponse:
@@ -89,7 +79,7 @@ class SessionService(SessionServiceServicer):
         session_id = check_id("session_id", request.session_id)
         request_id = check_optional_id("request_id", request.request_id)
         saved = await self._states.save(namespace(), session_id, states.read_writes(request), request_id)
-        return states.write_saved(session_id, saved)
+        return states.write_saved_states(session_id, saved)
 
     async def PatchState(self, request: pb.PatchStateRequest, context: Context) -> pb.PatchStateResponse:
         session_id = check_id("session_id", request.session_id)
@@ -107,7 +97,7 @@ class SessionService(SessionServiceServicer):
         session_id = check_id("session_id", request.session_id)
         wanted, scope = paging.read_page(paging.STATES, request)
         page = await self._states.list(namespace(), session_id, states.read_filter(request), wanted)
-        return paging.finish_page(states.write_listed(session_id, page.items), scope, page)
+        return paging.write_page(states.write_states(session_id, page.items), scope, page)
 
     async def DeleteStates(
         self, request: pb.DeleteStatesRequest, context: Context

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
-
-import grpc
-
 from holdfastdb.v1 import task_service_pb2 as pb
 from holdfastdb.v1.task_service_pb2_grpc import TaskServiceServicer
 from holdfastdb_server.domain.errors import TaskNotFound
 from holdfastdb_server.domain.ids import check_id, check_optional_id
 from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.tasks.moves import check_token
-from holdfastdb_server.rpc.context import namespace
+from holdfastdb_server.rpc.context import Context, namespace
 from holdfastdb_server.rpc.convert import paging, tasks
-from holdfastdb_server.rpc.convert.scalars import read_optional_count
-
-Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+from holdfastdb_server.rpc.convert.scalars import read_optional_count, read_precondition
+from holdfastdb_server.rpc.services.missing import allowed_missing
 
 
 class TaskService(TaskServiceServicer):
@@ -36,15 +31,14 @@ class TaskService(TaskServiceServicer):
     async def ListTasks(self, request: pb.ListTasksRequest, context: Context) -> pb.ListTasksResponse:
         wanted, scope = paging.read_page(paging.TASKS, request)
         page = await self._tasks.list(namespace(), tasks.read_filter(request), wanted)
-        return paging.finish_page(tasks.write_tasks(page.items), scope, page)
+        return paging.write_page(tasks.write_tasks(page.items), scope, page)
 
     async def UpdateTask(self, request: pb.UpdateTaskRequest, context: Context) -> pb.UpdateTaskResponse:
         task = await self._tasks.update(
             namespace(),
             check_id("task.task_id", request.task.task_id),
             tasks.read_change(request),
-            read_optional_count(request, "expected_version"),
-            check_optional_id("request_id", request.request_id),
+            *read_precondition(request),
         )
         return tasks.write_task(pb.UpdateTaskResponse(), task)
 
@@ -55,8 +49,7 @@ class TaskService(TaskServiceServicer):
             namespace(),
             check_id("task_id", request.task_id),
             tasks.read_transition(request),
-            read_optional_count(request, "expected_version"),
-            check_optional_id("request_id", request.request_id),
+            *read_precondition(request),
         )
         return tasks.write_task(pb.TransitionTaskResponse(), task)
 
@@ -72,7 +65,7 @@ class TaskService(TaskServiceServicer):
             check_token(request.lease_token),
             tasks.read_lease_duration(request),
         )
-        return tasks.write_extended(until)
+        return tasks.write_lease_expire_time(until)
 
     async def ReleaseTask(self, request: pb.ReleaseTaskRequest, context: Context) -> pb.ReleaseTaskResponse:
         task_id = check_id("task_id", request.task_id)
@@ -83,9 +76,6 @@ class TaskService(TaskServiceServicer):
     async def DeleteTask(self, request: pb.DeleteTaskRequest, context: Context) -> pb.DeleteTaskResponse:
         task_id = check_id("task_id", request.task_id)
         expected_version = read_optional_count(request, "expected_version")
-        try:
+        with allowed_missing(request.allow_missing, TaskNotFound):
             await self._tasks.delete(namespace(), task_id, expected_version)
-        except TaskNotFound:
-            if not request.allow_missing:
-                raise
         return pb.DeleteTaskResponse()

@@ -17,7 +17,7 @@ from holdfastdb_server.domain.documents.document import (
     DocumentDraft,
     DocumentKey,
     DocumentPut,
-    Put,
+    PutResult,
     Sync,
     SyncResult,
     index_content,
@@ -56,16 +56,18 @@ class SqlDocuments:
         self._lists = DocumentLists(database.dialect, self._words)
         self._collections = CollectionLists(database.dialect)
 
-    async def put(self, namespace: str, put: DocumentPut, request_id: str = "") -> Put:
+    async def put(self, namespace: str, put: DocumentPut, request_id: str = "") -> PutResult:
         fingerprint = put.fingerprint()
         put = replace(put, draft=put.draft.identified())
         indexes = await _indexes([put.draft, *([put.missing_parent] if put.missing_parent else [])])
 
-        async def work(connection: AsyncConnection) -> Put:
+        async def work(connection: AsyncConnection) -> PutResult:
             known = await self._idempotency.reserve(connection, namespace, request_id, fingerprint)
             if known is not None:
                 key, is_created, is_parent_created = replies.read_put(known)
-                return Put(await self._require(connection, namespace, key), is_created, is_parent_created)
+                return PutResult(
+                    await self._require(connection, namespace, key), is_created, is_parent_created
+                )
             writer = DocumentWriter(connection, self._sql, self._words, namespace, indexes)
             done = await self._put(connection, writer, namespace, put)
             result = replies.write_put(
@@ -78,19 +80,19 @@ class SqlDocuments:
 
     async def _put(
         self, connection: AsyncConnection, writer: DocumentWriter, namespace: str, put: DocumentPut
-    ) -> Put:
+    ) -> PutResult:
         draft, parent = put.draft, put.missing_parent
         if put.keep_existing and (found := await self._find(connection, namespace, draft.key)) is not None:
-            return Put(document_of(found), is_created=False, is_parent_created=False)
+            return PutResult(document_of(found), is_created=False, is_parent_created=False)
         existing = await writer.tree.lock(namespace, [draft.key, *([parent.key] if parent else [])])
         row = existing.get(draft.key)
         if put.keep_existing and row is not None:
             kept = await self._require(connection, namespace, draft.key)
-            return Put(kept, is_created=False, is_parent_created=False)
+            return PutResult(kept, is_created=False, is_parent_created=False)
         _check_version(draft.key, row, put.expected_version)
         new_parent = [parent] if parent is not None and parent.key not in existing else []
         *_, written = await writer.write([*new_parent, draft], existing)
-        return Put(written.document, written.outcome is Outcome.CREATED, bool(new_parent))
+        return PutResult(written.document, written.outcome is Outcome.CREATED, bool(new_parent))
 
     async def get(self, namespace: str, key: DocumentKey, *, refresh_ttl: bool = False) -> Document:
         row = await self._database.read(lambda connection: self._find(connection, namespace, key))

@@ -16,8 +16,8 @@ from holdfastdb_server.domain.events import (
     CaughtUp,
     Event,
     EventFilter,
+    EventGrouping,
     EventSummary,
-    Grouping,
     Replacement,
     ReplaceResult,
     server_event,
@@ -186,13 +186,13 @@ class SqlEvents:
         namespace: str,
         session_id: str,
         where: EventFilter,
-        groups: Sequence[Grouping],
+        groups: Sequence[EventGrouping],
         bucket_seconds: int = 0,
     ) -> Sequence[EventSummary]:
-        by: dict[Grouping, sa.ColumnElement[Any]] = {
-            Grouping.TIME: self._database.dialect.bucket(events.c.event_time, bucket_seconds),
-            Grouping.TYPE: events.c.type,
-            Grouping.ACTOR: sa.func.coalesce(events.c.actor, ""),
+        by: dict[EventGrouping, sa.ColumnElement[Any]] = {
+            EventGrouping.TIME: self._database.dialect.bucket(events.c.event_time, bucket_seconds),
+            EventGrouping.TYPE: events.c.type,
+            EventGrouping.ACTOR: sa.func.coalesce(events.c.actor, ""),
         }
         columns = [expression.label(group.name) for group, expression in by.items() if group in groups]
 
