@@ -29,38 +29,38 @@ class _ApprovalStatus:
 class _ApprovalStatusEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_ApprovalStatus.ValueType], builtins.type):
     DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
     APPROVAL_STATUS_UNSPECIFIED: _ApprovalStatus.ValueType  # 0
-    """No status; never returned."""
+    """Not a status: refused in requests, never returned."""
     APPROVAL_STATUS_PENDING: _ApprovalStatus.ValueType  # 1
-    """Waits for a decision."""
+    """Not decided yet."""
     APPROVAL_STATUS_APPROVED: _ApprovalStatus.ValueType  # 2
-    """Yes. Final."""
+    """Approved. Final."""
     APPROVAL_STATUS_REJECTED: _ApprovalStatus.ValueType  # 3
-    """No. Final."""
+    """Rejected. Final."""
     APPROVAL_STATUS_CANCELLED: _ApprovalStatus.ValueType  # 4
-    """Taken back. Final."""
+    """Cancelled by CancelApproval. Final."""
     APPROVAL_STATUS_EXPIRED: _ApprovalStatus.ValueType  # 5
-    """Nobody decided in time. Final."""
+    """Not decided before its `expire_time`. Final."""
 
 class ApprovalStatus(_ApprovalStatus, metaclass=_ApprovalStatusEnumTypeWrapper):
-    """Where an approval stands in its life."""
+    """The status of an approval."""
 
 APPROVAL_STATUS_UNSPECIFIED: ApprovalStatus.ValueType  # 0
-"""No status; never returned."""
+"""Not a status: refused in requests, never returned."""
 APPROVAL_STATUS_PENDING: ApprovalStatus.ValueType  # 1
-"""Waits for a decision."""
+"""Not decided yet."""
 APPROVAL_STATUS_APPROVED: ApprovalStatus.ValueType  # 2
-"""Yes. Final."""
+"""Approved. Final."""
 APPROVAL_STATUS_REJECTED: ApprovalStatus.ValueType  # 3
-"""No. Final."""
+"""Rejected. Final."""
 APPROVAL_STATUS_CANCELLED: ApprovalStatus.ValueType  # 4
-"""Taken back. Final."""
+"""Cancelled by CancelApproval. Final."""
 APPROVAL_STATUS_EXPIRED: ApprovalStatus.ValueType  # 5
-"""Nobody decided in time. Final."""
+"""Not decided before its `expire_time`. Final."""
 global___ApprovalStatus = ApprovalStatus
 
 @typing.final
 class Approval(google.protobuf.message.Message):
-    """A question that is answered yes or no. Once it is asked, only its answer changes."""
+    """A request for approval, and its decision. The request cannot be changed."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -101,56 +101,64 @@ class Approval(google.protobuf.message.Message):
     approval_id: builtins.str
     """Unique in the namespace."""
     session_id: builtins.str
-    """The session that it belongs to, and with which it is deleted. May be empty; else it must exist."""
+    """The session that the approval belongs to; deleting it deletes the approval. Empty, or the id of a session that
+    exists.
+    """
     task_id: builtins.str
-    """The task that it concerns. At most 255 characters."""
+    """The task that the approval is for; it need not exist. At most 255 characters."""
     run_id: builtins.str
-    """The run that it concerns. At most 255 characters."""
+    """The run that the approval is for; it need not exist. At most 255 characters."""
     status: global___ApprovalStatus.ValueType
-    """Changed by DecideApproval, CancelApproval and its expiry only. Output only."""
+    """Changed by DecideApproval, CancelApproval and the expiry. Output only."""
     title: builtins.str
-    """The question, in a line for people. At most 1,000 characters."""
+    """What is to be approved, as a title to show to people. At most 1,000 characters."""
     requested_by: builtins.str
-    """The role, agent or person that asks. At most 255 characters."""
+    """The role, agent or person that requests the approval. At most 255 characters."""
     approver: builtins.str
-    """The role, agent or person that is asked. At most 255 characters. Whoever it names, anyone may decide."""
+    """The role, agent or person that should decide. At most 255 characters. The server does not check that
+    `decided_by` is the same.
+    """
     trace_id: builtins.str
-    """The distributed trace that it belongs to. At most 255 characters."""
+    """The distributed trace that the approval belongs to. At most 255 characters."""
     decided_by: builtins.str
-    """Who decided or cancelled it. Output only."""
+    """Who decided or cancelled the approval. Output only."""
     reason: builtins.str
-    """Why. Output only."""
+    """The reason given with the decision or cancellation. Output only."""
     @property
     def payload(self) -> holdfastdb.v1.payload_pb2.Payload:
-        """What is to be approved, such as a tool call with its arguments."""
+        """What is to be approved, such as a tool call with its arguments. Together with `response` at most 3
+        MiB.
+        """
 
     @property
     def labels(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
-        """Short marks to search by. At most 64; keys of 1 to 255 and values of at most 1,000 characters."""
+        """Key-value pairs that lists can filter by. At most 64; a key has 1 to 255 characters, a value at most
+        1,000, without NUL; all together at most 64 KiB as JSON.
+        """
 
     @property
     def ttl(self) -> google.protobuf.duration_pb2.Duration:
-        """How long it waits for a decision, counted from the request: 1 second to 36,500 days. Absent: for
-        ever.
+        """The time from `create_time` to the expiry: 1 second to 36,500 days. Absent: the approval does not
+        expire.
         """
 
     @property
     def response(self) -> holdfastdb.v1.payload_pb2.Payload:
-        """What came with the decision, such as corrected arguments. Together with `payload` at most 3 MiB. Output
-        only.
+        """A value given with the decision, such as corrected arguments. Together with `payload` at most 3 MiB.
+        Output only.
         """
 
     @property
     def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """When it was requested. Output only."""
+        """When the approval was requested. Output only."""
 
     @property
     def expire_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """When it expires if nobody decides. Absent: never. Output only."""
+        """When the approval expires if it is still PENDING. Absent: never. Output only."""
 
     @property
     def end_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """When it was decided or cancelled, or expired. Output only."""
+        """When the approval was decided or cancelled, or expired. Output only."""
 
     def __init__(
         self,
@@ -186,7 +194,7 @@ class RequestApprovalRequest(google.protobuf.message.Message):
     APPROVAL_FIELD_NUMBER: builtins.int
     @property
     def approval(self) -> global___Approval:
-        """Output-only fields are ignored. An empty `approval_id` is filled by the server (UUIDv7)."""
+        """Output-only fields are ignored. If `approval_id` is empty, the server makes one (UUIDv7)."""
 
     def __init__(
         self,
@@ -230,14 +238,14 @@ class DecideApprovalRequest(google.protobuf.message.Message):
     status: global___ApprovalStatus.ValueType
     """Required: APPROVED or REJECTED."""
     decided_by: builtins.str
-    """Required: who decides; the event's `actor`. 1 to 255 characters."""
+    """Required: who decides; the `actor` of the event. 1 to 255 characters."""
     reason: builtins.str
-    """At most 4,000 characters."""
+    """The reason. At most 4,000 characters."""
     request_id: builtins.str
-    """See SessionService."""
+    """See the comment of SessionService."""
     @property
     def response(self) -> holdfastdb.v1.payload_pb2.Payload:
-        """For the one who asked. Together with the approval's `payload` at most 3 MiB."""
+        """A value for the requester. Together with the approval's `payload` at most 3 MiB."""
 
     def __init__(
         self,
@@ -282,11 +290,13 @@ class CancelApprovalRequest(google.protobuf.message.Message):
     approval_id: builtins.str
     """Required."""
     actor: builtins.str
-    """Who cancels it; kept as `decided_by`, and the event's `actor`. At most 255 characters."""
+    """Who cancels the approval; stored in `decided_by`, and the `actor` of the event. At most 255
+    characters.
+    """
     reason: builtins.str
-    """At most 4,000 characters."""
+    """The reason. At most 4,000 characters."""
     request_id: builtins.str
-    """See SessionService."""
+    """See the comment of SessionService."""
     def __init__(
         self,
         *,
@@ -386,15 +396,19 @@ class ListApprovalsRequest(google.protobuf.message.Message):
     CREATE_TIME_FROM_FIELD_NUMBER: builtins.int
     CREATE_TIME_UNTIL_FIELD_NUMBER: builtins.int
     page_size: builtins.int
-    """At most this many; 0 means 20, more than 100 means 100. A page also ends before about 3 MiB."""
+    """The maximum number of results on the page. 0 means 20; more than 100 means 100. A page also ends
+    before its results exceed about 3 MiB, but has at least one.
+    """
     page_token: builtins.str
-    """The `next_page_token` of the page before, with all else unchanged but `page_size`."""
+    """The `next_page_token` of the previous page; empty for the first page. All fields but `page_size`
+    must be as in the request for that page.
+    """
     order: holdfastdb.v1.payload_pb2.SortOrder.ValueType
-    """By the time of the request; descending by default."""
+    """The order by creation time; descending by default."""
     include_total_size: builtins.bool
-    """Ask for `total_size`, which costs a count."""
+    """Whether to return `total_size`, for which the server counts all results."""
     omit_payload: builtins.bool
-    """Leave `payload` and `response` out."""
+    """Whether to leave out `payload` and `response`."""
     session_id: builtins.str
     task_id: builtins.str
     run_id: builtins.str
@@ -404,15 +418,15 @@ class ListApprovalsRequest(google.protobuf.message.Message):
     trace_id: builtins.str
     @property
     def statuses(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[global___ApprovalStatus.ValueType]:
-        """Any of these."""
+        """Matches any of these; empty matches all. At most 100."""
 
     @property
     def labels(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
-        """All of these labels, with these values."""
+        """Matches what has all of these labels with these values."""
 
     @property
     def create_time_from(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """Requested at this time or later."""
+        """Requested at or after this time."""
 
     @property
     def create_time_until(self) -> google.protobuf.timestamp_pb2.Timestamp:
@@ -453,7 +467,7 @@ class ListApprovalsResponse(google.protobuf.message.Message):
     next_page_token: builtins.str
     """Empty on the last page."""
     total_size: builtins.int
-    """How many approvals match the filter; only if asked for."""
+    """The number of approvals on all pages. Set only if `include_total_size` was."""
     @property
     def approvals(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Approval]: ...
     def __init__(
@@ -479,7 +493,7 @@ class WaitApprovalRequest(google.protobuf.message.Message):
     """Required."""
     @property
     def wait(self) -> google.protobuf.duration_pb2.Duration:
-        """How long to wait. Absent means 60 seconds, more than 5 minutes means 5 minutes."""
+        """How long to wait. Absent means 60 seconds; more than 5 minutes means 5 minutes."""
 
     def __init__(
         self,
@@ -499,7 +513,7 @@ class WaitApprovalResponse(google.protobuf.message.Message):
     APPROVAL_FIELD_NUMBER: builtins.int
     @property
     def approval(self) -> global___Approval:
-        """Its status tells whether a decision has fallen."""
+        """PENDING if `wait` has passed."""
 
     def __init__(
         self,

@@ -26,16 +26,16 @@ if _version_not_supported:
 
 
 class ApprovalServiceStub(object):
-    """A person's or agent's yes or no.
+    """Approvals: requests that a person or an agent approves or rejects.
 
-    What SessionService says of namespaces, ids, `request_id` and errors holds here too. Each status that an
-    approval of a session takes, its first one too, is appended to that session's history as
-    `holdfast.approval.<status>`, with its `task_id`, its `run_id` and a label `approval_id`, in the same
-    transaction.
+    The rules of SessionService on namespaces, ids, times, `request_id` and errors apply here too. If an
+    approval belongs to a session, each status that it takes, the first included, is appended to the
+    session's history as the event `holdfast.approval.<status>`, with the `task_id`, the `run_id` and a
+    label `approval_id`, in the same transaction.
 
-    An approval is decided once. From its expiry on it is EXPIRED, for every call, and cannot be decided. The
-    event of its expiry is appended by the first call that returns it afterwards, or when the server next
-    clears up; its `event_time` is the expiry's.
+    An approval is decided at most once. From its `expire_time` on it is EXPIRED for every call and cannot
+    be decided. The event of the expiry is appended by the first call that returns the approval after that
+    time, or by the server's janitor; its `event_time` is the `expire_time`.
     """
 
     def __init__(self, channel):
@@ -77,23 +77,25 @@ class ApprovalServiceStub(object):
 
 
 class ApprovalServiceServicer(object):
-    """A person's or agent's yes or no.
+    """Approvals: requests that a person or an agent approves or rejects.
 
-    What SessionService says of namespaces, ids, `request_id` and errors holds here too. Each status that an
-    approval of a session takes, its first one too, is appended to that session's history as
-    `holdfast.approval.<status>`, with its `task_id`, its `run_id` and a label `approval_id`, in the same
-    transaction.
+    The rules of SessionService on namespaces, ids, times, `request_id` and errors apply here too. If an
+    approval belongs to a session, each status that it takes, the first included, is appended to the
+    session's history as the event `holdfast.approval.<status>`, with the `task_id`, the `run_id` and a
+    label `approval_id`, in the same transaction.
 
-    An approval is decided once. From its expiry on it is EXPIRED, for every call, and cannot be decided. The
-    event of its expiry is appended by the first call that returns it afterwards, or when the server next
-    clears up; its `event_time` is the expiry's.
+    An approval is decided at most once. From its `expire_time` on it is EXPIRED for every call and cannot
+    be decided. The event of the expiry is appended by the first call that returns the approval after that
+    time, or by the server's janitor; its `event_time` is the `expire_time`.
     """
 
     def RequestApproval(self, request, context):
-        """Asks for a decision: the approval is PENDING until one falls.
+        """Creates an approval with the status PENDING.
 
-        Repeating a client-chosen `approval_id` with the same content returns the approval as it is now.
-        ALREADY_EXISTS (ID_TAKEN): the id belongs to an approval that was requested with other content.
+        If the approval `approval_id` exists and was created with the same content, it is returned as it is
+        now and nothing is changed.
+
+        Errors: ALREADY_EXISTS (ID_TAKEN): the approval exists and was requested with other content.
         NOT_FOUND (SESSION_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -101,45 +103,54 @@ class ApprovalServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def DecideApproval(self, request, context):
-        """Decides: PENDING to APPROVED or REJECTED. Of several calls at the same instant exactly one decides.
-        NOT_FOUND (APPROVAL_NOT_FOUND); FAILED_PRECONDITION (APPROVAL_ALREADY_DECIDED): it is no longer
-        PENDING; RESOURCE_EXHAUSTED (LIMIT_EXCEEDED): payload and response are too large together.
+        """Decides an approval: changes its status from PENDING to APPROVED or REJECTED. Of several concurrent
+        calls exactly one succeeds.
+
+        Errors: NOT_FOUND (APPROVAL_NOT_FOUND); FAILED_PRECONDITION (APPROVAL_ALREADY_DECIDED): the approval
+        is not PENDING; RESOURCE_EXHAUSTED (LIMIT_EXCEEDED): payload and response together exceed 3 MiB.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CancelApproval(self, request, context):
-        """Takes the question back: PENDING to CANCELLED.
-        NOT_FOUND (APPROVAL_NOT_FOUND); FAILED_PRECONDITION (APPROVAL_ALREADY_DECIDED): it is no longer
-        PENDING.
+        """Cancels the request for approval: changes the status from PENDING to CANCELLED.
+
+        Errors: NOT_FOUND (APPROVAL_NOT_FOUND); FAILED_PRECONDITION (APPROVAL_ALREADY_DECIDED): the approval
+        is not PENDING.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetApproval(self, request, context):
-        """Returns one approval. NOT_FOUND (APPROVAL_NOT_FOUND).
+        """Returns one approval.
+
+        Errors: NOT_FOUND (APPROVAL_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListApprovals(self, request, context):
-        """Lists approvals by the time of their request, newest first by default. All given filters must hold. An
-        approval that is there for the whole of the paging is listed exactly once, whatever else comes and
-        goes. INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
+        """Lists approvals by creation time, newest first by default. Only what matches every given filter is
+        listed. An approval that exists from the request for the first page to that for the last is listed
+        exactly once.
+
+        Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WaitApproval(self, request, context):
-        """Answers the moment the approval is no longer PENDING, through whichever server it was decided, or at
-        once if that is so already. When the wait is over first, it answers OK with the approval still
-        PENDING: call again to go on waiting, after a lost connection too.
-        NOT_FOUND (APPROVAL_NOT_FOUND), also when it is deleted meanwhile; RESOURCE_EXHAUSTED (OVERLOADED):
-        the server has as many calls waiting as it takes; UNAVAILABLE (SERVER_DRAINING).
+        """Returns the approval as soon as it is not PENDING, immediately if it is not PENDING already. A
+        decision made through another server counts too. If the approval is still PENDING after `wait`, the
+        call returns OK with it. The call changes nothing and may be repeated.
+
+        Errors: NOT_FOUND (APPROVAL_NOT_FOUND), also if it is deleted while the call waits;
+        RESOURCE_EXHAUSTED (OVERLOADED): the server's maximum number of waiting calls is reached;
+        UNAVAILABLE (SERVER_DRAINING).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -187,16 +198,16 @@ def add_ApprovalServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ApprovalService(object):
-    """A person's or agent's yes or no.
+    """Approvals: requests that a person or an agent approves or rejects.
 
-    What SessionService says of namespaces, ids, `request_id` and errors holds here too. Each status that an
-    approval of a session takes, its first one too, is appended to that session's history as
-    `holdfast.approval.<status>`, with its `task_id`, its `run_id` and a label `approval_id`, in the same
-    transaction.
+    The rules of SessionService on namespaces, ids, times, `request_id` and errors apply here too. If an
+    approval belongs to a session, each status that it takes, the first included, is appended to the
+    session's history as the event `holdfast.approval.<status>`, with the `task_id`, the `run_id` and a
+    label `approval_id`, in the same transaction.
 
-    An approval is decided once. From its expiry on it is EXPIRED, for every call, and cannot be decided. The
-    event of its expiry is appended by the first call that returns it afterwards, or when the server next
-    clears up; its `event_time` is the expiry's.
+    An approval is decided at most once. From its `expire_time` on it is EXPIRED for every call and cannot
+    be decided. The event of the expiry is appended by the first call that returns the approval after that
+    time, or by the server's janitor; its `event_time` is the `expire_time`.
     """
 
     @staticmethod

@@ -18,16 +18,16 @@ class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type:
     ...
 
 class ApprovalServiceStub:
-    """A person's or agent's yes or no.
+    """Approvals: requests that a person or an agent approves or rejects.
 
-    What SessionService says of namespaces, ids, `request_id` and errors holds here too. Each status that an
-    approval of a session takes, its first one too, is appended to that session's history as
-    `holdfast.approval.<status>`, with its `task_id`, its `run_id` and a label `approval_id`, in the same
-    transaction.
+    The rules of SessionService on namespaces, ids, times, `request_id` and errors apply here too. If an
+    approval belongs to a session, each status that it takes, the first included, is appended to the
+    session's history as the event `holdfast.approval.<status>`, with the `task_id`, the `run_id` and a
+    label `approval_id`, in the same transaction.
 
-    An approval is decided once. From its expiry on it is EXPIRED, for every call, and cannot be decided. The
-    event of its expiry is appended by the first call that returns it afterwards, or when the server next
-    clears up; its `event_time` is the expiry's.
+    An approval is decided at most once. From its `expire_time` on it is EXPIRED for every call and cannot
+    be decided. The event of the expiry is appended by the first call that returns the approval after that
+    time, or by the server's janitor; its `event_time` is the `expire_time`.
     """
 
     def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
@@ -35,10 +35,12 @@ class ApprovalServiceStub:
         holdfastdb.v1.approval_service_pb2.RequestApprovalRequest,
         holdfastdb.v1.approval_service_pb2.RequestApprovalResponse,
     ]
-    """Asks for a decision: the approval is PENDING until one falls.
+    """Creates an approval with the status PENDING.
 
-    Repeating a client-chosen `approval_id` with the same content returns the approval as it is now.
-    ALREADY_EXISTS (ID_TAKEN): the id belongs to an approval that was requested with other content.
+    If the approval `approval_id` exists and was created with the same content, it is returned as it is
+    now and nothing is changed.
+
+    Errors: ALREADY_EXISTS (ID_TAKEN): the approval exists and was requested with other content.
     NOT_FOUND (SESSION_NOT_FOUND).
     """
 
@@ -46,67 +48,79 @@ class ApprovalServiceStub:
         holdfastdb.v1.approval_service_pb2.DecideApprovalRequest,
         holdfastdb.v1.approval_service_pb2.DecideApprovalResponse,
     ]
-    """Decides: PENDING to APPROVED or REJECTED. Of several calls at the same instant exactly one decides.
-    NOT_FOUND (APPROVAL_NOT_FOUND); FAILED_PRECONDITION (APPROVAL_ALREADY_DECIDED): it is no longer
-    PENDING; RESOURCE_EXHAUSTED (LIMIT_EXCEEDED): payload and response are too large together.
+    """Decides an approval: changes its status from PENDING to APPROVED or REJECTED. Of several concurrent
+    calls exactly one succeeds.
+
+    Errors: NOT_FOUND (APPROVAL_NOT_FOUND); FAILED_PRECONDITION (APPROVAL_ALREADY_DECIDED): the approval
+    is not PENDING; RESOURCE_EXHAUSTED (LIMIT_EXCEEDED): payload and response together exceed 3 MiB.
     """
 
     CancelApproval: grpc.UnaryUnaryMultiCallable[
         holdfastdb.v1.approval_service_pb2.CancelApprovalRequest,
         holdfastdb.v1.approval_service_pb2.CancelApprovalResponse,
     ]
-    """Takes the question back: PENDING to CANCELLED.
-    NOT_FOUND (APPROVAL_NOT_FOUND); FAILED_PRECONDITION (APPROVAL_ALREADY_DECIDED): it is no longer
-    PENDING.
+    """Cancels the request for approval: changes the status from PENDING to CANCELLED.
+
+    Errors: NOT_FOUND (APPROVAL_NOT_FOUND); FAILED_PRECONDITION (APPROVAL_ALREADY_DECIDED): the approval
+    is not PENDING.
     """
 
     GetApproval: grpc.UnaryUnaryMultiCallable[
         holdfastdb.v1.approval_service_pb2.GetApprovalRequest,
         holdfastdb.v1.approval_service_pb2.GetApprovalResponse,
     ]
-    """Returns one approval. NOT_FOUND (APPROVAL_NOT_FOUND)."""
+    """Returns one approval.
+
+    Errors: NOT_FOUND (APPROVAL_NOT_FOUND).
+    """
 
     ListApprovals: grpc.UnaryUnaryMultiCallable[
         holdfastdb.v1.approval_service_pb2.ListApprovalsRequest,
         holdfastdb.v1.approval_service_pb2.ListApprovalsResponse,
     ]
-    """Lists approvals by the time of their request, newest first by default. All given filters must hold. An
-    approval that is there for the whole of the paging is listed exactly once, whatever else comes and
-    goes. INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
+    """Lists approvals by creation time, newest first by default. Only what matches every given filter is
+    listed. An approval that exists from the request for the first page to that for the last is listed
+    exactly once.
+
+    Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
     """
 
     WaitApproval: grpc.UnaryUnaryMultiCallable[
         holdfastdb.v1.approval_service_pb2.WaitApprovalRequest,
         holdfastdb.v1.approval_service_pb2.WaitApprovalResponse,
     ]
-    """Answers the moment the approval is no longer PENDING, through whichever server it was decided, or at
-    once if that is so already. When the wait is over first, it answers OK with the approval still
-    PENDING: call again to go on waiting, after a lost connection too.
-    NOT_FOUND (APPROVAL_NOT_FOUND), also when it is deleted meanwhile; RESOURCE_EXHAUSTED (OVERLOADED):
-    the server has as many calls waiting as it takes; UNAVAILABLE (SERVER_DRAINING).
+    """Returns the approval as soon as it is not PENDING, immediately if it is not PENDING already. A
+    decision made through another server counts too. If the approval is still PENDING after `wait`, the
+    call returns OK with it. The call changes nothing and may be repeated.
+
+    Errors: NOT_FOUND (APPROVAL_NOT_FOUND), also if it is deleted while the call waits;
+    RESOURCE_EXHAUSTED (OVERLOADED): the server's maximum number of waiting calls is reached;
+    UNAVAILABLE (SERVER_DRAINING).
     """
 
 class ApprovalServiceAsyncStub:
-    """A person's or agent's yes or no.
+    """Approvals: requests that a person or an agent approves or rejects.
 
-    What SessionService says of namespaces, ids, `request_id` and errors holds here too. Each status that an
-    approval of a session takes, its first one too, is appended to that session's history as
-    `holdfast.approval.<status>`, with its `task_id`, its `run_id` and a label `approval_id`, in the same
-    transaction.
+    The rules of SessionService on namespaces, ids, times, `request_id` and errors apply here too. If an
+    approval belongs to a session, each status that it takes, the first included, is appended to the
+    session's history as the event `holdfast.approval.<status>`, with the `task_id`, the `run_id` and a
+    label `approval_id`, in the same transaction.
 
-    An approval is decided once. From its expiry on it is EXPIRED, for every call, and cannot be decided. The
-    event of its expiry is appended by the first call that returns it afterwards, or when the server next
-    clears up; its `event_time` is the expiry's.
+    An approval is decided at most once. From its `expire_time` on it is EXPIRED for every call and cannot
+    be decided. The event of the expiry is appended by the first call that returns the approval after that
+    time, or by the server's janitor; its `event_time` is the `expire_time`.
     """
 
     RequestApproval: grpc.aio.UnaryUnaryMultiCallable[
         holdfastdb.v1.approval_service_pb2.RequestApprovalRequest,
         holdfastdb.v1.approval_service_pb2.RequestApprovalResponse,
     ]
-    """Asks for a decision: the approval is PENDING until one falls.
+    """Creates an approval with the status PENDING.
 
-    Repeating a client-chosen `approval_id` with the same content returns the approval as it is now.
-    ALREADY_EXISTS (ID_TAKEN): the id belongs to an approval that was requested with other content.
+    If the approval `approval_id` exists and was created with the same content, it is returned as it is
+    now and nothing is changed.
+
+    Errors: ALREADY_EXISTS (ID_TAKEN): the approval exists and was requested with other content.
     NOT_FOUND (SESSION_NOT_FOUND).
     """
 
@@ -114,57 +128,67 @@ class ApprovalServiceAsyncStub:
         holdfastdb.v1.approval_service_pb2.DecideApprovalRequest,
         holdfastdb.v1.approval_service_pb2.DecideApprovalResponse,
     ]
-    """Decides: PENDING to APPROVED or REJECTED. Of several calls at the same instant exactly one decides.
-    NOT_FOUND (APPROVAL_NOT_FOUND); FAILED_PRECONDITION (APPROVAL_ALREADY_DECIDED): it is no longer
-    PENDING; RESOURCE_EXHAUSTED (LIMIT_EXCEEDED): payload and response are too large together.
+    """Decides an approval: changes its status from PENDING to APPROVED or REJECTED. Of several concurrent
+    calls exactly one succeeds.
+
+    Errors: NOT_FOUND (APPROVAL_NOT_FOUND); FAILED_PRECONDITION (APPROVAL_ALREADY_DECIDED): the approval
+    is not PENDING; RESOURCE_EXHAUSTED (LIMIT_EXCEEDED): payload and response together exceed 3 MiB.
     """
 
     CancelApproval: grpc.aio.UnaryUnaryMultiCallable[
         holdfastdb.v1.approval_service_pb2.CancelApprovalRequest,
         holdfastdb.v1.approval_service_pb2.CancelApprovalResponse,
     ]
-    """Takes the question back: PENDING to CANCELLED.
-    NOT_FOUND (APPROVAL_NOT_FOUND); FAILED_PRECONDITION (APPROVAL_ALREADY_DECIDED): it is no longer
-    PENDING.
+    """Cancels the request for approval: changes the status from PENDING to CANCELLED.
+
+    Errors: NOT_FOUND (APPROVAL_NOT_FOUND); FAILED_PRECONDITION (APPROVAL_ALREADY_DECIDED): the approval
+    is not PENDING.
     """
 
     GetApproval: grpc.aio.UnaryUnaryMultiCallable[
         holdfastdb.v1.approval_service_pb2.GetApprovalRequest,
         holdfastdb.v1.approval_service_pb2.GetApprovalResponse,
     ]
-    """Returns one approval. NOT_FOUND (APPROVAL_NOT_FOUND)."""
+    """Returns one approval.
+
+    Errors: NOT_FOUND (APPROVAL_NOT_FOUND).
+    """
 
     ListApprovals: grpc.aio.UnaryUnaryMultiCallable[
         holdfastdb.v1.approval_service_pb2.ListApprovalsRequest,
         holdfastdb.v1.approval_service_pb2.ListApprovalsResponse,
     ]
-    """Lists approvals by the time of their request, newest first by default. All given filters must hold. An
-    approval that is there for the whole of the paging is listed exactly once, whatever else comes and
-    goes. INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
+    """Lists approvals by creation time, newest first by default. Only what matches every given filter is
+    listed. An approval that exists from the request for the first page to that for the last is listed
+    exactly once.
+
+    Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
     """
 
     WaitApproval: grpc.aio.UnaryUnaryMultiCallable[
         holdfastdb.v1.approval_service_pb2.WaitApprovalRequest,
         holdfastdb.v1.approval_service_pb2.WaitApprovalResponse,
     ]
-    """Answers the moment the approval is no longer PENDING, through whichever server it was decided, or at
-    once if that is so already. When the wait is over first, it answers OK with the approval still
-    PENDING: call again to go on waiting, after a lost connection too.
-    NOT_FOUND (APPROVAL_NOT_FOUND), also when it is deleted meanwhile; RESOURCE_EXHAUSTED (OVERLOADED):
-    the server has as many calls waiting as it takes; UNAVAILABLE (SERVER_DRAINING).
+    """Returns the approval as soon as it is not PENDING, immediately if it is not PENDING already. A
+    decision made through another server counts too. If the approval is still PENDING after `wait`, the
+    call returns OK with it. The call changes nothing and may be repeated.
+
+    Errors: NOT_FOUND (APPROVAL_NOT_FOUND), also if it is deleted while the call waits;
+    RESOURCE_EXHAUSTED (OVERLOADED): the server's maximum number of waiting calls is reached;
+    UNAVAILABLE (SERVER_DRAINING).
     """
 
 class ApprovalServiceServicer(metaclass=abc.ABCMeta):
-    """A person's or agent's yes or no.
+    """Approvals: requests that a person or an agent approves or rejects.
 
-    What SessionService says of namespaces, ids, `request_id` and errors holds here too. Each status that an
-    approval of a session takes, its first one too, is appended to that session's history as
-    `holdfast.approval.<status>`, with its `task_id`, its `run_id` and a label `approval_id`, in the same
-    transaction.
+    The rules of SessionService on namespaces, ids, times, `request_id` and errors apply here too. If an
+    approval belongs to a session, each status that it takes, the first included, is appended to the
+    session's history as the event `holdfast.approval.<status>`, with the `task_id`, the `run_id` and a
+    label `approval_id`, in the same transaction.
 
-    An approval is decided once. From its expiry on it is EXPIRED, for every call, and cannot be decided. The
-    event of its expiry is appended by the first call that returns it afterwards, or when the server next
-    clears up; its `event_time` is the expiry's.
+    An approval is decided at most once. From its `expire_time` on it is EXPIRED for every call and cannot
+    be decided. The event of the expiry is appended by the first call that returns the approval after that
+    time, or by the server's janitor; its `event_time` is the `expire_time`.
     """
 
     @abc.abstractmethod
@@ -173,10 +197,12 @@ class ApprovalServiceServicer(metaclass=abc.ABCMeta):
         request: holdfastdb.v1.approval_service_pb2.RequestApprovalRequest,
         context: _ServicerContext,
     ) -> typing.Union[holdfastdb.v1.approval_service_pb2.RequestApprovalResponse, collections.abc.Awaitable[holdfastdb.v1.approval_service_pb2.RequestApprovalResponse]]:
-        """Asks for a decision: the approval is PENDING until one falls.
+        """Creates an approval with the status PENDING.
 
-        Repeating a client-chosen `approval_id` with the same content returns the approval as it is now.
-        ALREADY_EXISTS (ID_TAKEN): the id belongs to an approval that was requested with other content.
+        If the approval `approval_id` exists and was created with the same content, it is returned as it is
+        now and nothing is changed.
+
+        Errors: ALREADY_EXISTS (ID_TAKEN): the approval exists and was requested with other content.
         NOT_FOUND (SESSION_NOT_FOUND).
         """
 
@@ -186,9 +212,11 @@ class ApprovalServiceServicer(metaclass=abc.ABCMeta):
         request: holdfastdb.v1.approval_service_pb2.DecideApprovalRequest,
         context: _ServicerContext,
     ) -> typing.Union[holdfastdb.v1.approval_service_pb2.DecideApprovalResponse, collections.abc.Awaitable[holdfastdb.v1.approval_service_pb2.DecideApprovalResponse]]:
-        """Decides: PENDING to APPROVED or REJECTED. Of several calls at the same instant exactly one decides.
-        NOT_FOUND (APPROVAL_NOT_FOUND); FAILED_PRECONDITION (APPROVAL_ALREADY_DECIDED): it is no longer
-        PENDING; RESOURCE_EXHAUSTED (LIMIT_EXCEEDED): payload and response are too large together.
+        """Decides an approval: changes its status from PENDING to APPROVED or REJECTED. Of several concurrent
+        calls exactly one succeeds.
+
+        Errors: NOT_FOUND (APPROVAL_NOT_FOUND); FAILED_PRECONDITION (APPROVAL_ALREADY_DECIDED): the approval
+        is not PENDING; RESOURCE_EXHAUSTED (LIMIT_EXCEEDED): payload and response together exceed 3 MiB.
         """
 
     @abc.abstractmethod
@@ -197,9 +225,10 @@ class ApprovalServiceServicer(metaclass=abc.ABCMeta):
         request: holdfastdb.v1.approval_service_pb2.CancelApprovalRequest,
         context: _ServicerContext,
     ) -> typing.Union[holdfastdb.v1.approval_service_pb2.CancelApprovalResponse, collections.abc.Awaitable[holdfastdb.v1.approval_service_pb2.CancelApprovalResponse]]:
-        """Takes the question back: PENDING to CANCELLED.
-        NOT_FOUND (APPROVAL_NOT_FOUND); FAILED_PRECONDITION (APPROVAL_ALREADY_DECIDED): it is no longer
-        PENDING.
+        """Cancels the request for approval: changes the status from PENDING to CANCELLED.
+
+        Errors: NOT_FOUND (APPROVAL_NOT_FOUND); FAILED_PRECONDITION (APPROVAL_ALREADY_DECIDED): the approval
+        is not PENDING.
         """
 
     @abc.abstractmethod
@@ -208,7 +237,10 @@ class ApprovalServiceServicer(metaclass=abc.ABCMeta):
         request: holdfastdb.v1.approval_service_pb2.GetApprovalRequest,
         context: _ServicerContext,
     ) -> typing.Union[holdfastdb.v1.approval_service_pb2.GetApprovalResponse, collections.abc.Awaitable[holdfastdb.v1.approval_service_pb2.GetApprovalResponse]]:
-        """Returns one approval. NOT_FOUND (APPROVAL_NOT_FOUND)."""
+        """Returns one approval.
+
+        Errors: NOT_FOUND (APPROVAL_NOT_FOUND).
+        """
 
     @abc.abstractmethod
     def ListApprovals(
@@ -216,9 +248,11 @@ class ApprovalServiceServicer(metaclass=abc.ABCMeta):
         request: holdfastdb.v1.approval_service_pb2.ListApprovalsRequest,
         context: _ServicerContext,
     ) -> typing.Union[holdfastdb.v1.approval_service_pb2.ListApprovalsResponse, collections.abc.Awaitable[holdfastdb.v1.approval_service_pb2.ListApprovalsResponse]]:
-        """Lists approvals by the time of their request, newest first by default. All given filters must hold. An
-        approval that is there for the whole of the paging is listed exactly once, whatever else comes and
-        goes. INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
+        """Lists approvals by creation time, newest first by default. Only what matches every given filter is
+        listed. An approval that exists from the request for the first page to that for the last is listed
+        exactly once.
+
+        Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
         """
 
     @abc.abstractmethod
@@ -227,11 +261,13 @@ class ApprovalServiceServicer(metaclass=abc.ABCMeta):
         request: holdfastdb.v1.approval_service_pb2.WaitApprovalRequest,
         context: _ServicerContext,
     ) -> typing.Union[holdfastdb.v1.approval_service_pb2.WaitApprovalResponse, collections.abc.Awaitable[holdfastdb.v1.approval_service_pb2.WaitApprovalResponse]]:
-        """Answers the moment the approval is no longer PENDING, through whichever server it was decided, or at
-        once if that is so already. When the wait is over first, it answers OK with the approval still
-        PENDING: call again to go on waiting, after a lost connection too.
-        NOT_FOUND (APPROVAL_NOT_FOUND), also when it is deleted meanwhile; RESOURCE_EXHAUSTED (OVERLOADED):
-        the server has as many calls waiting as it takes; UNAVAILABLE (SERVER_DRAINING).
+        """Returns the approval as soon as it is not PENDING, immediately if it is not PENDING already. A
+        decision made through another server counts too. If the approval is still PENDING after `wait`, the
+        call returns OK with it. The call changes nothing and may be repeated.
+
+        Errors: NOT_FOUND (APPROVAL_NOT_FOUND), also if it is deleted while the call waits;
+        RESOURCE_EXHAUSTED (OVERLOADED): the server's maximum number of waiting calls is reached;
+        UNAVAILABLE (SERVER_DRAINING).
         """
 
 def add_ApprovalServiceServicer_to_server(servicer: ApprovalServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

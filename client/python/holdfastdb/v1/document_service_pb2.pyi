@@ -30,14 +30,16 @@ class _ContentOperator:
 class _ContentOperatorEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_ContentOperator.ValueType], builtins.type):
     DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
     CONTENT_OPERATOR_UNSPECIFIED: _ContentOperator.ValueType  # 0
-    """Refused."""
+    """Refused in requests."""
     CONTENT_OPERATOR_EQUAL: _ContentOperator.ValueType  # 1
-    """Is equal: the same JSON value, numbers by their size, objects whatever the order of their keys."""
+    """The member is equal to the value. Numbers are equal if their values are (`1` and `1.0`); the order
+    of an object's keys does not count.
+    """
     CONTENT_OPERATOR_NOT_EQUAL: _ContentOperator.ValueType  # 2
-    """Is not equal, or is not there."""
+    """The member is not equal to the value, or does not exist."""
     CONTENT_OPERATOR_GREATER: _ContentOperator.ValueType  # 3
-    """Is greater. This and the next three compare numbers with numbers, and strings with strings by their
-    UTF-8 bytes; no other pair matches.
+    """The member is greater than the value. This operator and the next three compare a number with a
+    number by value, and a string with a string by UTF-8 bytes; any other pair does not match.
     """
     CONTENT_OPERATOR_GREATER_OR_EQUAL: _ContentOperator.ValueType  # 4
     CONTENT_OPERATOR_LESS: _ContentOperator.ValueType  # 5
@@ -47,14 +49,16 @@ class ContentOperator(_ContentOperator, metaclass=_ContentOperatorEnumTypeWrappe
     """How a member of a document's content compares with a value."""
 
 CONTENT_OPERATOR_UNSPECIFIED: ContentOperator.ValueType  # 0
-"""Refused."""
+"""Refused in requests."""
 CONTENT_OPERATOR_EQUAL: ContentOperator.ValueType  # 1
-"""Is equal: the same JSON value, numbers by their size, objects whatever the order of their keys."""
+"""The member is equal to the value. Numbers are equal if their values are (`1` and `1.0`); the order
+of an object's keys does not count.
+"""
 CONTENT_OPERATOR_NOT_EQUAL: ContentOperator.ValueType  # 2
-"""Is not equal, or is not there."""
+"""The member is not equal to the value, or does not exist."""
 CONTENT_OPERATOR_GREATER: ContentOperator.ValueType  # 3
-"""Is greater. This and the next three compare numbers with numbers, and strings with strings by their
-UTF-8 bytes; no other pair matches.
+"""The member is greater than the value. This operator and the next three compare a number with a
+number by value, and a string with a string by UTF-8 bytes; any other pair does not match.
 """
 CONTENT_OPERATOR_GREATER_OR_EQUAL: ContentOperator.ValueType  # 4
 CONTENT_OPERATOR_LESS: ContentOperator.ValueType  # 5
@@ -63,16 +67,16 @@ global___ContentOperator = ContentOperator
 
 @typing.final
 class DocumentKey(google.protobuf.message.Message):
-    """What names a document."""
+    """The name of a document."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     COLLECTION_FIELD_NUMBER: builtins.int
     DOCUMENT_ID_FIELD_NUMBER: builtins.int
     collection: builtins.str
-    """A path: see the service's comment."""
+    """A path: see the comment of the service."""
     document_id: builtins.str
-    """Unique in the collection."""
+    """Unique in the collection. 1 to 255 characters."""
     def __init__(
         self,
         *,
@@ -85,7 +89,7 @@ global___DocumentKey = DocumentKey
 
 @typing.final
 class Document(google.protobuf.message.Message):
-    """A named, versioned value."""
+    """A versioned value with a name."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -117,31 +121,35 @@ class Document(google.protobuf.message.Message):
     UPDATE_TIME_FIELD_NUMBER: builtins.int
     EXPIRE_TIME_FIELD_NUMBER: builtins.int
     collection: builtins.str
-    """Required. A path: see the service's comment."""
+    """Required. A path: see the comment of the service."""
     document_id: builtins.str
-    """Unique in the collection."""
+    """Unique in the collection. 1 to 255 characters."""
     version: builtins.int
-    """Rises by one with each change of the fields above. Starts at 1. Output only."""
+    """1 at first; rises by one with each change of a field above. Output only."""
     @property
     def content(self) -> holdfastdb.v1.payload_pb2.Payload:
         """Required."""
 
     @property
     def parent(self) -> global___DocumentKey:
-        """The document that this one belongs to, in whichever collection: it must exist. Absent: none."""
+        """The document that this one belongs to. It must exist; it may be in another collection. Absent: none."""
 
     @property
     def labels(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
-        """Short marks to search by. At most 64; keys of 1 to 255 and values of at most 1,000 characters."""
+        """Key-value pairs that lists can filter by. At most 64; a key has 1 to 255 characters, a value at most
+        1,000, without NUL; all together at most 64 KiB as JSON.
+        """
 
     @property
     def metadata(self) -> google.protobuf.struct_pb2.Struct:
-        """Free data to search by. At most 64 KiB as JSON. Numbers are doubles; no NUL characters."""
+        """A JSON object whose top-level members lists can filter by. At most 64 KiB as JSON. Numbers are IEEE
+        754 doubles. Strings must not contain NUL.
+        """
 
     @property
     def ttl(self) -> google.protobuf.duration_pb2.Duration:
-        """How long it lives, counted from the last put, or read that asks for it: at least 1 second. Absent: for
-        ever.
+        """The time from the last put, or read with `refresh_ttl`, to the `expire_time`: 1 second to 36,500
+        days. Absent: the document does not expire.
         """
 
     @property
@@ -154,7 +162,7 @@ class Document(google.protobuf.message.Message):
 
     @property
     def expire_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """When its time to live will have passed. Absent: never. Output only."""
+        """When the document ceases to exist. Absent: never. Output only."""
 
     def __init__(
         self,
@@ -186,19 +194,22 @@ class PutDocumentRequest(google.protobuf.message.Message):
     MISSING_PARENT_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     expected_version: builtins.int
-    """The version that the caller has seen; 0: the document must not exist. Not with `keep_existing`."""
+    """If set and not the actual version: ABORTED (VERSION_MISMATCH). 0 means that the document must not
+    exist. Must not be set with `keep_existing`.
+    """
     keep_existing: builtins.bool
-    """Leave a document that is there as it is, and return it."""
+    """Whether to return a document that exists, instead of replacing it."""
     request_id: builtins.str
-    """See SessionService."""
+    """See the comment of SessionService."""
     @property
     def document(self) -> global___Document:
-        """Output-only fields are ignored. An empty `document_id` is filled by the server (UUIDv7)."""
+        """Output-only fields are ignored. If `document_id` is empty, the server makes one (UUIDv7)."""
 
     @property
     def missing_parent(self) -> global___Document:
-        """Created together with the document if the parent that it names does not exist; ignored if it does.
-        Collection and id are those of `document.parent`, or empty. The two contents are at most 3 MiB in all.
+        """A document to create as the parent if `document.parent` does not exist; ignored if it exists. Its
+        collection and id must be those of `document.parent` or empty. The two contents are at most 3 MiB
+        together.
         """
 
     def __init__(
@@ -229,7 +240,7 @@ class PutDocumentResponse(google.protobuf.message.Message):
     """Whether this call created its parent."""
     @property
     def document(self) -> global___Document:
-        """As it is now."""
+        """The document after the call."""
 
     def __init__(
         self,
@@ -255,7 +266,7 @@ class GetDocumentRequest(google.protobuf.message.Message):
     document_id: builtins.str
     """Required."""
     refresh_ttl: builtins.bool
-    """Let its time to live begin anew."""
+    """Whether to set the `expire_time` to `ttl` from now."""
     def __init__(
         self,
         *,
@@ -286,8 +297,8 @@ global___GetDocumentResponse = GetDocumentResponse
 
 @typing.final
 class ContentFilter(google.protobuf.message.Message):
-    """A condition on a document's content. Content that is not JSON has no members. Of members with the same
-    name the last one counts.
+    """A condition on a document's content. Content that is not JSON has no members. Of several members with
+    the same name the last one is compared.
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
@@ -296,13 +307,15 @@ class ContentFilter(google.protobuf.message.Message):
     OPERATOR_FIELD_NUMBER: builtins.int
     VALUE_JSON_FIELD_NUMBER: builtins.int
     pointer: builtins.str
-    """Which member: a JSON pointer (RFC 6901), such as `/owner/name`. Empty: the whole content. At most 1,024
-    bytes.
+    """The member, as a JSON pointer (RFC 6901) such as `/owner/name`. Empty: the whole content. At most
+    1,024 bytes.
     """
     operator: global___ContentOperator.ValueType
     """Required."""
     value_json: builtins.str
-    """Required: one JSON text; a number or a string for the four that compare sizes. At most 64 KiB."""
+    """Required: the value, as one JSON text. At most 64 KiB. It must be a number or a string unless the
+    operator is EQUAL or NOT_EQUAL.
+    """
     def __init__(
         self,
         *,
@@ -350,50 +363,57 @@ class ListDocumentsRequest(google.protobuf.message.Message):
     OMIT_PAYLOAD_FIELD_NUMBER: builtins.int
     INCLUDE_TOTAL_SIZE_FIELD_NUMBER: builtins.int
     collection: builtins.str
-    """This one."""
+    """The documents of this collection."""
     collection_prefix: builtins.str
-    """Those whose path begins with this one, itself too."""
+    """The documents of the collections whose path is this or begins with this."""
     page_size: builtins.int
-    """At most this many; 0 means 20, more than 100 means 100. A page also ends before about 3 MiB."""
+    """The maximum number of results on the page. 0 means 20; more than 100 means 100. A page also ends
+    before its results exceed about 3 MiB, but has at least one.
+    """
     page_token: builtins.str
-    """The `next_page_token` of the page before, with all else unchanged but `page_size`."""
+    """The `next_page_token` of the previous page; empty for the first page. All fields but `page_size`
+    must be as in the request for that page.
+    """
     order: holdfastdb.v1.payload_pb2.SortOrder.ValueType
-    """By collection and id; ascending by default. Not with a `query`."""
+    """The order by collection and id; ascending by default. Must not be set with a `query`."""
     query: builtins.str
-    """Only documents with JSON content that holds at least one of these words in a string value; of each
-    content the first 10,000 different words are known. What a word is, and when it is found, is as in
-    SearchMemories; the score is the share of the words that are found, and among equals those that were
-    last updated come first. 1 to 64 different words, at most 4,000 characters.
+    """Matches documents with JSON content in whose string values at least one of these words matches; only
+    the first 10,000 different words of a content are searched. Words, and when they match, are as in
+    SearchMemories. The score is from 0 to 1: the number of the query's different words that match,
+    divided by their number. Documents with equal scores are ordered by `update_time`, descending. 1 to
+    64 different words; at most 4,000 characters.
     """
     refresh_ttl: builtins.bool
-    """Let the time to live of each document that is returned begin anew."""
+    """Whether to set the `expire_time` of each returned document to its `ttl` from now."""
     omit_payload: builtins.bool
-    """Leave the contents out."""
+    """Whether to leave out the contents."""
     include_total_size: builtins.bool
-    """Ask for `total_size`, which costs a count."""
+    """Whether to return `total_size`, for which the server counts all results."""
     @property
     def content_filters(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___ContentFilter]:
-        """All of these. At most 64."""
+        """Matches documents that satisfy all of these conditions. At most 64."""
 
     @property
     def parent(self) -> global___DocumentKey:
-        """Only children of this document."""
+        """Matches documents that have this parent."""
 
     @property
     def labels(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
-        """All of these labels, with these values."""
+        """Matches what has all of these labels with these values."""
 
     @property
     def metadata(self) -> google.protobuf.struct_pb2.Struct:
-        """All of these top-level members, with these values: strings, numbers, booleans and nulls."""
+        """Matches what has all of these top-level members in its metadata with these values. A value is a
+        string, number, boolean or null.
+        """
 
     @property
     def update_time_from(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """Changed at this time or later."""
+        """Updated at or after this time."""
 
     @property
     def update_time_until(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """Changed before this time."""
+        """Updated before this time."""
 
     def __init__(
         self,
@@ -431,12 +451,12 @@ class ListDocumentsResponse(google.protobuf.message.Message):
     next_page_token: builtins.str
     """Empty on the last page."""
     total_size: builtins.int
-    """How many documents match the filter; only if asked for."""
+    """The number of documents on all pages. Set only if `include_total_size` was."""
     @property
     def documents(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Document]: ...
     @property
     def scores(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]:
-        """With a `query`: the documents' scores, in the same order."""
+        """With a `query`: the score of each document, in the same order. Otherwise empty."""
 
     def __init__(
         self,
@@ -466,11 +486,11 @@ class DeleteDocumentRequest(google.protobuf.message.Message):
     document_id: builtins.str
     """Required."""
     expected_version: builtins.int
-    """The version that the caller has seen."""
+    """If set and not the actual version: ABORTED (VERSION_MISMATCH)."""
     allow_missing: builtins.bool
-    """Answer OK when there is no such document."""
+    """Whether to answer OK if the document does not exist."""
     with_children: builtins.bool
-    """Delete its children too, and theirs."""
+    """Whether to delete the document's children, and theirs, too."""
     def __init__(
         self,
         *,
@@ -492,7 +512,7 @@ class DeleteDocumentResponse(google.protobuf.message.Message):
 
     DELETED_COUNT_FIELD_NUMBER: builtins.int
     deleted_count: builtins.int
-    """How many documents were deleted, the children included."""
+    """The number of documents that were deleted, children included."""
     def __init__(
         self,
         *,
@@ -513,13 +533,13 @@ class SyncDocumentsRequest(google.protobuf.message.Message):
     collection: builtins.str
     """Required."""
     prune: builtins.bool
-    """Delete the documents of the collection that are not in the request."""
+    """Whether to delete the documents of the collection that are not in the request."""
     request_id: builtins.str
-    """See SessionService."""
+    """See the comment of SessionService."""
     @property
     def documents(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Document]:
-        """At most 1,000, together at most 3 MiB. Each has a `document_id`, none twice, and this `collection` or
-        none.
+        """At most 1,000 documents, whose contents are at most 3 MiB together. Each must have a `document_id`,
+        none twice, and as `collection` that of the request or none.
         """
 
     def __init__(
@@ -544,19 +564,21 @@ class SyncDocumentsResponse(google.protobuf.message.Message):
     DELETED_IDS_FIELD_NUMBER: builtins.int
     @property
     def created_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
-        """The ids of the new ones. These four lists are ascending, and no id is in two of them."""
+        """The ids of the documents that were created. Each of these four lists is ascending, and no id is in
+        two of them.
+        """
 
     @property
     def updated_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
-        """Of those that were there and differed."""
+        """The ids of the documents that existed and were changed."""
 
     @property
     def unchanged_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
-        """Of those that were there and were the same: their versions have not changed."""
+        """The ids of the documents that existed and were equal; their versions have not changed."""
 
     @property
     def deleted_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
-        """Of those that were pruned."""
+        """The ids of the documents that `prune` deleted."""
 
     def __init__(
         self,
@@ -582,19 +604,23 @@ class ListCollectionsRequest(google.protobuf.message.Message):
     MAX_DEPTH_FIELD_NUMBER: builtins.int
     INCLUDE_TOTAL_SIZE_FIELD_NUMBER: builtins.int
     page_size: builtins.int
-    """At most this many; 0 means 20, more than 100 means 100."""
+    """The maximum number of results on the page. 0 means 20; more than 100 means 100."""
     page_token: builtins.str
-    """The `next_page_token` of the page before, with all else unchanged but `page_size`."""
+    """The `next_page_token` of the previous page; empty for the first page. All fields but `page_size`
+    must be as in the request for that page.
+    """
     order: holdfastdb.v1.payload_pb2.SortOrder.ValueType
-    """By path; ascending by default."""
+    """The order by path; ascending by default."""
     prefix: builtins.str
-    """Only paths that begin with this one, itself too."""
+    """Matches the path that is this, and those that begin with this. Empty matches all."""
     suffix: builtins.str
-    """Only paths that end with these segments."""
+    """Matches paths whose last segments are these. Empty matches all."""
     max_depth: builtins.int
-    """Cut each path after this many segments; those that are then the same are listed once. 0: do not."""
+    """The number of segments after which each path is cut; equal results are listed once. 0: paths are not
+    cut.
+    """
     include_total_size: builtins.bool
-    """Ask for `total_size`, which costs a count."""
+    """Whether to return `total_size`, for which the server counts all results."""
     def __init__(
         self,
         *,
@@ -620,7 +646,7 @@ class ListCollectionsResponse(google.protobuf.message.Message):
     next_page_token: builtins.str
     """Empty on the last page."""
     total_size: builtins.int
-    """How many paths there are to list; only if asked for."""
+    """The number of paths on all pages. Set only if `include_total_size` was."""
     @property
     def collections(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]: ...
     def __init__(

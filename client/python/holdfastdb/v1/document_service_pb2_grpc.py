@@ -26,18 +26,18 @@ if _version_not_supported:
 
 
 class DocumentServiceStub(object):
-    """Named, versioned documents: configurations, installations, repositories, the state of users and of
-    applications.
+    """Documents: versioned values with names, in collections, such as configurations or the data of users
+    and applications.
 
-    What SessionService says of namespaces, ids, `request_id` and errors holds here too.
+    The rules of SessionService on namespaces, ids, times, `request_id` and errors apply here too.
 
-    Documents lie in collections, which are paths such as `github/repositories`: 1 to 64 segments joined by
-    `/`, each of 1 to 255 characters without control characters and not just `*`, at most 1,024 bytes in all.
-    A collection is there as long as a document is in it. A path begins with another where its first
-    segments are the other's: `a/bc` does not begin with `a/b`.
+    A document is in a collection, whose name is a path such as `github/repositories`: 1 to 64 segments
+    joined by `/`, at most 1,024 bytes in UTF-8. A segment has 1 to 255 characters without control
+    characters and is not `*`. A collection exists as long as a document is in it. A path begins with
+    another path if its first segments are those of the other: `a/bc` does not begin with `a/b`.
 
-    A document whose time to live has passed is gone, for every call; one that is the parent of another stays
-    until its last child is gone.
+    A document whose `expire_time` has passed does not exist for any call, unless it is the parent of a
+    document that exists.
     """
 
     def __init__(self, channel):
@@ -79,72 +79,84 @@ class DocumentServiceStub(object):
 
 
 class DocumentServiceServicer(object):
-    """Named, versioned documents: configurations, installations, repositories, the state of users and of
-    applications.
+    """Documents: versioned values with names, in collections, such as configurations or the data of users
+    and applications.
 
-    What SessionService says of namespaces, ids, `request_id` and errors holds here too.
+    The rules of SessionService on namespaces, ids, times, `request_id` and errors apply here too.
 
-    Documents lie in collections, which are paths such as `github/repositories`: 1 to 64 segments joined by
-    `/`, each of 1 to 255 characters without control characters and not just `*`, at most 1,024 bytes in all.
-    A collection is there as long as a document is in it. A path begins with another where its first
-    segments are the other's: `a/bc` does not begin with `a/b`.
+    A document is in a collection, whose name is a path such as `github/repositories`: 1 to 64 segments
+    joined by `/`, at most 1,024 bytes in UTF-8. A segment has 1 to 255 characters without control
+    characters and is not `*`. A collection exists as long as a document is in it. A path begins with
+    another path if its first segments are those of the other: `a/bc` does not begin with `a/b`.
 
-    A document whose time to live has passed is gone, for every call; one that is the parent of another stays
-    until its last child is gone.
+    A document whose `expire_time` has passed does not exist for any call, unless it is the parent of a
+    document that exists.
     """
 
     def PutDocument(self, request, context):
-        """Creates a document, or replaces the one with its collection and id, whole. With `keep_existing` it is
-        get-or-create: one that is there is returned, and nothing is changed. Of several calls at the same
-        instant exactly one creates the document, and one its parent where that is missing. A put that changes
-        nothing leaves the version, but lets the time to live begin anew.
-        FAILED_PRECONDITION (PARENT_NOT_FOUND) unless `missing_parent` is given; FAILED_PRECONDITION
-        (DEPENDENCY_CYCLE): the document would be among its own ancestors; ABORTED (VERSION_MISMATCH).
+        """Creates a document, or replaces all fields of the one with its collection and id. With
+        `keep_existing`, a document that exists is returned and nothing is changed. Of several concurrent
+        calls exactly one creates the document, and one its `missing_parent`. A put that changes no field
+        leaves the version as it is, but sets the `expire_time` again.
+
+        Errors: FAILED_PRECONDITION (PARENT_NOT_FOUND) unless `missing_parent` is set; FAILED_PRECONDITION
+        (DEPENDENCY_CYCLE): the document would be its own ancestor; ABORTED (VERSION_MISMATCH).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetDocument(self, request, context):
-        """Returns one document. NOT_FOUND (DOCUMENT_NOT_FOUND).
+        """Returns one document.
+
+        Errors: NOT_FOUND (DOCUMENT_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListDocuments(self, request, context):
-        """Lists documents by collection and id (in the order of their UTF-8 bytes), ascending by default; with a
-        `query` best first. All given filters must hold. Without a `query`, a document that is there for the
-        whole of the paging is listed exactly once, whatever else comes and goes.
-        INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
+        """Lists documents by collection and id (compared by UTF-8 bytes), ascending by default; with a `query`
+        in descending order of their scores. Only what matches every given filter is listed. Without a
+        `query`, a document that exists from the request for the first page to that for the last is listed
+        exactly once.
+
+        Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteDocument(self, request, context):
-        """Deletes a document, at once and for good. One that is put again starts at version 1.
-        NOT_FOUND (DOCUMENT_NOT_FOUND) unless `allow_missing`; FAILED_PRECONDITION (DOCUMENT_HAS_CHILDREN)
-        unless `with_children`; ABORTED (VERSION_MISMATCH).
+        """Deletes a document, immediately and permanently. The next put of its collection and id creates
+        version 1.
+
+        Errors: NOT_FOUND (DOCUMENT_NOT_FOUND) unless `allow_missing` is set; FAILED_PRECONDITION
+        (DOCUMENT_HAS_CHILDREN) unless `with_children` is set; ABORTED (VERSION_MISMATCH).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SyncDocuments(self, request, context):
-        """Makes a collection hold what the request says, all or nothing, and tells what that took: which
-        documents were created, updated, unchanged and, with `prune`, deleted. Each is put as PutDocument does.
-        A parent may be in the same request. Two calls for one collection are applied one after the other.
-        FAILED_PRECONDITION (PARENT_NOT_FOUND, DEPENDENCY_CYCLE); FAILED_PRECONDITION
-        (DOCUMENT_HAS_CHILDREN): one that `prune` would delete is the parent of one that stays.
+        """Puts all documents of the request into a collection, each as by PutDocument, and with `prune`
+        deletes the collection's other documents; all or nothing. Returns which documents were created,
+        updated, left unchanged and deleted. The parent of a document may be in the same request. Concurrent
+        calls for one collection are applied one after the other.
+
+        Errors: FAILED_PRECONDITION (PARENT_NOT_FOUND, DEPENDENCY_CYCLE); FAILED_PRECONDITION
+        (DOCUMENT_HAS_CHILDREN): a document that `prune` would delete is the parent of one that is not
+        deleted.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListCollections(self, request, context):
-        """Lists the paths of collections (in the order of their UTF-8 bytes), each once, ascending by default.
-        INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
+        """Lists the paths of the collections that exist, each once, compared by UTF-8 bytes, ascending by
+        default.
+
+        Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -192,18 +204,18 @@ def add_DocumentServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class DocumentService(object):
-    """Named, versioned documents: configurations, installations, repositories, the state of users and of
-    applications.
+    """Documents: versioned values with names, in collections, such as configurations or the data of users
+    and applications.
 
-    What SessionService says of namespaces, ids, `request_id` and errors holds here too.
+    The rules of SessionService on namespaces, ids, times, `request_id` and errors apply here too.
 
-    Documents lie in collections, which are paths such as `github/repositories`: 1 to 64 segments joined by
-    `/`, each of 1 to 255 characters without control characters and not just `*`, at most 1,024 bytes in all.
-    A collection is there as long as a document is in it. A path begins with another where its first
-    segments are the other's: `a/bc` does not begin with `a/b`.
+    A document is in a collection, whose name is a path such as `github/repositories`: 1 to 64 segments
+    joined by `/`, at most 1,024 bytes in UTF-8. A segment has 1 to 255 characters without control
+    characters and is not `*`. A collection exists as long as a document is in it. A path begins with
+    another path if its first segments are those of the other: `a/bc` does not begin with `a/b`.
 
-    A document whose time to live has passed is gone, for every call; one that is the parent of another stays
-    until its last child is gone.
+    A document whose `expire_time` has passed does not exist for any call, unless it is the parent of a
+    document that exists.
     """
 
     @staticmethod

@@ -18,18 +18,18 @@ class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type:
     ...
 
 class DocumentServiceStub:
-    """Named, versioned documents: configurations, installations, repositories, the state of users and of
-    applications.
+    """Documents: versioned values with names, in collections, such as configurations or the data of users
+    and applications.
 
-    What SessionService says of namespaces, ids, `request_id` and errors holds here too.
+    The rules of SessionService on namespaces, ids, times, `request_id` and errors apply here too.
 
-    Documents lie in collections, which are paths such as `github/repositories`: 1 to 64 segments joined by
-    `/`, each of 1 to 255 characters without control characters and not just `*`, at most 1,024 bytes in all.
-    A collection is there as long as a document is in it. A path begins with another where its first
-    segments are the other's: `a/bc` does not begin with `a/b`.
+    A document is in a collection, whose name is a path such as `github/repositories`: 1 to 64 segments
+    joined by `/`, at most 1,024 bytes in UTF-8. A segment has 1 to 255 characters without control
+    characters and is not `*`. A collection exists as long as a document is in it. A path begins with
+    another path if its first segments are those of the other: `a/bc` does not begin with `a/b`.
 
-    A document whose time to live has passed is gone, for every call; one that is the parent of another stays
-    until its last child is gone.
+    A document whose `expire_time` has passed does not exist for any call, unless it is the parent of a
+    document that exists.
     """
 
     def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
@@ -37,142 +37,168 @@ class DocumentServiceStub:
         holdfastdb.v1.document_service_pb2.PutDocumentRequest,
         holdfastdb.v1.document_service_pb2.PutDocumentResponse,
     ]
-    """Creates a document, or replaces the one with its collection and id, whole. With `keep_existing` it is
-    get-or-create: one that is there is returned, and nothing is changed. Of several calls at the same
-    instant exactly one creates the document, and one its parent where that is missing. A put that changes
-    nothing leaves the version, but lets the time to live begin anew.
-    FAILED_PRECONDITION (PARENT_NOT_FOUND) unless `missing_parent` is given; FAILED_PRECONDITION
-    (DEPENDENCY_CYCLE): the document would be among its own ancestors; ABORTED (VERSION_MISMATCH).
+    """Creates a document, or replaces all fields of the one with its collection and id. With
+    `keep_existing`, a document that exists is returned and nothing is changed. Of several concurrent
+    calls exactly one creates the document, and one its `missing_parent`. A put that changes no field
+    leaves the version as it is, but sets the `expire_time` again.
+
+    Errors: FAILED_PRECONDITION (PARENT_NOT_FOUND) unless `missing_parent` is set; FAILED_PRECONDITION
+    (DEPENDENCY_CYCLE): the document would be its own ancestor; ABORTED (VERSION_MISMATCH).
     """
 
     GetDocument: grpc.UnaryUnaryMultiCallable[
         holdfastdb.v1.document_service_pb2.GetDocumentRequest,
         holdfastdb.v1.document_service_pb2.GetDocumentResponse,
     ]
-    """Returns one document. NOT_FOUND (DOCUMENT_NOT_FOUND)."""
+    """Returns one document.
+
+    Errors: NOT_FOUND (DOCUMENT_NOT_FOUND).
+    """
 
     ListDocuments: grpc.UnaryUnaryMultiCallable[
         holdfastdb.v1.document_service_pb2.ListDocumentsRequest,
         holdfastdb.v1.document_service_pb2.ListDocumentsResponse,
     ]
-    """Lists documents by collection and id (in the order of their UTF-8 bytes), ascending by default; with a
-    `query` best first. All given filters must hold. Without a `query`, a document that is there for the
-    whole of the paging is listed exactly once, whatever else comes and goes.
-    INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
+    """Lists documents by collection and id (compared by UTF-8 bytes), ascending by default; with a `query`
+    in descending order of their scores. Only what matches every given filter is listed. Without a
+    `query`, a document that exists from the request for the first page to that for the last is listed
+    exactly once.
+
+    Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
     """
 
     DeleteDocument: grpc.UnaryUnaryMultiCallable[
         holdfastdb.v1.document_service_pb2.DeleteDocumentRequest,
         holdfastdb.v1.document_service_pb2.DeleteDocumentResponse,
     ]
-    """Deletes a document, at once and for good. One that is put again starts at version 1.
-    NOT_FOUND (DOCUMENT_NOT_FOUND) unless `allow_missing`; FAILED_PRECONDITION (DOCUMENT_HAS_CHILDREN)
-    unless `with_children`; ABORTED (VERSION_MISMATCH).
+    """Deletes a document, immediately and permanently. The next put of its collection and id creates
+    version 1.
+
+    Errors: NOT_FOUND (DOCUMENT_NOT_FOUND) unless `allow_missing` is set; FAILED_PRECONDITION
+    (DOCUMENT_HAS_CHILDREN) unless `with_children` is set; ABORTED (VERSION_MISMATCH).
     """
 
     SyncDocuments: grpc.UnaryUnaryMultiCallable[
         holdfastdb.v1.document_service_pb2.SyncDocumentsRequest,
         holdfastdb.v1.document_service_pb2.SyncDocumentsResponse,
     ]
-    """Makes a collection hold what the request says, all or nothing, and tells what that took: which
-    documents were created, updated, unchanged and, with `prune`, deleted. Each is put as PutDocument does.
-    A parent may be in the same request. Two calls for one collection are applied one after the other.
-    FAILED_PRECONDITION (PARENT_NOT_FOUND, DEPENDENCY_CYCLE); FAILED_PRECONDITION
-    (DOCUMENT_HAS_CHILDREN): one that `prune` would delete is the parent of one that stays.
+    """Puts all documents of the request into a collection, each as by PutDocument, and with `prune`
+    deletes the collection's other documents; all or nothing. Returns which documents were created,
+    updated, left unchanged and deleted. The parent of a document may be in the same request. Concurrent
+    calls for one collection are applied one after the other.
+
+    Errors: FAILED_PRECONDITION (PARENT_NOT_FOUND, DEPENDENCY_CYCLE); FAILED_PRECONDITION
+    (DOCUMENT_HAS_CHILDREN): a document that `prune` would delete is the parent of one that is not
+    deleted.
     """
 
     ListCollections: grpc.UnaryUnaryMultiCallable[
         holdfastdb.v1.document_service_pb2.ListCollectionsRequest,
         holdfastdb.v1.document_service_pb2.ListCollectionsResponse,
     ]
-    """Lists the paths of collections (in the order of their UTF-8 bytes), each once, ascending by default.
-    INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
+    """Lists the paths of the collections that exist, each once, compared by UTF-8 bytes, ascending by
+    default.
+
+    Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
     """
 
 class DocumentServiceAsyncStub:
-    """Named, versioned documents: configurations, installations, repositories, the state of users and of
-    applications.
+    """Documents: versioned values with names, in collections, such as configurations or the data of users
+    and applications.
 
-    What SessionService says of namespaces, ids, `request_id` and errors holds here too.
+    The rules of SessionService on namespaces, ids, times, `request_id` and errors apply here too.
 
-    Documents lie in collections, which are paths such as `github/repositories`: 1 to 64 segments joined by
-    `/`, each of 1 to 255 characters without control characters and not just `*`, at most 1,024 bytes in all.
-    A collection is there as long as a document is in it. A path begins with another where its first
-    segments are the other's: `a/bc` does not begin with `a/b`.
+    A document is in a collection, whose name is a path such as `github/repositories`: 1 to 64 segments
+    joined by `/`, at most 1,024 bytes in UTF-8. A segment has 1 to 255 characters without control
+    characters and is not `*`. A collection exists as long as a document is in it. A path begins with
+    another path if its first segments are those of the other: `a/bc` does not begin with `a/b`.
 
-    A document whose time to live has passed is gone, for every call; one that is the parent of another stays
-    until its last child is gone.
+    A document whose `expire_time` has passed does not exist for any call, unless it is the parent of a
+    document that exists.
     """
 
     PutDocument: grpc.aio.UnaryUnaryMultiCallable[
         holdfastdb.v1.document_service_pb2.PutDocumentRequest,
         holdfastdb.v1.document_service_pb2.PutDocumentResponse,
     ]
-    """Creates a document, or replaces the one with its collection and id, whole. With `keep_existing` it is
-    get-or-create: one that is there is returned, and nothing is changed. Of several calls at the same
-    instant exactly one creates the document, and one its parent where that is missing. A put that changes
-    nothing leaves the version, but lets the time to live begin anew.
-    FAILED_PRECONDITION (PARENT_NOT_FOUND) unless `missing_parent` is given; FAILED_PRECONDITION
-    (DEPENDENCY_CYCLE): the document would be among its own ancestors; ABORTED (VERSION_MISMATCH).
+    """Creates a document, or replaces all fields of the one with its collection and id. With
+    `keep_existing`, a document that exists is returned and nothing is changed. Of several concurrent
+    calls exactly one creates the document, and one its `missing_parent`. A put that changes no field
+    leaves the version as it is, but sets the `expire_time` again.
+
+    Errors: FAILED_PRECONDITION (PARENT_NOT_FOUND) unless `missing_parent` is set; FAILED_PRECONDITION
+    (DEPENDENCY_CYCLE): the document would be its own ancestor; ABORTED (VERSION_MISMATCH).
     """
 
     GetDocument: grpc.aio.UnaryUnaryMultiCallable[
         holdfastdb.v1.document_service_pb2.GetDocumentRequest,
         holdfastdb.v1.document_service_pb2.GetDocumentResponse,
     ]
-    """Returns one document. NOT_FOUND (DOCUMENT_NOT_FOUND)."""
+    """Returns one document.
+
+    Errors: NOT_FOUND (DOCUMENT_NOT_FOUND).
+    """
 
     ListDocuments: grpc.aio.UnaryUnaryMultiCallable[
         holdfastdb.v1.document_service_pb2.ListDocumentsRequest,
         holdfastdb.v1.document_service_pb2.ListDocumentsResponse,
     ]
-    """Lists documents by collection and id (in the order of their UTF-8 bytes), ascending by default; with a
-    `query` best first. All given filters must hold. Without a `query`, a document that is there for the
-    whole of the paging is listed exactly once, whatever else comes and goes.
-    INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
+    """Lists documents by collection and id (compared by UTF-8 bytes), ascending by default; with a `query`
+    in descending order of their scores. Only what matches every given filter is listed. Without a
+    `query`, a document that exists from the request for the first page to that for the last is listed
+    exactly once.
+
+    Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
     """
 
     DeleteDocument: grpc.aio.UnaryUnaryMultiCallable[
         holdfastdb.v1.document_service_pb2.DeleteDocumentRequest,
         holdfastdb.v1.document_service_pb2.DeleteDocumentResponse,
     ]
-    """Deletes a document, at once and for good. One that is put again starts at version 1.
-    NOT_FOUND (DOCUMENT_NOT_FOUND) unless `allow_missing`; FAILED_PRECONDITION (DOCUMENT_HAS_CHILDREN)
-    unless `with_children`; ABORTED (VERSION_MISMATCH).
+    """Deletes a document, immediately and permanently. The next put of its collection and id creates
+    version 1.
+
+    Errors: NOT_FOUND (DOCUMENT_NOT_FOUND) unless `allow_missing` is set; FAILED_PRECONDITION
+    (DOCUMENT_HAS_CHILDREN) unless `with_children` is set; ABORTED (VERSION_MISMATCH).
     """
 
     SyncDocuments: grpc.aio.UnaryUnaryMultiCallable[
         holdfastdb.v1.document_service_pb2.SyncDocumentsRequest,
         holdfastdb.v1.document_service_pb2.SyncDocumentsResponse,
     ]
-    """Makes a collection hold what the request says, all or nothing, and tells what that took: which
-    documents were created, updated, unchanged and, with `prune`, deleted. Each is put as PutDocument does.
-    A parent may be in the same request. Two calls for one collection are applied one after the other.
-    FAILED_PRECONDITION (PARENT_NOT_FOUND, DEPENDENCY_CYCLE); FAILED_PRECONDITION
-    (DOCUMENT_HAS_CHILDREN): one that `prune` would delete is the parent of one that stays.
+    """Puts all documents of the request into a collection, each as by PutDocument, and with `prune`
+    deletes the collection's other documents; all or nothing. Returns which documents were created,
+    updated, left unchanged and deleted. The parent of a document may be in the same request. Concurrent
+    calls for one collection are applied one after the other.
+
+    Errors: FAILED_PRECONDITION (PARENT_NOT_FOUND, DEPENDENCY_CYCLE); FAILED_PRECONDITION
+    (DOCUMENT_HAS_CHILDREN): a document that `prune` would delete is the parent of one that is not
+    deleted.
     """
 
     ListCollections: grpc.aio.UnaryUnaryMultiCallable[
         holdfastdb.v1.document_service_pb2.ListCollectionsRequest,
         holdfastdb.v1.document_service_pb2.ListCollectionsResponse,
     ]
-    """Lists the paths of collections (in the order of their UTF-8 bytes), each once, ascending by default.
-    INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
+    """Lists the paths of the collections that exist, each once, compared by UTF-8 bytes, ascending by
+    default.
+
+    Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
     """
 
 class DocumentServiceServicer(metaclass=abc.ABCMeta):
-    """Named, versioned documents: configurations, installations, repositories, the state of users and of
-    applications.
+    """Documents: versioned values with names, in collections, such as configurations or the data of users
+    and applications.
 
-    What SessionService says of namespaces, ids, `request_id` and errors holds here too.
+    The rules of SessionService on namespaces, ids, times, `request_id` and errors apply here too.
 
-    Documents lie in collections, which are paths such as `github/repositories`: 1 to 64 segments joined by
-    `/`, each of 1 to 255 characters without control characters and not just `*`, at most 1,024 bytes in all.
-    A collection is there as long as a document is in it. A path begins with another where its first
-    segments are the other's: `a/bc` does not begin with `a/b`.
+    A document is in a collection, whose name is a path such as `github/repositories`: 1 to 64 segments
+    joined by `/`, at most 1,024 bytes in UTF-8. A segment has 1 to 255 characters without control
+    characters and is not `*`. A collection exists as long as a document is in it. A path begins with
+    another path if its first segments are those of the other: `a/bc` does not begin with `a/b`.
 
-    A document whose time to live has passed is gone, for every call; one that is the parent of another stays
-    until its last child is gone.
+    A document whose `expire_time` has passed does not exist for any call, unless it is the parent of a
+    document that exists.
     """
 
     @abc.abstractmethod
@@ -181,12 +207,13 @@ class DocumentServiceServicer(metaclass=abc.ABCMeta):
         request: holdfastdb.v1.document_service_pb2.PutDocumentRequest,
         context: _ServicerContext,
     ) -> typing.Union[holdfastdb.v1.document_service_pb2.PutDocumentResponse, collections.abc.Awaitable[holdfastdb.v1.document_service_pb2.PutDocumentResponse]]:
-        """Creates a document, or replaces the one with its collection and id, whole. With `keep_existing` it is
-        get-or-create: one that is there is returned, and nothing is changed. Of several calls at the same
-        instant exactly one creates the document, and one its parent where that is missing. A put that changes
-        nothing leaves the version, but lets the time to live begin anew.
-        FAILED_PRECONDITION (PARENT_NOT_FOUND) unless `missing_parent` is given; FAILED_PRECONDITION
-        (DEPENDENCY_CYCLE): the document would be among its own ancestors; ABORTED (VERSION_MISMATCH).
+        """Creates a document, or replaces all fields of the one with its collection and id. With
+        `keep_existing`, a document that exists is returned and nothing is changed. Of several concurrent
+        calls exactly one creates the document, and one its `missing_parent`. A put that changes no field
+        leaves the version as it is, but sets the `expire_time` again.
+
+        Errors: FAILED_PRECONDITION (PARENT_NOT_FOUND) unless `missing_parent` is set; FAILED_PRECONDITION
+        (DEPENDENCY_CYCLE): the document would be its own ancestor; ABORTED (VERSION_MISMATCH).
         """
 
     @abc.abstractmethod
@@ -195,7 +222,10 @@ class DocumentServiceServicer(metaclass=abc.ABCMeta):
         request: holdfastdb.v1.document_service_pb2.GetDocumentRequest,
         context: _ServicerContext,
     ) -> typing.Union[holdfastdb.v1.document_service_pb2.GetDocumentResponse, collections.abc.Awaitable[holdfastdb.v1.document_service_pb2.GetDocumentResponse]]:
-        """Returns one document. NOT_FOUND (DOCUMENT_NOT_FOUND)."""
+        """Returns one document.
+
+        Errors: NOT_FOUND (DOCUMENT_NOT_FOUND).
+        """
 
     @abc.abstractmethod
     def ListDocuments(
@@ -203,10 +233,12 @@ class DocumentServiceServicer(metaclass=abc.ABCMeta):
         request: holdfastdb.v1.document_service_pb2.ListDocumentsRequest,
         context: _ServicerContext,
     ) -> typing.Union[holdfastdb.v1.document_service_pb2.ListDocumentsResponse, collections.abc.Awaitable[holdfastdb.v1.document_service_pb2.ListDocumentsResponse]]:
-        """Lists documents by collection and id (in the order of their UTF-8 bytes), ascending by default; with a
-        `query` best first. All given filters must hold. Without a `query`, a document that is there for the
-        whole of the paging is listed exactly once, whatever else comes and goes.
-        INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
+        """Lists documents by collection and id (compared by UTF-8 bytes), ascending by default; with a `query`
+        in descending order of their scores. Only what matches every given filter is listed. Without a
+        `query`, a document that exists from the request for the first page to that for the last is listed
+        exactly once.
+
+        Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
         """
 
     @abc.abstractmethod
@@ -215,9 +247,11 @@ class DocumentServiceServicer(metaclass=abc.ABCMeta):
         request: holdfastdb.v1.document_service_pb2.DeleteDocumentRequest,
         context: _ServicerContext,
     ) -> typing.Union[holdfastdb.v1.document_service_pb2.DeleteDocumentResponse, collections.abc.Awaitable[holdfastdb.v1.document_service_pb2.DeleteDocumentResponse]]:
-        """Deletes a document, at once and for good. One that is put again starts at version 1.
-        NOT_FOUND (DOCUMENT_NOT_FOUND) unless `allow_missing`; FAILED_PRECONDITION (DOCUMENT_HAS_CHILDREN)
-        unless `with_children`; ABORTED (VERSION_MISMATCH).
+        """Deletes a document, immediately and permanently. The next put of its collection and id creates
+        version 1.
+
+        Errors: NOT_FOUND (DOCUMENT_NOT_FOUND) unless `allow_missing` is set; FAILED_PRECONDITION
+        (DOCUMENT_HAS_CHILDREN) unless `with_children` is set; ABORTED (VERSION_MISMATCH).
         """
 
     @abc.abstractmethod
@@ -226,11 +260,14 @@ class DocumentServiceServicer(metaclass=abc.ABCMeta):
         request: holdfastdb.v1.document_service_pb2.SyncDocumentsRequest,
         context: _ServicerContext,
     ) -> typing.Union[holdfastdb.v1.document_service_pb2.SyncDocumentsResponse, collections.abc.Awaitable[holdfastdb.v1.document_service_pb2.SyncDocumentsResponse]]:
-        """Makes a collection hold what the request says, all or nothing, and tells what that took: which
-        documents were created, updated, unchanged and, with `prune`, deleted. Each is put as PutDocument does.
-        A parent may be in the same request. Two calls for one collection are applied one after the other.
-        FAILED_PRECONDITION (PARENT_NOT_FOUND, DEPENDENCY_CYCLE); FAILED_PRECONDITION
-        (DOCUMENT_HAS_CHILDREN): one that `prune` would delete is the parent of one that stays.
+        """Puts all documents of the request into a collection, each as by PutDocument, and with `prune`
+        deletes the collection's other documents; all or nothing. Returns which documents were created,
+        updated, left unchanged and deleted. The parent of a document may be in the same request. Concurrent
+        calls for one collection are applied one after the other.
+
+        Errors: FAILED_PRECONDITION (PARENT_NOT_FOUND, DEPENDENCY_CYCLE); FAILED_PRECONDITION
+        (DOCUMENT_HAS_CHILDREN): a document that `prune` would delete is the parent of one that is not
+        deleted.
         """
 
     @abc.abstractmethod
@@ -239,8 +276,10 @@ class DocumentServiceServicer(metaclass=abc.ABCMeta):
         request: holdfastdb.v1.document_service_pb2.ListCollectionsRequest,
         context: _ServicerContext,
     ) -> typing.Union[holdfastdb.v1.document_service_pb2.ListCollectionsResponse, collections.abc.Awaitable[holdfastdb.v1.document_service_pb2.ListCollectionsResponse]]:
-        """Lists the paths of collections (in the order of their UTF-8 bytes), each once, ascending by default.
-        INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
+        """Lists the paths of the collections that exist, each once, compared by UTF-8 bytes, ascending by
+        default.
+
+        Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
         """
 
 def add_DocumentServiceServicer_to_server(servicer: DocumentServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

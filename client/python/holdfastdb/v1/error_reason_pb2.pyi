@@ -25,42 +25,43 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     ERROR_REASON_UNSPECIFIED: _ErrorReason.ValueType  # 0
     """Never sent."""
     ERROR_REASON_INVALID_FIELD: _ErrorReason.ValueType  # 1
-    """INVALID_ARGUMENT. A field is missing, malformed, too long or out of its range.
-    BadRequest names the field (`events[3].payload.json`) and says what is allowed. Do not retry.
+    """INVALID_ARGUMENT. A field is missing, malformed, too long or out of its range. BadRequest has the
+    path of the field, such as `events[3].payload.json`, and says what is allowed. Metadata: `field`.
+    Repeating the request fails again.
     """
     ERROR_REASON_INVALID_PAGE_TOKEN: _ErrorReason.ValueType  # 2
-    """INVALID_ARGUMENT. The page token is not from this list, or the filter is not the one it was made
-    for. Start again without a token.
+    """INVALID_ARGUMENT. The page token is not from this list, or another field of the request differs from
+    the request that returned it. Metadata: `field`. List again without a token.
     """
     ERROR_REASON_MALFORMED_REQUEST: _ErrorReason.ValueType  # 3
-    """INVALID_ARGUMENT. The bytes of the request are not the message that the method takes: for example
-    a string that is not UTF-8.
+    """INVALID_ARGUMENT. The bytes of the request cannot be decoded as the method's request message, for
+    example because a string is not UTF-8. Metadata: `field`, which is `request`.
     """
     ERROR_REASON_SESSION_NOT_FOUND: _ErrorReason.ValueType  # 10
     """NOT_FOUND. No session has this id in this namespace. Metadata: `session_id`."""
     ERROR_REASON_STATE_NOT_FOUND: _ErrorReason.ValueType  # 11
-    """NOT_FOUND. The session has no state with this key, or no longer that version.
-    Metadata: `session_id`, `key`, `version`.
+    """NOT_FOUND. The session has no state with this key, or the state does not have, or no longer has,
+    this version. Metadata: `session_id`, `key`, and `version` if one was requested.
     """
     ERROR_REASON_EVENT_NOT_FOUND: _ErrorReason.ValueType  # 12
-    """NOT_FOUND. Metadata: `event_id`."""
+    """NOT_FOUND. Not used yet. Metadata: `event_id`."""
     ERROR_REASON_TASK_NOT_FOUND: _ErrorReason.ValueType  # 13
-    """NOT_FOUND. Metadata: `task_id`."""
+    """NOT_FOUND. No task has this id in this namespace. Metadata: `task_id`."""
     ERROR_REASON_RUN_NOT_FOUND: _ErrorReason.ValueType  # 14
-    """NOT_FOUND. Metadata: `run_id`."""
+    """NOT_FOUND. No run has this id in this namespace. Metadata: `run_id`."""
     ERROR_REASON_APPROVAL_NOT_FOUND: _ErrorReason.ValueType  # 15
-    """NOT_FOUND. Metadata: `approval_id`."""
+    """NOT_FOUND. No approval has this id in this namespace. Metadata: `approval_id`."""
     ERROR_REASON_PLAN_NOT_FOUND: _ErrorReason.ValueType  # 16
-    """NOT_FOUND. Metadata: `plan_id`."""
+    """NOT_FOUND. No plan has this id in this namespace. Metadata: `plan_id`."""
     ERROR_REASON_PLAN_ITEM_NOT_FOUND: _ErrorReason.ValueType  # 17
-    """NOT_FOUND. Metadata: `plan_id`, `item_id`."""
+    """NOT_FOUND. The plan has no item with this id. Metadata: `plan_id`, `item_id`."""
     ERROR_REASON_MEMORY_NOT_FOUND: _ErrorReason.ValueType  # 18
-    """NOT_FOUND. Metadata: `memory_id`."""
+    """NOT_FOUND. No memory has this id in this namespace. Metadata: `memory_id`."""
     ERROR_REASON_DOCUMENT_NOT_FOUND: _ErrorReason.ValueType  # 19
-    """NOT_FOUND. Metadata: `collection`, `document_id`."""
+    """NOT_FOUND. The collection has no document with this id. Metadata: `collection`, `document_id`."""
     ERROR_REASON_ID_TAKEN: _ErrorReason.ValueType  # 30
-    """ALREADY_EXISTS. The id is taken by a resource with other content. The same content would have been
-    answered with the first result. Metadata: `resource`, `id`.
+    """ALREADY_EXISTS. A resource with this id exists and was created with other content. Metadata:
+    `resource` (such as `session`), `id`.
     """
     ERROR_REASON_EVENT_ID_TAKEN: _ErrorReason.ValueType  # 31
     """ALREADY_EXISTS. The session's history has an event with this id and other content.
@@ -69,36 +70,44 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     ERROR_REASON_REQUEST_ID_TAKEN: _ErrorReason.ValueType  # 32
     """ALREADY_EXISTS. The `request_id` was used for another request. Metadata: `request_id`."""
     ERROR_REASON_IDEMPOTENCY_KEY_TAKEN: _ErrorReason.ValueType  # 33
-    """ALREADY_EXISTS. The idempotency key was used for another task. Metadata: `task_id`."""
+    """ALREADY_EXISTS. A task with this idempotency key exists and was created with other content.
+    Metadata: `task_id`, the id of that task.
+    """
     ERROR_REASON_OPEN_TASK_EXISTS: _ErrorReason.ValueType  # 34
-    """ALREADY_EXISTS. An open task has this kind and `dedupe_key`. Metadata: `task_id`, the open one."""
+    """ALREADY_EXISTS. A task with this kind and `dedupe_key` is PENDING or RUNNING. Metadata: `task_id`,
+    the id of that task.
+    """
     ERROR_REASON_VERSION_MISMATCH: _ErrorReason.ValueType  # 40
-    """ABORTED. `expected_version` is not the actual version; nothing was changed. Read again, decide
-    again, then retry. Metadata: `resource`, `id`, `expected`, `actual` (0: it does not exist).
+    """ABORTED. `expected_version` is not the actual version. Read the resource again before another
+    request. Metadata: `resource`, `id`, `expected`, `actual` (0: it does not exist).
     """
     ERROR_REASON_SEQUENCE_MISMATCH: _ErrorReason.ValueType  # 41
-    """ABORTED. `expected_last_sequence` is not the actual last sequence; nothing was changed.
-    Metadata: `session_id`, `expected`, `actual`.
+    """ABORTED. `expected_last_sequence` is not the actual last sequence. Metadata: `session_id`,
+    `expected`, `actual`.
     """
     ERROR_REASON_TRANSITION_NOT_ALLOWED: _ErrorReason.ValueType  # 50
-    """FAILED_PRECONDITION. The life cycle has no move from the actual to the wanted status.
-    Metadata: `resource`, `id`, `from`, `to`.
+    """FAILED_PRECONDITION. The life cycle does not allow the change from the actual to the requested
+    status. Metadata: `resource`, `id`, `from`, `to`.
     """
     ERROR_REASON_SESSION_ENDED: _ErrorReason.ValueType  # 51
-    """FAILED_PRECONDITION. The session has ended; its state is frozen. Metadata: `session_id`, `status`."""
+    """FAILED_PRECONDITION. The session has ended; its states can no longer be changed. Metadata:
+    `session_id`, `status`.
+    """
     ERROR_REASON_STATE_NOT_PATCHABLE: _ErrorReason.ValueType  # 52
-    """FAILED_PRECONDITION. A merge patch needs a state that holds JSON. Metadata: `session_id`, `key`."""
+    """FAILED_PRECONDITION. The newest version of the state holds bytes, not JSON, so no merge patch can be
+    applied. Metadata: `session_id`, `key`.
+    """
     ERROR_REASON_LEASE_NOT_HELD: _ErrorReason.ValueType  # 53
-    """FAILED_PRECONDITION. The caller does not hold the task's lease, or it has lapsed.
-    Metadata: `task_id`.
+    """FAILED_PRECONDITION. The request has no lease token, or not that of the task's present lease: the
+    lease has expired, or was released, or the task was cancelled. Metadata: `task_id`.
     """
     ERROR_REASON_APPROVAL_ALREADY_DECIDED: _ErrorReason.ValueType  # 54
-    """FAILED_PRECONDITION. The approval was decided before, or cancelled, or has expired.
+    """FAILED_PRECONDITION. The approval is not PENDING: it was decided or cancelled, or it has expired.
     Metadata: `approval_id`, `status`.
     """
     ERROR_REASON_DEPENDENCY_CYCLE: _ErrorReason.ValueType  # 55
-    """FAILED_PRECONDITION. The plan's dependencies, or the document's parents, form a cycle.
-    Metadata: `plan_id`, `item_ids` (a JSON array, each depends on the next and the last on the first); or
+    """FAILED_PRECONDITION. The plan's dependencies, or the document's parents, form a cycle. Metadata:
+    `plan_id`, `item_ids` (a JSON array: each item depends on the next, and the last on the first); or
     `collection`, `document_id`.
     """
     ERROR_REASON_PARENT_NOT_FOUND: _ErrorReason.ValueType  # 56
@@ -112,35 +121,42 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     Metadata: `run_id`, `status`.
     """
     ERROR_REASON_DOCUMENT_HAS_CHILDREN: _ErrorReason.ValueType  # 59
-    """FAILED_PRECONDITION. The document is the parent of others, which would be left without it.
+    """FAILED_PRECONDITION. The document is the parent of other documents and so cannot be deleted.
     Metadata: `collection`, `document_id`.
     """
     ERROR_REASON_LIMIT_EXCEEDED: _ErrorReason.ValueType  # 60
-    """RESOURCE_EXHAUSTED. A count or size that the server bounds is reached. Metadata: `limit`, `actual`,
-    `maximum`.
+    """RESOURCE_EXHAUSTED. The result would exceed a maximum count or size. Metadata: `limit` (what is
+    limited), `actual`, `maximum`.
     """
     ERROR_REASON_OVERLOADED: _ErrorReason.ValueType  # 61
-    """RESOURCE_EXHAUSTED. The server has as many writes, tails or waiting calls as it takes. Retry later."""
+    """RESOURCE_EXHAUSTED. The server's maximum number of writes, tails or waiting calls is reached. The
+    request changed nothing. Retry later.
+    """
     ERROR_REASON_DATABASE_UNAVAILABLE: _ErrorReason.ValueType  # 70
-    """UNAVAILABLE. The database cannot be reached now. Retry after RetryInfo's delay; a write may or may
-    not have been applied, so repeat it with the same ids.
+    """UNAVAILABLE. The database cannot be reached. A write may or may not have been applied. Repeat the
+    request with the same ids after the delay in RetryInfo.
     """
     ERROR_REASON_SERVER_DRAINING: _ErrorReason.ValueType  # 71
-    """UNAVAILABLE. The server is stopping. Reconnect and retry; a tail goes on after its last sequence."""
+    """UNAVAILABLE. The server is stopping. Repeat the request after the delay in RetryInfo; a tail with
+    the last sequence received as its `after_sequence`.
+    """
     ERROR_REASON_SCHEMA_MISMATCH: _ErrorReason.ValueType  # 72
-    """UNAVAILABLE. The database's schema is not the one this server knows. Run `holdfast migrate`."""
+    """UNAVAILABLE. The database's schema is not of the version that this server needs. The operator runs
+    `holdfast migrate`.
+    """
     ERROR_REASON_TOKEN_INVALID: _ErrorReason.ValueType  # 80
     """UNAUTHENTICATED. The call has no valid bearer token."""
     ERROR_REASON_NAMESPACE_NOT_ALLOWED: _ErrorReason.ValueType  # 81
-    """PERMISSION_DENIED. The token is not for this namespace. Metadata: `namespace`."""
+    """PERMISSION_DENIED. The token does not allow this namespace. Metadata: `namespace`."""
     ERROR_REASON_DEADLINE_EXCEEDED: _ErrorReason.ValueType  # 90
-    """DEADLINE_EXCEEDED. The call's deadline passed while it waited."""
+    """DEADLINE_EXCEEDED. Not used yet: an exceeded deadline is reported by gRPC, without ErrorInfo."""
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 99
-    """INTERNAL. A bug of ours; the server's log has the trace under the call's `x-request-id`."""
+    """INTERNAL. A bug in the server. Its log has the stack trace under this id. Metadata: `request_id`."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
-    """Why a call failed. Every error carries a `google.rpc.ErrorInfo` with the domain `holdfastdb`, one of
-    these names without its prefix as `reason`, and the values that matter as `metadata`:
+    """Why a call failed. Every error of the services has a `google.rpc.ErrorInfo` with the domain
+    `holdfastdb`, one of these names without the prefix `ERROR_REASON_` as its `reason`, and the values
+    that the comment of the name lists as its `metadata`, as text:
 
         code: ABORTED
         message: "session 'order-42' is at version 7, not 5"
@@ -149,49 +165,51 @@ class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
           metadata: {"resource": "session", "id": "order-42", "expected": "5", "actual": "7"}
         }
 
-    Code against the reason; the message is for people and may change. INVALID_ARGUMENT carries a
-    `google.rpc.BadRequest` too, UNAVAILABLE a `google.rpc.RetryInfo`.
+    Programs should decide by the reason: the message is for people and its wording may change.
+    INVALID_ARGUMENT also has a `google.rpc.BadRequest`, UNAVAILABLE a `google.rpc.RetryInfo`. Long values
+    and messages are cut to about 1 KiB and end with `…`.
     """
 
 ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0
 """Never sent."""
 ERROR_REASON_INVALID_FIELD: ErrorReason.ValueType  # 1
-"""INVALID_ARGUMENT. A field is missing, malformed, too long or out of its range.
-BadRequest names the field (`events[3].payload.json`) and says what is allowed. Do not retry.
+"""INVALID_ARGUMENT. A field is missing, malformed, too long or out of its range. BadRequest has the
+path of the field, such as `events[3].payload.json`, and says what is allowed. Metadata: `field`.
+Repeating the request fails again.
 """
 ERROR_REASON_INVALID_PAGE_TOKEN: ErrorReason.ValueType  # 2
-"""INVALID_ARGUMENT. The page token is not from this list, or the filter is not the one it was made
-for. Start again without a token.
+"""INVALID_ARGUMENT. The page token is not from this list, or another field of the request differs from
+the request that returned it. Metadata: `field`. List again without a token.
 """
 ERROR_REASON_MALFORMED_REQUEST: ErrorReason.ValueType  # 3
-"""INVALID_ARGUMENT. The bytes of the request are not the message that the method takes: for example
-a string that is not UTF-8.
+"""INVALID_ARGUMENT. The bytes of the request cannot be decoded as the method's request message, for
+example because a string is not UTF-8. Metadata: `field`, which is `request`.
 """
 ERROR_REASON_SESSION_NOT_FOUND: ErrorReason.ValueType  # 10
 """NOT_FOUND. No session has this id in this namespace. Metadata: `session_id`."""
 ERROR_REASON_STATE_NOT_FOUND: ErrorReason.ValueType  # 11
-"""NOT_FOUND. The session has no state with this key, or no longer that version.
-Metadata: `session_id`, `key`, `version`.
+"""NOT_FOUND. The session has no state with this key, or the state does not have, or no longer has,
+this version. Metadata: `session_id`, `key`, and `version` if one was requested.
 """
 ERROR_REASON_EVENT_NOT_FOUND: ErrorReason.ValueType  # 12
-"""NOT_FOUND. Metadata: `event_id`."""
+"""NOT_FOUND. Not used yet. Metadata: `event_id`."""
 ERROR_REASON_TASK_NOT_FOUND: ErrorReason.ValueType  # 13
-"""NOT_FOUND. Metadata: `task_id`."""
+"""NOT_FOUND. No task has this id in this namespace. Metadata: `task_id`."""
 ERROR_REASON_RUN_NOT_FOUND: ErrorReason.ValueType  # 14
-"""NOT_FOUND. Metadata: `run_id`."""
+"""NOT_FOUND. No run has this id in this namespace. Metadata: `run_id`."""
 ERROR_REASON_APPROVAL_NOT_FOUND: ErrorReason.ValueType  # 15
-"""NOT_FOUND. Metadata: `approval_id`."""
+"""NOT_FOUND. No approval has this id in this namespace. Metadata: `approval_id`."""
 ERROR_REASON_PLAN_NOT_FOUND: ErrorReason.ValueType  # 16
-"""NOT_FOUND. Metadata: `plan_id`."""
+"""NOT_FOUND. No plan has this id in this namespace. Metadata: `plan_id`."""
 ERROR_REASON_PLAN_ITEM_NOT_FOUND: ErrorReason.ValueType  # 17
-"""NOT_FOUND. Metadata: `plan_id`, `item_id`."""
+"""NOT_FOUND. The plan has no item with this id. Metadata: `plan_id`, `item_id`."""
 ERROR_REASON_MEMORY_NOT_FOUND: ErrorReason.ValueType  # 18
-"""NOT_FOUND. Metadata: `memory_id`."""
+"""NOT_FOUND. No memory has this id in this namespace. Metadata: `memory_id`."""
 ERROR_REASON_DOCUMENT_NOT_FOUND: ErrorReason.ValueType  # 19
-"""NOT_FOUND. Metadata: `collection`, `document_id`."""
+"""NOT_FOUND. The collection has no document with this id. Metadata: `collection`, `document_id`."""
 ERROR_REASON_ID_TAKEN: ErrorReason.ValueType  # 30
-"""ALREADY_EXISTS. The id is taken by a resource with other content. The same content would have been
-answered with the first result. Metadata: `resource`, `id`.
+"""ALREADY_EXISTS. A resource with this id exists and was created with other content. Metadata:
+`resource` (such as `session`), `id`.
 """
 ERROR_REASON_EVENT_ID_TAKEN: ErrorReason.ValueType  # 31
 """ALREADY_EXISTS. The session's history has an event with this id and other content.
@@ -200,36 +218,44 @@ Metadata: `session_id`, `event_id`, `sequence`.
 ERROR_REASON_REQUEST_ID_TAKEN: ErrorReason.ValueType  # 32
 """ALREADY_EXISTS. The `request_id` was used for another request. Metadata: `request_id`."""
 ERROR_REASON_IDEMPOTENCY_KEY_TAKEN: ErrorReason.ValueType  # 33
-"""ALREADY_EXISTS. The idempotency key was used for another task. Metadata: `task_id`."""
+"""ALREADY_EXISTS. A task with this idempotency key exists and was created with other content.
+Metadata: `task_id`, the id of that task.
+"""
 ERROR_REASON_OPEN_TASK_EXISTS: ErrorReason.ValueType  # 34
-"""ALREADY_EXISTS. An open task has this kind and `dedupe_key`. Metadata: `task_id`, the open one."""
+"""ALREADY_EXISTS. A task with this kind and `dedupe_key` is PENDING or RUNNING. Metadata: `task_id`,
+the id of that task.
+"""
 ERROR_REASON_VERSION_MISMATCH: ErrorReason.ValueType  # 40
-"""ABORTED. `expected_version` is not the actual version; nothing was changed. Read again, decide
-again, then retry. Metadata: `resource`, `id`, `expected`, `actual` (0: it does not exist).
+"""ABORTED. `expected_version` is not the actual version. Read the resource again before another
+request. Metadata: `resource`, `id`, `expected`, `actual` (0: it does not exist).
 """
 ERROR_REASON_SEQUENCE_MISMATCH: ErrorReason.ValueType  # 41
-"""ABORTED. `expected_last_sequence` is not the actual last sequence; nothing was changed.
-Metadata: `session_id`, `expected`, `actual`.
+"""ABORTED. `expected_last_sequence` is not the actual last sequence. Metadata: `session_id`,
+`expected`, `actual`.
 """
 ERROR_REASON_TRANSITION_NOT_ALLOWED: ErrorReason.ValueType  # 50
-"""FAILED_PRECONDITION. The life cycle has no move from the actual to the wanted status.
-Metadata: `resource`, `id`, `from`, `to`.
+"""FAILED_PRECONDITION. The life cycle does not allow the change from the actual to the requested
+status. Metadata: `resource`, `id`, `from`, `to`.
 """
 ERROR_REASON_SESSION_ENDED: ErrorReason.ValueType  # 51
-"""FAILED_PRECONDITION. The session has ended; its state is frozen. Metadata: `session_id`, `status`."""
+"""FAILED_PRECONDITION. The session has ended; its states can no longer be changed. Metadata:
+`session_id`, `status`.
+"""
 ERROR_REASON_STATE_NOT_PATCHABLE: ErrorReason.ValueType  # 52
-"""FAILED_PRECONDITION. A merge patch needs a state that holds JSON. Metadata: `session_id`, `key`."""
+"""FAILED_PRECONDITION. The newest version of the state holds bytes, not JSON, so no merge patch can be
+applied. Metadata: `session_id`, `key`.
+"""
 ERROR_REASON_LEASE_NOT_HELD: ErrorReason.ValueType  # 53
-"""FAILED_PRECONDITION. The caller does not hold the task's lease, or it has lapsed.
-Metadata: `task_id`.
+"""FAILED_PRECONDITION. The request has no lease token, or not that of the task's present lease: the
+lease has expired, or was released, or the task was cancelled. Metadata: `task_id`.
 """
 ERROR_REASON_APPROVAL_ALREADY_DECIDED: ErrorReason.ValueType  # 54
-"""FAILED_PRECONDITION. The approval was decided before, or cancelled, or has expired.
+"""FAILED_PRECONDITION. The approval is not PENDING: it was decided or cancelled, or it has expired.
 Metadata: `approval_id`, `status`.
 """
 ERROR_REASON_DEPENDENCY_CYCLE: ErrorReason.ValueType  # 55
-"""FAILED_PRECONDITION. The plan's dependencies, or the document's parents, form a cycle.
-Metadata: `plan_id`, `item_ids` (a JSON array, each depends on the next and the last on the first); or
+"""FAILED_PRECONDITION. The plan's dependencies, or the document's parents, form a cycle. Metadata:
+`plan_id`, `item_ids` (a JSON array: each item depends on the next, and the last on the first); or
 `collection`, `document_id`.
 """
 ERROR_REASON_PARENT_NOT_FOUND: ErrorReason.ValueType  # 56
@@ -243,29 +269,35 @@ ERROR_REASON_RUN_ENDED: ErrorReason.ValueType  # 58
 Metadata: `run_id`, `status`.
 """
 ERROR_REASON_DOCUMENT_HAS_CHILDREN: ErrorReason.ValueType  # 59
-"""FAILED_PRECONDITION. The document is the parent of others, which would be left without it.
+"""FAILED_PRECONDITION. The document is the parent of other documents and so cannot be deleted.
 Metadata: `collection`, `document_id`.
 """
 ERROR_REASON_LIMIT_EXCEEDED: ErrorReason.ValueType  # 60
-"""RESOURCE_EXHAUSTED. A count or size that the server bounds is reached. Metadata: `limit`, `actual`,
-`maximum`.
+"""RESOURCE_EXHAUSTED. The result would exceed a maximum count or size. Metadata: `limit` (what is
+limited), `actual`, `maximum`.
 """
 ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 61
-"""RESOURCE_EXHAUSTED. The server has as many writes, tails or waiting calls as it takes. Retry later."""
+"""RESOURCE_EXHAUSTED. The server's maximum number of writes, tails or waiting calls is reached. The
+request changed nothing. Retry later.
+"""
 ERROR_REASON_DATABASE_UNAVAILABLE: ErrorReason.ValueType  # 70
-"""UNAVAILABLE. The database cannot be reached now. Retry after RetryInfo's delay; a write may or may
-not have been applied, so repeat it with the same ids.
+"""UNAVAILABLE. The database cannot be reached. A write may or may not have been applied. Repeat the
+request with the same ids after the delay in RetryInfo.
 """
 ERROR_REASON_SERVER_DRAINING: ErrorReason.ValueType  # 71
-"""UNAVAILABLE. The server is stopping. Reconnect and retry; a tail goes on after its last sequence."""
+"""UNAVAILABLE. The server is stopping. Repeat the request after the delay in RetryInfo; a tail with
+the last sequence received as its `after_sequence`.
+"""
 ERROR_REASON_SCHEMA_MISMATCH: ErrorReason.ValueType  # 72
-"""UNAVAILABLE. The database's schema is not the one this server knows. Run `holdfast migrate`."""
+"""UNAVAILABLE. The database's schema is not of the version that this server needs. The operator runs
+`holdfast migrate`.
+"""
 ERROR_REASON_TOKEN_INVALID: ErrorReason.ValueType  # 80
 """UNAUTHENTICATED. The call has no valid bearer token."""
 ERROR_REASON_NAMESPACE_NOT_ALLOWED: ErrorReason.ValueType  # 81
-"""PERMISSION_DENIED. The token is not for this namespace. Metadata: `namespace`."""
+"""PERMISSION_DENIED. The token does not allow this namespace. Metadata: `namespace`."""
 ERROR_REASON_DEADLINE_EXCEEDED: ErrorReason.ValueType  # 90
-"""DEADLINE_EXCEEDED. The call's deadline passed while it waited."""
+"""DEADLINE_EXCEEDED. Not used yet: an exceeded deadline is reported by gRPC, without ErrorInfo."""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 99
-"""INTERNAL. A bug of ours; the server's log has the trace under the call's `x-request-id`."""
+"""INTERNAL. A bug in the server. Its log has the stack trace under this id. Metadata: `request_id`."""
 global___ErrorReason = ErrorReason

@@ -29,23 +29,23 @@ class _EventKind:
 class _EventKindEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_EventKind.ValueType], builtins.type):
     DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
     EVENT_KIND_UNSPECIFIED: _EventKind.ValueType  # 0
-    """Any kind."""
+    """Refused in requests."""
     EVENT_KIND_MESSAGE: _EventKind.ValueType  # 1
     EVENT_KIND_STEP: _EventKind.ValueType  # 2
     EVENT_KIND_PAYLOAD: _EventKind.ValueType  # 3
     EVENT_KIND_EMPTY: _EventKind.ValueType  # 4
-    """No body."""
+    """The event has no body."""
 
 class EventKind(_EventKind, metaclass=_EventKindEnumTypeWrapper):
-    """Which kind of body an event has."""
+    """The kinds of body that an event can have."""
 
 EVENT_KIND_UNSPECIFIED: EventKind.ValueType  # 0
-"""Any kind."""
+"""Refused in requests."""
 EVENT_KIND_MESSAGE: EventKind.ValueType  # 1
 EVENT_KIND_STEP: EventKind.ValueType  # 2
 EVENT_KIND_PAYLOAD: EventKind.ValueType  # 3
 EVENT_KIND_EMPTY: EventKind.ValueType  # 4
-"""No body."""
+"""The event has no body."""
 global___EventKind = EventKind
 
 class _EventGrouping:
@@ -55,26 +55,26 @@ class _EventGrouping:
 class _EventGroupingEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_EventGrouping.ValueType], builtins.type):
     DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
     EVENT_GROUPING_UNSPECIFIED: _EventGrouping.ValueType  # 0
-    """Refused."""
+    """Refused in requests."""
     EVENT_GROUPING_TYPE: _EventGrouping.ValueType  # 1
     EVENT_GROUPING_ACTOR: _EventGrouping.ValueType  # 2
     EVENT_GROUPING_TIME: _EventGrouping.ValueType  # 3
-    """Needs a `bucket`."""
+    """By time bucket: `bucket` is required."""
 
 class EventGrouping(_EventGrouping, metaclass=_EventGroupingEnumTypeWrapper):
-    """What to count by."""
+    """What to group events by."""
 
 EVENT_GROUPING_UNSPECIFIED: EventGrouping.ValueType  # 0
-"""Refused."""
+"""Refused in requests."""
 EVENT_GROUPING_TYPE: EventGrouping.ValueType  # 1
 EVENT_GROUPING_ACTOR: EventGrouping.ValueType  # 2
 EVENT_GROUPING_TIME: EventGrouping.ValueType  # 3
-"""Needs a `bucket`."""
+"""By time bucket: `bucket` is required."""
 global___EventGrouping = EventGrouping
 
 @typing.final
 class Event(google.protobuf.message.Message):
-    """Something that happened."""
+    """One entry of a session's history."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -109,25 +109,27 @@ class Event(google.protobuf.message.Message):
     EVENT_TIME_FIELD_NUMBER: builtins.int
     CREATE_TIME_FIELD_NUMBER: builtins.int
     event_id: builtins.str
-    """Unique in the session. Empty: made by the server (UUIDv7); without an id of its own, an event that is
-    sent twice is appended twice.
+    """Unique in the session. If it is empty, the server makes one (UUIDv7); such an event is appended
+    again if the request is repeated.
     """
     session_id: builtins.str
     """Output only."""
     sequence: builtins.int
-    """The event's place in its session: from 1, rising. Output only."""
+    """The position of the event in the session's history. The first is 1; each event has a greater one
+    than those before. Output only.
+    """
     type: builtins.str
-    """What kind of event it is, such as `message` or `tool.finished`. 1 to 255 characters. Empty means
+    """The type of the event, such as `message` or `tool.finished`. 1 to 255 characters. Empty means
     `message` for a message, `step` for a step and `event` for a payload.
     """
     actor: builtins.str
-    """Who did it. At most 255 characters."""
+    """Who caused the event. At most 255 characters."""
     run_id: builtins.str
-    """The run that it belongs to. At most 255 characters."""
+    """The run that the event belongs to. At most 255 characters."""
     task_id: builtins.str
-    """The task that it belongs to. At most 255 characters."""
+    """The task that the event belongs to. At most 255 characters."""
     trace_id: builtins.str
-    """The distributed trace that it belongs to. At most 255 characters."""
+    """The distributed trace that the event belongs to. At most 255 characters."""
     @property
     def message(self) -> global___Message: ...
     @property
@@ -136,15 +138,17 @@ class Event(google.protobuf.message.Message):
     def payload(self) -> holdfastdb.v1.payload_pb2.Payload: ...
     @property
     def labels(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
-        """Short marks to search by. At most 64; keys of 1 to 255 and values of at most 1,000 characters."""
+        """Key-value pairs that lists can filter by. At most 64; a key has 1 to 255 characters, a value at most
+        1,000, without NUL; all together at most 64 KiB as JSON.
+        """
 
     @property
     def event_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """When it happened, by the caller's clock. Absent: the time of the append."""
+        """When the event happened, by the caller's clock. Absent in a request: the time of the append."""
 
     @property
     def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """When it was appended. Output only."""
+        """When the event was appended, by the database's clock. Output only."""
 
     def __init__(
         self,
@@ -172,8 +176,8 @@ global___Event = Event
 
 @typing.final
 class Message(google.protobuf.message.Message):
-    """One message of a conversation, with the names of OpenTelemetry's GenAI conventions. The whole of it,
-    with its parts, is at most 3 MiB.
+    """One message of a conversation, with the names of OpenTelemetry's GenAI conventions. The contents of
+    its parts and `extra_json` are at most 3 MiB together.
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
@@ -190,10 +194,12 @@ class Message(google.protobuf.message.Message):
     finish_reason: builtins.str
     """Why the model stopped, such as `stop` or `tool_calls`. At most 255 characters."""
     extra_json: builtins.str
-    """Whatever else the message carries: one JSON object, kept as it is. May be empty."""
+    """Further fields of the message as the text of one JSON object; stored and returned character for
+    character. May be empty.
+    """
     @property
     def parts(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Part]:
-        """In order. At most 1,000."""
+        """The parts, in order. At most 1,000."""
 
     def __init__(
         self,
@@ -210,7 +216,7 @@ global___Message = Message
 
 @typing.final
 class Part(google.protobuf.message.Message):
-    """A piece of a message."""
+    """One part of a message."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -220,9 +226,9 @@ class Part(google.protobuf.message.Message):
     BLOB_FIELD_NUMBER: builtins.int
     OTHER_JSON_FIELD_NUMBER: builtins.int
     text: builtins.str
-    """Text. Any characters, NUL too."""
+    """Text. Any characters, including NUL."""
     other_json: builtins.str
-    """A part of another kind: one JSON text, kept as it is."""
+    """A part of another kind as one JSON text; stored and returned character for character."""
     @property
     def tool_call(self) -> global___ToolCall: ...
     @property
@@ -246,7 +252,7 @@ global___Part = Part
 
 @typing.final
 class ToolCall(google.protobuf.message.Message):
-    """The model asks for a tool."""
+    """The model's request to call a tool."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -254,11 +260,13 @@ class ToolCall(google.protobuf.message.Message):
     NAME_FIELD_NUMBER: builtins.int
     ARGUMENTS_FIELD_NUMBER: builtins.int
     id: builtins.str
-    """Connects the call with its response. At most 255 characters."""
+    """The id of the call, which its response repeats. At most 255 characters."""
     name: builtins.str
-    """The tool. 1 to 255 characters."""
+    """The name of the tool. 1 to 255 characters."""
     arguments: builtins.str
-    """As the model wrote them: usually JSON, but kept and not checked, for models err."""
+    """The arguments as the model wrote them, usually JSON. Not checked, because a model may write invalid
+    JSON. Any characters, including NUL.
+    """
     def __init__(
         self,
         *,
@@ -272,7 +280,7 @@ global___ToolCall = ToolCall
 
 @typing.final
 class ToolCallResponse(google.protobuf.message.Message):
-    """What the tool answered."""
+    """The result of a tool call."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -282,9 +290,9 @@ class ToolCallResponse(google.protobuf.message.Message):
     id: builtins.str
     """The `id` of the call. At most 255 characters."""
     name: builtins.str
-    """The tool. At most 255 characters."""
+    """The name of the tool. At most 255 characters."""
     response: builtins.str
-    """As the tool wrote it; kept and not checked. Any characters, NUL too."""
+    """The result as the tool returned it. Not checked. Any characters, including NUL."""
     def __init__(
         self,
         *,
@@ -308,7 +316,7 @@ class Blob(google.protobuf.message.Message):
     media_type: builtins.str
     """An IANA media type. At most 255 characters."""
     modality: builtins.str
-    """Such as `image`, `audio` or `video`. At most 255 characters."""
+    """The kind of content, such as `image`, `audio` or `video`. At most 255 characters."""
     data: builtins.bytes
     def __init__(
         self,
@@ -323,7 +331,7 @@ global___Blob = Blob
 
 @typing.final
 class Step(google.protobuf.message.Message):
-    """One turn of a thinking loop."""
+    """One step of an agent's reasoning loop. The texts are at most 3 MiB together."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -353,7 +361,7 @@ global___Step = Step
 
 @typing.final
 class EventFilter(google.protobuf.message.Message):
-    """Which events: all given conditions must hold."""
+    """Matches events that satisfy every given condition. A field that is not set is no condition."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -388,19 +396,21 @@ class EventFilter(google.protobuf.message.Message):
     trace_id: builtins.str
     @property
     def types(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
-        """Any of these. A type that ends with `.*` stands for all that begin with what is before the star."""
+        """Matches any of these types; empty matches all. An entry that ends with `.*` matches every type that
+        begins with the text before the `*`. At most 100.
+        """
 
     @property
     def kinds(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[global___EventKind.ValueType]:
-        """Any of these kinds."""
+        """Matches any of these kinds; empty matches all."""
 
     @property
     def labels(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
-        """All of these labels, with these values."""
+        """Matches what has all of these labels with these values."""
 
     @property
     def event_time_from(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """Happened at this time or later."""
+        """Happened at or after this time."""
 
     @property
     def event_time_until(self) -> google.protobuf.timestamp_pb2.Timestamp:
@@ -434,10 +444,12 @@ class AppendEventsRequest(google.protobuf.message.Message):
     session_id: builtins.str
     """Required."""
     expected_last_sequence: builtins.int
-    """The last sequence that the caller has seen; 0: the history must be empty."""
+    """If set and not the session's actual last sequence: ABORTED (SEQUENCE_MISMATCH). 0 means that no
+    event may ever have been appended.
+    """
     @property
     def events(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Event]:
-        """1 to 1,000. No id may stand twice. Output-only fields are ignored."""
+        """1 to 1,000 events. An `event_id` must not occur twice in a request."""
 
     def __init__(
         self,
@@ -454,7 +466,7 @@ global___AppendEventsRequest = AppendEventsRequest
 
 @typing.final
 class EventReceipt(google.protobuf.message.Message):
-    """What became of an appended event."""
+    """The id, sequence and time that an appended event has."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -487,7 +499,7 @@ class AppendEventsResponse(google.protobuf.message.Message):
     """The session's last sequence after the append."""
     @property
     def receipts(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___EventReceipt]:
-        """In the order of the request."""
+        """One receipt for each event, in the order of the request."""
 
     def __init__(
         self,
@@ -506,7 +518,7 @@ class BatchAppendEventsRequest(google.protobuf.message.Message):
     REQUESTS_FIELD_NUMBER: builtins.int
     @property
     def requests(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___AppendEventsRequest]:
-        """1 to 100, with at most 1,000 events in all."""
+        """1 to 100 requests, with at most 1,000 events in all."""
 
     def __init__(
         self,
@@ -524,7 +536,7 @@ class BatchAppendEventsResponse(google.protobuf.message.Message):
     RESULTS_FIELD_NUMBER: builtins.int
     @property
     def results(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___AppendEventsResult]:
-        """In the order of the requests."""
+        """One result for each request, in their order."""
 
     def __init__(
         self,
@@ -537,7 +549,7 @@ global___BatchAppendEventsResponse = BatchAppendEventsResponse
 
 @typing.final
 class AppendEventsResult(google.protobuf.message.Message):
-    """What became of one request of a batch."""
+    """The result of one request of a batch."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -547,7 +559,9 @@ class AppendEventsResult(google.protobuf.message.Message):
     def response(self) -> global___AppendEventsResponse: ...
     @property
     def error(self) -> holdfastdb.v1.payload_pb2.Status:
-        """Fields are named as in a request of its own: `events[0].payload.json`."""
+        """The error with which AppendEvents would have failed. Field names in it are relative to the
+        request, such as `events[0].payload.json`.
+        """
 
     def __init__(
         self,
@@ -574,21 +588,25 @@ class ListEventsRequest(google.protobuf.message.Message):
     BEFORE_SEQUENCE_FIELD_NUMBER: builtins.int
     INCLUDE_TOTAL_SIZE_FIELD_NUMBER: builtins.int
     session_id: builtins.str
-    """Required, unless `filter.trace_id` is set: then all sessions are searched, and the events are ordered
-    by session first, older sessions before newer ones in ascending order.
+    """Required unless `filter.trace_id` is set. If it is empty, the events of that trace in all sessions
+    of the namespace are listed, ordered by the creation of their sessions and then by sequence.
     """
     page_size: builtins.int
-    """At most this many; 0 means 100, more than 1,000 means 1,000."""
+    """The maximum number of results on the page. 0 means 100; more than 1,000 means 1,000."""
     page_token: builtins.str
-    """The `next_page_token` of the page before, with all else unchanged but `page_size`."""
+    """The `next_page_token` of the previous page; empty for the first page. All fields but `page_size`
+    must be as in the request for that page.
+    """
     order: holdfastdb.v1.payload_pb2.SortOrder.ValueType
-    """By sequence; ascending by default. The newest N: descending with a page size of N."""
+    """The order by sequence; ascending by default. For the newest N events: descending, with a page size
+    of N.
+    """
     after_sequence: builtins.int
-    """Only sequences greater than this one. Needs a `session_id`."""
+    """Matches sequences greater than this one. If it is not 0, `session_id` is required."""
     before_sequence: builtins.int
-    """Only sequences less than this one; 0 means no bound. Needs a `session_id`."""
+    """Matches sequences less than this one; 0 is no condition. If it is not 0, `session_id` is required."""
     include_total_size: builtins.bool
-    """Ask for `total_size`, which costs a count."""
+    """Whether to return `total_size`, for which the server counts all results."""
     @property
     def filter(self) -> global___EventFilter: ...
     def __init__(
@@ -618,7 +636,7 @@ class ListEventsResponse(google.protobuf.message.Message):
     next_page_token: builtins.str
     """Empty on the last page."""
     total_size: builtins.int
-    """How many events match the filter; only if asked for."""
+    """The number of events on all pages. Set only if `include_total_size` was."""
     @property
     def events(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Event]: ...
     def __init__(
@@ -645,9 +663,9 @@ class TailEventsRequest(google.protobuf.message.Message):
     session_id: builtins.str
     """Required."""
     after_sequence: builtins.int
-    """Start after this sequence; 0 is the beginning."""
+    """Send the events with greater sequences than this one; 0 means all events."""
     only_new: builtins.bool
-    """Start after the newest event instead: only what comes."""
+    """If true, `after_sequence` is ignored and only events appended after the start of the call are sent."""
     @property
     def filter(self) -> global___EventFilter: ...
     def __init__(
@@ -673,7 +691,7 @@ class TailEventsResponse(google.protobuf.message.Message):
     def batch(self) -> global___EventBatch: ...
     @property
     def caught_up(self) -> global___CaughtUp:
-        """Sent once, when everything that was there at the start of the call has been sent."""
+        """Sent once, after the events that were committed before the call began."""
 
     def __init__(
         self,
@@ -689,7 +707,7 @@ global___TailEventsResponse = TailEventsResponse
 
 @typing.final
 class EventBatch(google.protobuf.message.Message):
-    """Events in order, at least one."""
+    """One or more events, in the order of their sequences."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -707,13 +725,13 @@ global___EventBatch = EventBatch
 
 @typing.final
 class CaughtUp(google.protobuf.message.Message):
-    """From here on the stream is live."""
+    """The events that were committed before the call began have been sent."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     LAST_SEQUENCE_FIELD_NUMBER: builtins.int
     last_sequence: builtins.int
-    """The session's last sequence at that moment."""
+    """The session's last sequence when this was sent."""
     def __init__(
         self,
         *,
@@ -738,23 +756,23 @@ class ReplaceEventsRequest(google.protobuf.message.Message):
     session_id: builtins.str
     """Required."""
     all: builtins.bool
-    """True: all of it."""
+    """True: all events. False is refused."""
     after_sequence: builtins.int
-    """Everything after this sequence."""
+    """The events with greater sequences than this one."""
     newest: builtins.int
-    """This many of the newest, at least 1; fewer where there are not as many."""
+    """This number of the newest events, at least 1, or all if there are fewer."""
     expected_last_sequence: builtins.int
-    """The last sequence that the caller has seen."""
+    """If set and not the session's actual last sequence: ABORTED (SEQUENCE_MISMATCH)."""
     request_id: builtins.str
-    """See SessionService."""
+    """See the comment of SessionService."""
     @property
     def kinds(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[global___EventKind.ValueType]:
-        """Remove only events of these kinds. Empty: of any."""
+        """If not empty, only events of these kinds are removed; `newest` counts these only."""
 
     @property
     def events(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Event]:
-        """What to append then: at most 1,000 events, with ids that are not in the history, other than those of
-        events that this request removes.
+        """The events to append: at most 1,000. An `event_id` must not be in the history, unless this request
+        removes that event.
         """
 
     def __init__(
@@ -787,10 +805,10 @@ class ReplaceEventsResponse(google.protobuf.message.Message):
     LAST_SEQUENCE_FIELD_NUMBER: builtins.int
     removed_count: builtins.int
     last_sequence: builtins.int
-    """The session's last sequence afterwards."""
+    """The session's last sequence after the request."""
     @property
     def receipts(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___EventReceipt]:
-        """In the order of the request."""
+        """One receipt for each event, in the order of the request."""
 
     def __init__(
         self,
@@ -815,12 +833,12 @@ class SummarizeEventsRequest(google.protobuf.message.Message):
     """Required."""
     @property
     def group_by(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[global___EventGrouping.ValueType]:
-        """Empty: one group of all."""
+        """Empty: one group of all events."""
 
     @property
     def bucket(self) -> google.protobuf.duration_pb2.Duration:
-        """The length of a time bucket, a whole number of seconds. Buckets are aligned to 1970-01-01T00:00:00Z and
-        go by `event_time`.
+        """The length of a time bucket, a whole number of seconds. A bucket holds the events whose `event_time`
+        is in it; buckets begin at multiples of this length after 1970-01-01T00:00:00Z.
         """
 
     @property
@@ -840,7 +858,7 @@ global___SummarizeEventsRequest = SummarizeEventsRequest
 
 @typing.final
 class EventSummary(google.protobuf.message.Message):
-    """One group and its count. Fields that were not asked to group by are empty."""
+    """One group of events. Fields that `group_by` does not list are not set."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -855,7 +873,7 @@ class EventSummary(google.protobuf.message.Message):
     count: builtins.int
     @property
     def bucket_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """The start of the bucket."""
+        """The start of the time bucket."""
 
     @property
     def first_event_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
@@ -883,7 +901,7 @@ class SummarizeEventsResponse(google.protobuf.message.Message):
     SUMMARIES_FIELD_NUMBER: builtins.int
     @property
     def summaries(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___EventSummary]:
-        """By bucket, type and actor, ascending."""
+        """Ordered by bucket, type and actor, ascending."""
 
     def __init__(
         self,

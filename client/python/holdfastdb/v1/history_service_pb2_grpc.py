@@ -28,9 +28,10 @@ if _version_not_supported:
 class HistoryServiceStub(object):
     """The append-only record of what happened in a session.
 
-    What SessionService says of namespaces, ids, `request_id` and errors holds here too. A history stays
-    open after its session's end. Types that begin with `holdfast.` belong to the server: it writes them
-    when something's status changes, in the same transaction, and nobody else can write or remove them.
+    The rules of SessionService on namespaces, ids, times, `request_id` and errors apply here too. Events
+    can be appended and replaced after the session has ended. Event types that begin with `holdfast.` are
+    reserved: the server appends such events, most of them when a status changes and in the same
+    transaction, and no caller can append or remove them.
     """
 
     def __init__(self, channel):
@@ -74,69 +75,82 @@ class HistoryServiceStub(object):
 class HistoryServiceServicer(object):
     """The append-only record of what happened in a session.
 
-    What SessionService says of namespaces, ids, `request_id` and errors holds here too. A history stays
-    open after its session's end. Types that begin with `holdfast.` belong to the server: it writes them
-    when something's status changes, in the same transaction, and nobody else can write or remove them.
+    The rules of SessionService on namespaces, ids, times, `request_id` and errors apply here too. Events
+    can be appended and replaced after the session has ended. Event types that begin with `holdfast.` are
+    reserved: the server appends such events, most of them when a status changes and in the same
+    transaction, and no caller can append or remove them.
     """
 
     def AppendEvents(self, request, context):
-        """Appends 1 to 1,000 events, all or none. They get the next sequences, in their order.
+        """Appends 1 to 1,000 events to a session's history, all or none. They get the next sequences, in the
+        order of the request.
 
-        Repeating an event id with the same content changes nothing and returns the first receipt; a request
-        of which every event is there already succeeds whatever `expected_last_sequence` says.
-        NOT_FOUND (SESSION_NOT_FOUND); ALREADY_EXISTS (EVENT_ID_TAKEN): the id has other content;
-        ABORTED (SEQUENCE_MISMATCH): nothing was appended.
+        An event whose `event_id` is in the history already, with the same content, is not appended again;
+        its first receipt is returned. If that is so for every event, `expected_last_sequence` is ignored.
+        So a request whose events have ids may be repeated.
+
+        Errors: NOT_FOUND (SESSION_NOT_FOUND); ALREADY_EXISTS (EVENT_ID_TAKEN): the history has an event
+        with that id and other content; ABORTED (SEQUENCE_MISMATCH).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BatchAppendEvents(self, request, context):
-        """Appends to several sessions in one call, for callers that have many: a call costs more than an append.
-        Each request is carried out and answered as if it had come in an AppendEvents of its own, all at the
-        same time: some may fail while others succeed, and those for one session come in any order. The call
-        itself succeeds in any case; look at each result.
-        INVALID_ARGUMENT (INVALID_FIELD): no request, too many of them, or too many events; nothing was appended.
+        """Carries out several AppendEvents requests at the same time, for callers that append to many
+        sessions: one call takes less time than many. Each request succeeds or fails independently of the
+        others and has a result of its own. The order of two requests for one session is not defined. The
+        call returns OK even if requests failed: the caller must look at each result.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): the number of requests or of events is out of bounds; no
+        event was appended.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListEvents(self, request, context):
-        """Lists events by sequence, ascending by default. All given filters must hold. A page ends before it
-        passes about 3 MiB, so it may be shorter than asked for with more to come.
-        NOT_FOUND (SESSION_NOT_FOUND); INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
+        """Lists events by sequence, ascending by default. Only what matches every given filter is listed. A
+        page also ends before its events exceed about 3 MiB, but has at least one; so a page may be shorter
+        than `page_size` and not be the last.
+
+        Errors: NOT_FOUND (SESSION_NOT_FOUND); INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def TailEvents(self, request, context):
-        """Streams the events after a starting point: first what is there, then `caught_up`, then each one as it
-        is committed, through whichever server. Each once and in order; a slow reader misses nothing. The
-        stream lasts through a restart of the database. It ends with UNAVAILABLE (SERVER_DRAINING) when the
-        server stops: call again with `after_sequence` set to the last sequence received.
-        NOT_FOUND (SESSION_NOT_FOUND), also when the session is deleted meanwhile; RESOURCE_EXHAUSTED
-        (OVERLOADED): the server has as many tails as it takes.
+        """Streams the events after a sequence: first those that are committed already, then `caught_up`, then
+        each event after it is committed, through any server. Each event is sent once, in the order of the
+        sequences, also to a client that reads slowly. The stream has no end: while the database cannot be
+        reached it waits and then continues. When the server stops, it ends with UNAVAILABLE
+        (SERVER_DRAINING): the caller calls again with `after_sequence` set to the last sequence received.
+
+        Errors: NOT_FOUND (SESSION_NOT_FOUND), also if the session is deleted during the call;
+        RESOURCE_EXHAUSTED (OVERLOADED): the server's maximum number of tails is reached.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReplaceEvents(self, request, context):
-        """Removes the newest events, or all, and appends others in their place, at once: replace (`all` with
-        events), clear (`all` without), pop (`newest`), rewind (`after_sequence`). Sequences are never used
-        again: the events appended follow the last one given. Events of the server's own types stay. Where
-        anything was removed, the event `holdfast.history.replaced` comes before the appended ones and tells what.
-        NOT_FOUND (SESSION_NOT_FOUND); ABORTED (SEQUENCE_MISMATCH); ALREADY_EXISTS (EVENT_ID_TAKEN).
+        """Removes all events or the newest ones and appends others, in one transaction: replace (`all` with
+        events), clear (`all` without events), pop (`newest`), rewind (`after_sequence`). A sequence is
+        never used again: appended events get the next sequences. Events of reserved types are not removed.
+        If an event was removed, the event `holdfast.history.replaced`, which says how many and from which
+        sequences, is appended before the others.
+
+        Errors: NOT_FOUND (SESSION_NOT_FOUND); ABORTED (SEQUENCE_MISMATCH); ALREADY_EXISTS (EVENT_ID_TAKEN).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SummarizeEvents(self, request, context):
-        """Counts a session's events by type, actor or time bucket, in any combination.
-        NOT_FOUND (SESSION_NOT_FOUND); RESOURCE_EXHAUSTED (LIMIT_EXCEEDED): more than 10,000 groups.
+        """Counts a session's events, grouped by any combination of type, actor and time bucket.
+
+        Errors: NOT_FOUND (SESSION_NOT_FOUND); RESOURCE_EXHAUSTED (LIMIT_EXCEEDED): more than 10,000 groups.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -186,9 +200,10 @@ def add_HistoryServiceServicer_to_server(servicer, server):
 class HistoryService(object):
     """The append-only record of what happened in a session.
 
-    What SessionService says of namespaces, ids, `request_id` and errors holds here too. A history stays
-    open after its session's end. Types that begin with `holdfast.` belong to the server: it writes them
-    when something's status changes, in the same transaction, and nobody else can write or remove them.
+    The rules of SessionService on namespaces, ids, times, `request_id` and errors apply here too. Events
+    can be appended and replaced after the session has ended. Event types that begin with `holdfast.` are
+    reserved: the server appends such events, most of them when a status changes and in the same
+    transaction, and no caller can append or remove them.
     """
 
     @staticmethod

@@ -18,7 +18,7 @@ DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
 
 @typing.final
 class Memory(google.protobuf.message.Message):
-    """Something learnt."""
+    """A lesson that an agent has learnt."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -56,36 +56,38 @@ class Memory(google.protobuf.message.Message):
     memory_id: builtins.str
     """Unique in the namespace."""
     context: builtins.str
-    """In which situation it was learnt. At most 16,000 characters."""
+    """The situation in which the lesson was learnt. At most 16,000 characters."""
     lesson: builtins.str
-    """Required: what was learnt. 1 to 65,536 characters."""
+    """Required: the lesson. 1 to 65,536 characters."""
     tool_name: builtins.str
-    """The tool that it is about. At most 255 characters."""
+    """The tool that the lesson is about. At most 255 characters."""
     agent_id: builtins.str
-    """The agent that learnt it. At most 255 characters."""
+    """The agent that learnt the lesson. At most 255 characters."""
     user_id: builtins.str
-    """The user whom it is about. At most 255 characters."""
+    """The user whom the lesson is about. At most 255 characters."""
     session_id: builtins.str
-    """The session in which it was learnt. At most 255 characters. It may have been deleted since: the memory
-    stays.
-    """
+    """The session in which the lesson was learnt. At most 255 characters. It need not exist."""
     confidence: builtins.float
-    """How sure it is, from 0 to 1. Absent at creation means 1."""
+    """The confidence in the lesson, from 0 to 1. Absent in CreateMemory means 1."""
     version: builtins.int
-    """Rises by one with each change of the fields above. Starts at 1. Output only."""
+    """1 at first; rises by one with each change of a field above. Output only."""
     use_count: builtins.int
-    """How often a search with `count_use` returned it. Output only."""
+    """The number of searches with `count_use` that returned the memory. Output only."""
     @property
     def labels(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
-        """Short marks to search by. At most 64; keys of 1 to 255 and values of at most 1,000 characters."""
+        """Key-value pairs that lists can filter by. At most 64; a key has 1 to 255 characters, a value at most
+        1,000, without NUL; all together at most 64 KiB as JSON.
+        """
 
     @property
     def metadata(self) -> google.protobuf.struct_pb2.Struct:
-        """Free data to search by. At most 64 KiB as JSON. Numbers are doubles; no NUL characters."""
+        """A JSON object whose top-level members lists can filter by. At most 64 KiB as JSON. Numbers are IEEE
+        754 doubles. Strings must not contain NUL.
+        """
 
     @property
     def last_use_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """When one last did. Output only."""
+        """The time of the last search with `count_use` that returned the memory. Output only."""
 
     @property
     def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
@@ -122,7 +124,7 @@ global___Memory = Memory
 
 @typing.final
 class MemoryFilter(google.protobuf.message.Message):
-    """Which memories: all given conditions must hold."""
+    """Matches memories that satisfy every given condition. A field that is not set is no condition."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -156,18 +158,20 @@ class MemoryFilter(google.protobuf.message.Message):
     user_id: builtins.str
     session_id: builtins.str
     min_confidence: builtins.float
-    """At least this sure."""
+    """Matches memories with at least this confidence, from 0 to 1."""
     @property
     def labels(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
-        """All of these labels, with these values."""
+        """Matches what has all of these labels with these values."""
 
     @property
     def metadata(self) -> google.protobuf.struct_pb2.Struct:
-        """All of these top-level members, with these values: strings, numbers, booleans and nulls."""
+        """Matches what has all of these top-level members in its metadata with these values. A value is a
+        string, number, boolean or null.
+        """
 
     @property
     def create_time_from(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """Created at this time or later."""
+        """Created at or after this time."""
 
     @property
     def create_time_until(self) -> google.protobuf.timestamp_pb2.Timestamp:
@@ -198,7 +202,7 @@ class CreateMemoryRequest(google.protobuf.message.Message):
     MEMORY_FIELD_NUMBER: builtins.int
     @property
     def memory(self) -> global___Memory:
-        """Output-only fields are ignored. An empty `memory_id` is filled by the server (UUIDv7)."""
+        """Output-only fields are ignored. If `memory_id` is empty, the server makes one (UUIDv7)."""
 
     def __init__(
         self,
@@ -270,13 +274,17 @@ class ListMemoriesRequest(google.protobuf.message.Message):
     FILTER_FIELD_NUMBER: builtins.int
     INCLUDE_TOTAL_SIZE_FIELD_NUMBER: builtins.int
     page_size: builtins.int
-    """At most this many; 0 means 20, more than 100 means 100. A page also ends before about 3 MiB."""
+    """The maximum number of results on the page. 0 means 20; more than 100 means 100. A page also ends
+    before its results exceed about 3 MiB, but has at least one.
+    """
     page_token: builtins.str
-    """The `next_page_token` of the page before, with all else unchanged but `page_size`."""
+    """The `next_page_token` of the previous page; empty for the first page. All fields but `page_size`
+    must be as in the request for that page.
+    """
     order: holdfastdb.v1.payload_pb2.SortOrder.ValueType
-    """By creation time; descending by default."""
+    """The order by creation time; descending by default."""
     include_total_size: builtins.bool
-    """Ask for `total_size`, which costs a count."""
+    """Whether to return `total_size`, for which the server counts all results."""
     @property
     def filter(self) -> global___MemoryFilter: ...
     def __init__(
@@ -303,7 +311,7 @@ class ListMemoriesResponse(google.protobuf.message.Message):
     next_page_token: builtins.str
     """Empty on the last page."""
     total_size: builtins.int
-    """How many memories match the filter; only if asked for."""
+    """The number of memories on all pages. Set only if `include_total_size` was."""
     @property
     def memories(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Memory]: ...
     def __init__(
@@ -331,18 +339,24 @@ class SearchMemoriesRequest(google.protobuf.message.Message):
     COUNT_USE_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     query: builtins.str
-    """Required: 1 to 64 different words, at most 4,000 characters."""
+    """Required: 1 to 64 different words; at most 4,000 characters."""
     match_all: builtins.bool
-    """Only memories that hold every word."""
+    """Whether to return only memories in which every word of the query matches."""
     page_size: builtins.int
-    """At most this many; 0 means 20, more than 100 means 100. A page also ends before about 3 MiB."""
+    """The maximum number of results on the page. 0 means 20; more than 100 means 100. A page also ends
+    before its results exceed about 3 MiB, but has at least one.
+    """
     page_token: builtins.str
-    """The `next_page_token` of the page before, with all else unchanged but `page_size` and `request_id`."""
+    """The `next_page_token` of the previous page; empty for the first page. All fields but `page_size` and
+    `request_id` must be as in the request for that page.
+    """
     count_use: builtins.bool
-    """Count a use of each memory that is returned."""
+    """Whether to add one to `use_count` of each returned memory and to set its `last_use_time`. The
+    versions do not change.
+    """
     request_id: builtins.str
-    """See SessionService. With `count_use`, a repeat searches again and counts nothing; without, it has no
-    meaning.
+    """See the comment of SessionService. With `count_use`, a repeated request searches again and does not
+    count again. Without `count_use` it is ignored.
     """
     @property
     def filter(self) -> global___MemoryFilter: ...
@@ -364,7 +378,7 @@ global___SearchMemoriesRequest = SearchMemoriesRequest
 
 @typing.final
 class MemoryMatch(google.protobuf.message.Message):
-    """A memory that was found."""
+    """A memory that a search returned."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -395,7 +409,7 @@ class SearchMemoriesResponse(google.protobuf.message.Message):
     """Empty on the last page."""
     @property
     def matches(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___MemoryMatch]:
-        """Best first."""
+        """In descending order of their scores."""
 
     def __init__(
         self,
@@ -416,18 +430,19 @@ class UpdateMemoryRequest(google.protobuf.message.Message):
     EXPECTED_VERSION_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     expected_version: builtins.int
-    """The version that the caller has seen."""
+    """If set and not the actual version: ABORTED (VERSION_MISMATCH)."""
     request_id: builtins.str
-    """See SessionService."""
+    """See the comment of SessionService."""
     @property
     def memory(self) -> global___Memory:
-        """`memory_id` names the memory; the fields that the mask lists are taken from the rest."""
+        """`memory_id` says which memory to change. The other fields hold the new values."""
 
     @property
     def update_mask(self) -> google.protobuf.field_mask_pb2.FieldMask:
-        """Of `context`, `lesson`, `tool_name`, `agent_id`, `user_id`, `session_id`, `confidence`, `labels`,
-        `metadata`, each replaced whole. Empty: each field that is not empty is set; `labels` are added to;
-        `metadata` is merged (RFC 7396).
+        """The fields to replace, among `context`, `lesson`, `tool_name`, `agent_id`, `user_id`, `session_id`,
+        `confidence`, `labels`, `metadata`; one that is not set in the request is cleared. An empty mask:
+        each field that is set in the request is replaced, but labels are added to the stored ones, and the
+        metadata is merged into the stored one as a JSON merge patch (RFC 7396).
         """
 
     def __init__(
@@ -471,9 +486,9 @@ class DeleteMemoryRequest(google.protobuf.message.Message):
     memory_id: builtins.str
     """Required."""
     expected_version: builtins.int
-    """The version that the caller has seen."""
+    """If set and not the actual version: ABORTED (VERSION_MISMATCH)."""
     allow_missing: builtins.bool
-    """Answer OK when there is no such memory."""
+    """Whether to answer OK if the memory does not exist."""
     def __init__(
         self,
         *,

@@ -26,9 +26,10 @@ if _version_not_supported:
 
 
 class MemoryServiceStub(object):
-    """Lessons that outlive a session, and the search for them.
+    """Memories: lessons that are kept when the session they come from is deleted, and a full-text search for
+    them.
 
-    What SessionService says of namespaces, ids, `request_id` and errors holds here too.
+    The rules of SessionService on namespaces, ids, times, `request_id` and errors apply here too.
     """
 
     def __init__(self, channel):
@@ -70,63 +71,73 @@ class MemoryServiceStub(object):
 
 
 class MemoryServiceServicer(object):
-    """Lessons that outlive a session, and the search for them.
+    """Memories: lessons that are kept when the session they come from is deleted, and a full-text search for
+    them.
 
-    What SessionService says of namespaces, ids, `request_id` and errors holds here too.
+    The rules of SessionService on namespaces, ids, times, `request_id` and errors apply here too.
     """
 
     def CreateMemory(self, request, context):
-        """Keeps a memory.
+        """Creates a memory.
 
-        Repeating a client-chosen `memory_id` with the same content returns the memory as it is now.
-        ALREADY_EXISTS (ID_TAKEN): the id belongs to a memory that was created with other content.
+        If the memory `memory_id` exists and was created with the same content, it is returned as it is now
+        and nothing is changed.
+
+        Errors: ALREADY_EXISTS (ID_TAKEN): the memory exists and was created with other content.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetMemory(self, request, context):
-        """Returns one memory. NOT_FOUND (MEMORY_NOT_FOUND).
+        """Returns one memory.
+
+        Errors: NOT_FOUND (MEMORY_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListMemories(self, request, context):
-        """Lists memories by creation time, newest first by default. A memory that is there for the whole of the
-        paging is listed exactly once, whatever else comes and goes. INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
+        """Lists memories by creation time, newest first by default. A memory that exists from the request for
+        the first page to that for the last is listed exactly once.
+
+        Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SearchMemories(self, request, context):
-        """Finds the memories that hold at least one of the query's words, best first: by score, then by
-        confidence, then the newer ones first.
+        """Returns the memories that have at least one of the query's words (with `match_all`: every one),
+        ordered by score, then by confidence, then by creation time, all descending.
 
-        A word is a run of letters and digits, in whatever script, with the marks on them. Case, and how Unicode
-        composes a character, does not matter; of a longer word the first 255 characters count. It is found in
-        the context, the lesson and the tool name, at the beginning of a word there: `time` finds `timeout`. The
-        score is the share of the query's different words that are found, from 0 to 1; one that is not found
-        in the lesson itself counts half.
-        INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
+        A word is a sequence of letters, digits and combining marks of any script. Words are compared
+        without regard to case and after Unicode normalization (NFKC), by their first 255 characters. A word
+        of the query matches a word of the context, the lesson or the tool name that begins with it: `time`
+        matches `timeout`. The score is from 0 to 1: the number of the query's different words that match,
+        divided by their number; a word that matches only in the context or tool name counts as one half.
+
+        Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateMemory(self, request, context):
-        """Changes a memory's own fields. A change that changes nothing leaves the version. Concurrent updates are
-        applied one after the other: none is lost.
-        NOT_FOUND (MEMORY_NOT_FOUND); ABORTED (VERSION_MISMATCH).
+        """Changes the fields of a memory that `update_mask` can list, and no others. A request that changes no
+        field leaves the version as it is. Concurrent updates are applied one after the other: none is lost.
+
+        Errors: NOT_FOUND (MEMORY_NOT_FOUND); ABORTED (VERSION_MISMATCH).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteMemory(self, request, context):
-        """Deletes a memory, at once and for good.
-        NOT_FOUND (MEMORY_NOT_FOUND) unless `allow_missing`; ABORTED (VERSION_MISMATCH).
+        """Deletes a memory, immediately and permanently.
+
+        Errors: NOT_FOUND (MEMORY_NOT_FOUND) unless `allow_missing` is set; ABORTED (VERSION_MISMATCH).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -174,9 +185,10 @@ def add_MemoryServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class MemoryService(object):
-    """Lessons that outlive a session, and the search for them.
+    """Memories: lessons that are kept when the session they come from is deleted, and a full-text search for
+    them.
 
-    What SessionService says of namespaces, ids, `request_id` and errors holds here too.
+    The rules of SessionService on namespaces, ids, times, `request_id` and errors apply here too.
     """
 
     @staticmethod

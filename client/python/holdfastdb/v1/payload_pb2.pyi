@@ -29,26 +29,26 @@ class _SortOrderEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._Enum
     SORT_ORDER_UNSPECIFIED: _SortOrder.ValueType  # 0
     """The order that the RPC documents as its default."""
     SORT_ORDER_ASCENDING: _SortOrder.ValueType  # 1
-    """Oldest, smallest or first key first."""
+    """The oldest item, or the least key, first."""
     SORT_ORDER_DESCENDING: _SortOrder.ValueType  # 2
-    """Newest, greatest or last key first."""
+    """The newest item, or the greatest key, first."""
 
 class SortOrder(_SortOrder, metaclass=_SortOrderEnumTypeWrapper):
-    """In which order a list is read."""
+    """The order of a list."""
 
 SORT_ORDER_UNSPECIFIED: SortOrder.ValueType  # 0
 """The order that the RPC documents as its default."""
 SORT_ORDER_ASCENDING: SortOrder.ValueType  # 1
-"""Oldest, smallest or first key first."""
+"""The oldest item, or the least key, first."""
 SORT_ORDER_DESCENDING: SortOrder.ValueType  # 2
-"""Newest, greatest or last key first."""
+"""The newest item, or the greatest key, first."""
 global___SortOrder = SortOrder
 
 @typing.final
 class Payload(google.protobuf.message.Message):
-    """An opaque value of the caller. What goes in comes out: `data` byte for byte, `json` character
-    for character (key order, white space, duplicate keys, 64-bit integers, `\\u0000`, emoji).
-    The server checks that `json` is one JSON text (RFC 8259) and never rewrites it.
+    """A value that the server stores and returns unchanged: `data` byte for byte, `json` character for
+    character (order of keys, white space, duplicate keys, 64-bit integers, `\\u0000`). The server checks
+    that `json` is one JSON text (RFC 8259) and does not rewrite it.
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
@@ -57,12 +57,12 @@ class Payload(google.protobuf.message.Message):
     DATA_FIELD_NUMBER: builtins.int
     MEDIA_TYPE_FIELD_NUMBER: builtins.int
     json: builtins.str
-    """One JSON text, UTF-8, nested at most 500 levels deep. Stored and returned as it is."""
+    """One JSON text, nested at most 500 levels deep."""
     data: builtins.bytes
     """Any bytes."""
     media_type: builtins.str
     """An IANA media type. At most 255 characters. Empty means `application/json` for `json` and
-    `application/octet-stream` for `data`; it is returned as it was given, empty if it was empty.
+    `application/octet-stream` for `data`; it is returned as it was given.
     """
     def __init__(
         self,
@@ -79,8 +79,8 @@ global___Payload = Payload
 
 @typing.final
 class Status(google.protobuf.message.Message):
-    """How a request in a batch failed: a google.rpc.Status, field for field, as a failed call has it in its
-    `grpc-status-details-bin` header.
+    """The error of one request of a batch. It has the fields, and the encoding, of `google.rpc.Status`: what
+    a failed call has in its `grpc-status-details-bin` trailer.
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
@@ -89,12 +89,14 @@ class Status(google.protobuf.message.Message):
     MESSAGE_FIELD_NUMBER: builtins.int
     DETAILS_FIELD_NUMBER: builtins.int
     code: builtins.int
-    """The canonical code of gRPC, such as 5 for NOT_FOUND."""
+    """The gRPC status code, such as 5 for NOT_FOUND."""
     message: builtins.str
-    """A sentence for people; it may change."""
+    """A message for people. Its wording may change."""
     @property
     def details(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[google.protobuf.any_pb2.Any]:
-        """google.rpc.ErrorInfo with the reason, and what else the error has: BadRequest, RetryInfo."""
+        """A `google.rpc.ErrorInfo`, and a `google.rpc.BadRequest` or `google.rpc.RetryInfo` where the error
+        has one.
+        """
 
     def __init__(
         self,

@@ -30,35 +30,33 @@ class _PlanStatus:
 class _PlanStatusEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_PlanStatus.ValueType], builtins.type):
     DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
     PLAN_STATUS_UNSPECIFIED: _PlanStatus.ValueType  # 0
-    """The same as PENDING in a request; never returned."""
+    """In a plan or an item of a request the same as PENDING. Never returned."""
     PLAN_STATUS_PENDING: _PlanStatus.ValueType  # 1
-    """Made, not begun."""
+    """Work has not begun."""
     PLAN_STATUS_ACTIVE: _PlanStatus.ValueType  # 2
-    """Being carried out."""
+    """Work is in progress."""
     PLAN_STATUS_COMPLETED: _PlanStatus.ValueType  # 3
-    """Carried out."""
+    """Ended with success."""
     PLAN_STATUS_FAILED: _PlanStatus.ValueType  # 4
-    """Could not be carried out."""
+    """Ended without success."""
     PLAN_STATUS_CANCELLED: _PlanStatus.ValueType  # 5
-    """Given up."""
+    """Ended by a caller who does not want it done."""
 
 class PlanStatus(_PlanStatus, metaclass=_PlanStatusEnumTypeWrapper):
-    """How far a plan is. The caller sets it, and may move it from any status to any other: a plan can be taken
-    up again.
-    """
+    """The status of a plan. The caller sets it and may change it from any status to any other."""
 
 PLAN_STATUS_UNSPECIFIED: PlanStatus.ValueType  # 0
-"""The same as PENDING in a request; never returned."""
+"""In a plan or an item of a request the same as PENDING. Never returned."""
 PLAN_STATUS_PENDING: PlanStatus.ValueType  # 1
-"""Made, not begun."""
+"""Work has not begun."""
 PLAN_STATUS_ACTIVE: PlanStatus.ValueType  # 2
-"""Being carried out."""
+"""Work is in progress."""
 PLAN_STATUS_COMPLETED: PlanStatus.ValueType  # 3
-"""Carried out."""
+"""Ended with success."""
 PLAN_STATUS_FAILED: PlanStatus.ValueType  # 4
-"""Could not be carried out."""
+"""Ended without success."""
 PLAN_STATUS_CANCELLED: PlanStatus.ValueType  # 5
-"""Given up."""
+"""Ended by a caller who does not want it done."""
 global___PlanStatus = PlanStatus
 
 class _PlanItemStatus:
@@ -68,38 +66,38 @@ class _PlanItemStatus:
 class _PlanItemStatusEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_PlanItemStatus.ValueType], builtins.type):
     DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
     PLAN_ITEM_STATUS_UNSPECIFIED: _PlanItemStatus.ValueType  # 0
-    """The same as PENDING in a request; never returned."""
+    """In a plan or an item of a request the same as PENDING. Never returned."""
     PLAN_ITEM_STATUS_PENDING: _PlanItemStatus.ValueType  # 1
-    """To be done."""
+    """Work has not begun."""
     PLAN_ITEM_STATUS_IN_PROGRESS: _PlanItemStatus.ValueType  # 2
-    """Being done."""
+    """Work is in progress."""
     PLAN_ITEM_STATUS_COMPLETED: _PlanItemStatus.ValueType  # 3
-    """Done."""
+    """Ended with success."""
     PLAN_ITEM_STATUS_FAILED: _PlanItemStatus.ValueType  # 4
-    """Could not be done."""
+    """Ended without success."""
     PLAN_ITEM_STATUS_SKIPPED: _PlanItemStatus.ValueType  # 5
-    """Need not be done any more."""
+    """Not to be done. Items that depend on this one do not wait for it."""
 
 class PlanItemStatus(_PlanItemStatus, metaclass=_PlanItemStatusEnumTypeWrapper):
-    """How far an item is. The caller sets it, and may move it from any status to any other."""
+    """The status of an item. The caller sets it and may change it from any status to any other."""
 
 PLAN_ITEM_STATUS_UNSPECIFIED: PlanItemStatus.ValueType  # 0
-"""The same as PENDING in a request; never returned."""
+"""In a plan or an item of a request the same as PENDING. Never returned."""
 PLAN_ITEM_STATUS_PENDING: PlanItemStatus.ValueType  # 1
-"""To be done."""
+"""Work has not begun."""
 PLAN_ITEM_STATUS_IN_PROGRESS: PlanItemStatus.ValueType  # 2
-"""Being done."""
+"""Work is in progress."""
 PLAN_ITEM_STATUS_COMPLETED: PlanItemStatus.ValueType  # 3
-"""Done."""
+"""Ended with success."""
 PLAN_ITEM_STATUS_FAILED: PlanItemStatus.ValueType  # 4
-"""Could not be done."""
+"""Ended without success."""
 PLAN_ITEM_STATUS_SKIPPED: PlanItemStatus.ValueType  # 5
-"""Need not be done any more."""
+"""Not to be done. Items that depend on this one do not wait for it."""
 global___PlanItemStatus = PlanItemStatus
 
 @typing.final
 class Plan(google.protobuf.message.Message):
-    """A to-do list."""
+    """A list of items to be done."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -133,29 +131,35 @@ class Plan(google.protobuf.message.Message):
     plan_id: builtins.str
     """Unique in the namespace."""
     session_id: builtins.str
-    """The session that it belongs to, and with which it is deleted. May be empty; else it must exist. Fixed
-    at creation.
+    """The session that the plan belongs to; deleting it deletes the plan. Empty, or the id of a session that
+    exists. Cannot be changed.
     """
     title: builtins.str
-    """A line for people. At most 1,000 characters."""
+    """A title to show to people. At most 1,000 characters."""
     status: global___PlanStatus.ValueType
     version: builtins.int
-    """Rises by one with each change of the fields above, those of the items too. Starts at 1. Output only."""
+    """1 at first; rises by one with each change of a field above, those of the items included. Output
+    only.
+    """
     @property
     def items(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___PlanItem]:
         """In the order of their positions."""
 
     @property
     def labels(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
-        """Short marks to search by. At most 64; keys of 1 to 255 and values of at most 1,000 characters."""
+        """Key-value pairs that lists can filter by. At most 64; a key has 1 to 255 characters, a value at most
+        1,000, without NUL; all together at most 64 KiB as JSON.
+        """
 
     @property
     def metadata(self) -> google.protobuf.struct_pb2.Struct:
-        """Free data to search by. At most 64 KiB as JSON. Numbers are doubles; no NUL characters."""
+        """A JSON object whose top-level members lists can filter by. At most 64 KiB as JSON. Numbers are IEEE
+        754 doubles. Strings must not contain NUL.
+        """
 
     @property
     def progress(self) -> global___PlanProgress:
-        """The items, counted. Output only."""
+        """The numbers of items by status. Output only."""
 
     @property
     def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
@@ -187,7 +191,7 @@ global___Plan = Plan
 
 @typing.final
 class PlanItem(google.protobuf.message.Message):
-    """One thing to do."""
+    """One item of a plan."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -203,33 +207,31 @@ class PlanItem(google.protobuf.message.Message):
     READY_FIELD_NUMBER: builtins.int
     UPDATE_TIME_FIELD_NUMBER: builtins.int
     item_id: builtins.str
-    """Unique in the plan. Empty in a new item: made by the server (UUIDv7)."""
+    """Unique in the plan. If it is empty, the item is a new one and the server makes its id (UUIDv7)."""
     position: builtins.int
-    """Its place in the plan: from 1, without gaps. Output only."""
+    """The position of the item in the plan: 1 for the first, 2 for the second, and so on. Output only."""
     description: builtins.str
     """Required: what is to be done. 1 to 16,000 characters."""
     status: global___PlanItemStatus.ValueType
     version: builtins.int
-    """Rises by one with each change of the fields above but `position`. Starts at 1. Output only."""
+    """1 at first; rises by one with each change of a field above except `position`. Output only."""
     ready: builtins.bool
-    """Whether it can be taken up: it is PENDING, and all that it depends on is COMPLETED or SKIPPED. Output
-    only.
-    """
+    """Whether the item is PENDING and each item that it depends on is COMPLETED or SKIPPED. Output only."""
     @property
     def acceptance_criteria(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
-        """How to tell that it is done. At most 100, each of 1 to 4,000 characters."""
+        """The conditions that the item meets when it is done. At most 100, each of 1 to 4,000 characters."""
 
     @property
     def depends_on(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
-        """The ids of the items that come before it. At most 100, each once."""
+        """The ids of the items that must be done before this one. At most 100, each once."""
 
     @property
     def result(self) -> holdfastdb.v1.payload_pb2.Payload:
-        """What came of it."""
+        """The result of the item. At most 3 MiB."""
 
     @property
     def metadata(self) -> google.protobuf.struct_pb2.Struct:
-        """Free data. At most 64 KiB as JSON. Numbers are doubles; no NUL characters."""
+        """A JSON object. At most 64 KiB as JSON. Numbers are IEEE 754 doubles. Strings must not contain NUL."""
 
     @property
     def update_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
@@ -257,7 +259,7 @@ global___PlanItem = PlanItem
 
 @typing.final
 class PlanProgress(google.protobuf.message.Message):
-    """How many of a plan's items have which status."""
+    """The numbers of a plan's items by status."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -275,7 +277,7 @@ class PlanProgress(google.protobuf.message.Message):
     failed_count: builtins.int
     skipped_count: builtins.int
     ready_count: builtins.int
-    """Of the pending ones: those that can be taken up."""
+    """The number of items whose `ready` is true."""
     def __init__(
         self,
         *,
@@ -298,7 +300,7 @@ class CreatePlanRequest(google.protobuf.message.Message):
     PLAN_FIELD_NUMBER: builtins.int
     @property
     def plan(self) -> global___Plan:
-        """Output-only fields are ignored. An empty `plan_id` is filled by the server (UUIDv7)."""
+        """Output-only fields are ignored. If `plan_id` is empty, the server makes one (UUIDv7)."""
 
     def __init__(
         self,
@@ -392,31 +394,37 @@ class ListPlansRequest(google.protobuf.message.Message):
     CREATE_TIME_FROM_FIELD_NUMBER: builtins.int
     CREATE_TIME_UNTIL_FIELD_NUMBER: builtins.int
     page_size: builtins.int
-    """At most this many; 0 means 20, more than 100 means 100. A page also ends before about 3 MiB."""
+    """The maximum number of results on the page. 0 means 20; more than 100 means 100. A page also ends
+    before its results exceed about 3 MiB, but has at least one.
+    """
     page_token: builtins.str
-    """The `next_page_token` of the page before, with all else unchanged but `page_size`."""
+    """The `next_page_token` of the previous page; empty for the first page. All fields but `page_size`
+    must be as in the request for that page.
+    """
     order: holdfastdb.v1.payload_pb2.SortOrder.ValueType
-    """By creation time; descending by default."""
+    """The order by creation time; descending by default."""
     include_total_size: builtins.bool
-    """Ask for `total_size`, which costs a count."""
+    """Whether to return `total_size`, for which the server counts all results."""
     omit_items: builtins.bool
-    """Leave the items out: a summary, with the progress."""
+    """Whether to leave out the items. `progress` is returned in any case."""
     session_id: builtins.str
     @property
     def statuses(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[global___PlanStatus.ValueType]:
-        """Any of these."""
+        """Matches any of these; empty matches all. At most 100."""
 
     @property
     def labels(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
-        """All of these labels, with these values."""
+        """Matches what has all of these labels with these values."""
 
     @property
     def metadata(self) -> google.protobuf.struct_pb2.Struct:
-        """All of these top-level members, with these values: strings, numbers, booleans and nulls."""
+        """Matches what has all of these top-level members in its metadata with these values. A value is a
+        string, number, boolean or null.
+        """
 
     @property
     def create_time_from(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """Created at this time or later."""
+        """Created at or after this time."""
 
     @property
     def create_time_until(self) -> google.protobuf.timestamp_pb2.Timestamp:
@@ -452,7 +460,7 @@ class ListPlansResponse(google.protobuf.message.Message):
     next_page_token: builtins.str
     """Empty on the last page."""
     total_size: builtins.int
-    """How many plans match the filter; only if asked for."""
+    """The number of plans on all pages. Set only if `include_total_size` was."""
     @property
     def plans(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Plan]: ...
     def __init__(
@@ -483,12 +491,13 @@ class PlanEdit(google.protobuf.message.Message):
     move: builtins.str
     """Moves the item with this id to `position`."""
     position: builtins.int
-    """Where the item goes, from 1; those from there on move down. Beyond the end is the end. 0: a new one
-    goes to the end, one that is replaced stays where it is. Refused for `remove`, required for `move`.
+    """The position at which the item is put, from 1; the items from that position on move by one. A
+    position beyond the end means the end. 0: a new item is put at the end, and a replaced one keeps its
+    position. Must be 0 for `remove` and at least 1 for `move`.
     """
     @property
     def put(self) -> global___PlanItem:
-        """Adds the item, or replaces the one with its id, whole."""
+        """Adds this item, or replaces all fields of the item that has its `item_id`."""
 
     def __init__(
         self,
@@ -515,25 +524,26 @@ class UpdatePlanRequest(google.protobuf.message.Message):
     ACTOR_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     expected_version: builtins.int
-    """The plan's version that the caller has seen."""
+    """If set and not the plan's actual version: ABORTED (VERSION_MISMATCH)."""
     actor: builtins.str
-    """Who changes it; the events' `actor`. At most 255 characters."""
+    """Who makes the change; the `actor` of the events. At most 255 characters."""
     request_id: builtins.str
-    """See SessionService."""
+    """See the comment of SessionService."""
     @property
     def plan(self) -> global___Plan:
-        """`plan_id` names the plan; the fields that the mask lists are taken from the rest."""
+        """`plan_id` says which plan to change. The other fields hold the new values."""
 
     @property
     def update_mask(self) -> google.protobuf.field_mask_pb2.FieldMask:
-        """Of `title`, `status`, `items`, `labels`, `metadata`, each replaced whole. Empty: each field that is not
-        empty is set; `labels` are added to; `metadata` is merged (RFC 7396). Items that are replaced by the
-        same ones keep their versions.
+        """The fields to replace, among `title`, `status`, `items`, `labels`, `metadata`; one that is not set
+        in the request is cleared. An empty mask: each field that is set in the request is replaced, but
+        labels are added to the stored ones, and the metadata is merged into the stored one as a JSON merge
+        patch (RFC 7396). An item that is replaced by an equal one keeps its version.
         """
 
     @property
     def edits(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___PlanEdit]:
-        """At most 1,000; none if `items` are replaced."""
+        """At most 1,000 edits. Must be empty if `items` is replaced."""
 
     def __init__(
         self,
@@ -581,19 +591,21 @@ class UpdatePlanItemRequest(google.protobuf.message.Message):
     plan_id: builtins.str
     """Required."""
     expected_version: builtins.int
-    """The item's version that the caller has seen."""
+    """If set and not the item's actual version: ABORTED (VERSION_MISMATCH)."""
     actor: builtins.str
-    """Who changes it; the event's `actor`. At most 255 characters."""
+    """Who makes the change; the `actor` of the events. At most 255 characters."""
     request_id: builtins.str
-    """See SessionService."""
+    """See the comment of SessionService."""
     @property
     def item(self) -> global___PlanItem:
-        """`item_id` names the item; the fields that the mask lists are taken from the rest."""
+        """`item_id` says which item to change. The other fields hold the new values."""
 
     @property
     def update_mask(self) -> google.protobuf.field_mask_pb2.FieldMask:
-        """Of `description`, `acceptance_criteria`, `depends_on`, `status`, `result`, `metadata`, each replaced
-        whole. Empty: each field that is not empty is set; `metadata` is merged (RFC 7396).
+        """The fields to replace, among `description`, `acceptance_criteria`, `depends_on`, `status`, `result`,
+        `metadata`; one that is not set in the request is cleared. An empty mask: each field that is set in
+        the request is replaced, but the metadata is merged into the stored one as a JSON merge patch (RFC
+        7396).
         """
 
     def __init__(
@@ -620,12 +632,12 @@ class UpdatePlanItemResponse(google.protobuf.message.Message):
     PROGRESS_FIELD_NUMBER: builtins.int
     PLAN_VERSION_FIELD_NUMBER: builtins.int
     plan_version: builtins.int
-    """The plan's, with this change."""
+    """That of the plan, after this change."""
     @property
     def item(self) -> global___PlanItem: ...
     @property
     def progress(self) -> global___PlanProgress:
-        """The plan's, with this change."""
+        """That of the plan, after this change."""
 
     def __init__(
         self,
@@ -649,9 +661,9 @@ class DeletePlanRequest(google.protobuf.message.Message):
     plan_id: builtins.str
     """Required."""
     expected_version: builtins.int
-    """The plan's version that the caller has seen."""
+    """If set and not the plan's actual version: ABORTED (VERSION_MISMATCH)."""
     allow_missing: builtins.bool
-    """Answer OK when there is no such plan."""
+    """Whether to answer OK if the plan does not exist."""
     def __init__(
         self,
         *,

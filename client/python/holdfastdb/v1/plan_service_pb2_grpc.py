@@ -26,15 +26,17 @@ if _version_not_supported:
 
 
 class PlanServiceStub(object):
-    """To-do lists.
+    """Plans: to-do lists whose items can depend on each other.
 
-    What SessionService says of namespaces, ids, `request_id` and errors holds here too. Each status that a
-    plan of a session takes, its first one too, is appended to that session's history as
-    `holdfast.plan.<status>`, and each that one of its items changes to as `holdfast.plan_item.<status>`,
-    with labels `plan_id` and `item_id`, in the same transaction: the plan's own first, then the items' in
-    their order. The body is JSON: `{"from": "PENDING", "to": "ACTIVE"}`, without `from` for the first one.
+    The rules of SessionService on namespaces, ids, times, `request_id` and errors apply here too. If a
+    plan belongs to a session, each status that it takes, the first included, is appended to the session's
+    history as the event `holdfast.plan.<status>`, with a label `plan_id`; and each status that an item
+    changes to as `holdfast.plan_item.<status>`, with labels `plan_id` and `item_id`. Both are appended in
+    the transaction of the change, the plan's event before those of the items, which are in the order of
+    the items. The body is JSON: `{"from": "PENDING", "to": "ACTIVE"}`, without `from` for the plan's
+    first status.
 
-    A plan has at most 1,000 items and is at most 3 MiB, all in all. Whoever changes it: its items' ids are
+    A plan has at most 1,000 items and at most 3 MiB in all. After every change the ids of its items are
     unique, each dependency is one of its items, and the dependencies form no cycle.
     """
 
@@ -77,62 +79,74 @@ class PlanServiceStub(object):
 
 
 class PlanServiceServicer(object):
-    """To-do lists.
+    """Plans: to-do lists whose items can depend on each other.
 
-    What SessionService says of namespaces, ids, `request_id` and errors holds here too. Each status that a
-    plan of a session takes, its first one too, is appended to that session's history as
-    `holdfast.plan.<status>`, and each that one of its items changes to as `holdfast.plan_item.<status>`,
-    with labels `plan_id` and `item_id`, in the same transaction: the plan's own first, then the items' in
-    their order. The body is JSON: `{"from": "PENDING", "to": "ACTIVE"}`, without `from` for the first one.
+    The rules of SessionService on namespaces, ids, times, `request_id` and errors apply here too. If a
+    plan belongs to a session, each status that it takes, the first included, is appended to the session's
+    history as the event `holdfast.plan.<status>`, with a label `plan_id`; and each status that an item
+    changes to as `holdfast.plan_item.<status>`, with labels `plan_id` and `item_id`. Both are appended in
+    the transaction of the change, the plan's event before those of the items, which are in the order of
+    the items. The body is JSON: `{"from": "PENDING", "to": "ACTIVE"}`, without `from` for the plan's
+    first status.
 
-    A plan has at most 1,000 items and is at most 3 MiB, all in all. Whoever changes it: its items' ids are
+    A plan has at most 1,000 items and at most 3 MiB in all. After every change the ids of its items are
     unique, each dependency is one of its items, and the dependencies form no cycle.
     """
 
     def CreatePlan(self, request, context):
         """Creates a plan with its items.
 
-        Repeating a client-chosen `plan_id` with the same content returns the plan as it is now.
-        ALREADY_EXISTS (ID_TAKEN): the id belongs to a plan that was created with other content. NOT_FOUND
-        (SESSION_NOT_FOUND); NOT_FOUND (PLAN_ITEM_NOT_FOUND): an item depends on one that is not there;
-        FAILED_PRECONDITION (DEPENDENCY_CYCLE); RESOURCE_EXHAUSTED (LIMIT_EXCEEDED).
+        If the plan `plan_id` exists and was created with the same content, it is returned as it is now and
+        nothing is changed.
+
+        Errors: ALREADY_EXISTS (ID_TAKEN): the plan exists and was created with other content; NOT_FOUND
+        (SESSION_NOT_FOUND); NOT_FOUND (PLAN_ITEM_NOT_FOUND): an item depends on one that the plan does not
+        have; FAILED_PRECONDITION (DEPENDENCY_CYCLE); RESOURCE_EXHAUSTED (LIMIT_EXCEEDED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetPlan(self, request, context):
-        """Returns one plan with its items. NOT_FOUND (PLAN_NOT_FOUND).
+        """Returns one plan with its items.
+
+        Errors: NOT_FOUND (PLAN_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListPlans(self, request, context):
-        """Lists plans by creation time, newest first by default. All given filters must hold. A plan that is
-        there for the whole of the paging is listed exactly once, whatever else comes and goes.
-        INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
+        """Lists plans by creation time, newest first by default. Only what matches every given filter is
+        listed. A plan that exists from the request for the first page to that for the last is listed
+        exactly once.
+
+        Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdatePlan(self, request, context):
-        """Changes a plan: its own fields, all items at once, or some of them by edits, which are applied in
-        order and all or none. A change that changes nothing leaves the versions. Concurrent updates are
-        applied one after the other: none is lost.
-        NOT_FOUND (PLAN_NOT_FOUND); NOT_FOUND (PLAN_ITEM_NOT_FOUND): an edit names an item that is not there,
-        or in the end an item depends on one; FAILED_PRECONDITION (DEPENDENCY_CYCLE); RESOURCE_EXHAUSTED
-        (LIMIT_EXCEEDED); ABORTED (VERSION_MISMATCH).
+        """Changes the fields of a plan that `update_mask` can list, all of its items included, or some items
+        by edits, which are applied in their order, all or none. A request that changes no field leaves the
+        versions as they are. Concurrent updates are applied one after the other: none is lost.
+
+        Errors: NOT_FOUND (PLAN_NOT_FOUND); NOT_FOUND (PLAN_ITEM_NOT_FOUND): the plan does not have an item
+        that an edit names, or after all edits an item depends on one that the plan does not have;
+        FAILED_PRECONDITION (DEPENDENCY_CYCLE); RESOURCE_EXHAUSTED (LIMIT_EXCEEDED); ABORTED
+        (VERSION_MISMATCH).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdatePlanItem(self, request, context):
-        """Changes one item, guarded by the item's own version: those at work on different items never get in
-        each other's way.
-        NOT_FOUND (PLAN_NOT_FOUND); NOT_FOUND (PLAN_ITEM_NOT_FOUND), for a dependency too;
+        """Changes the fields of one item that `update_mask` can list. `expected_version` is that of the item,
+        so concurrent changes of different items of a plan do not fail because of each other. A request that
+        changes no field leaves the versions as they are.
+
+        Errors: NOT_FOUND (PLAN_NOT_FOUND); NOT_FOUND (PLAN_ITEM_NOT_FOUND), also for a dependency;
         FAILED_PRECONDITION (DEPENDENCY_CYCLE); RESOURCE_EXHAUSTED (LIMIT_EXCEEDED); ABORTED
         (VERSION_MISMATCH).
         """
@@ -141,8 +155,9 @@ class PlanServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def DeletePlan(self, request, context):
-        """Deletes a plan with its items, at once and for good.
-        NOT_FOUND (PLAN_NOT_FOUND) unless `allow_missing`; ABORTED (VERSION_MISMATCH).
+        """Deletes a plan with its items, immediately and permanently.
+
+        Errors: NOT_FOUND (PLAN_NOT_FOUND) unless `allow_missing` is set; ABORTED (VERSION_MISMATCH).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -190,15 +205,17 @@ def add_PlanServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class PlanService(object):
-    """To-do lists.
+    """Plans: to-do lists whose items can depend on each other.
 
-    What SessionService says of namespaces, ids, `request_id` and errors holds here too. Each status that a
-    plan of a session takes, its first one too, is appended to that session's history as
-    `holdfast.plan.<status>`, and each that one of its items changes to as `holdfast.plan_item.<status>`,
-    with labels `plan_id` and `item_id`, in the same transaction: the plan's own first, then the items' in
-    their order. The body is JSON: `{"from": "PENDING", "to": "ACTIVE"}`, without `from` for the first one.
+    The rules of SessionService on namespaces, ids, times, `request_id` and errors apply here too. If a
+    plan belongs to a session, each status that it takes, the first included, is appended to the session's
+    history as the event `holdfast.plan.<status>`, with a label `plan_id`; and each status that an item
+    changes to as `holdfast.plan_item.<status>`, with labels `plan_id` and `item_id`. Both are appended in
+    the transaction of the change, the plan's event before those of the items, which are in the order of
+    the items. The body is JSON: `{"from": "PENDING", "to": "ACTIVE"}`, without `from` for the plan's
+    first status.
 
-    A plan has at most 1,000 items and is at most 3 MiB, all in all. Whoever changes it: its items' ids are
+    A plan has at most 1,000 items and at most 3 MiB in all. After every change the ids of its items are
     unique, each dependency is one of its items, and the dependencies form no cycle.
     """
 

@@ -31,33 +31,33 @@ class _RunStatus:
 class _RunStatusEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_RunStatus.ValueType], builtins.type):
     DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
     RUN_STATUS_UNSPECIFIED: _RunStatus.ValueType  # 0
-    """No status; never returned."""
+    """Not a status: refused in requests, never returned."""
     RUN_STATUS_STARTED: _RunStatus.ValueType  # 1
-    """Begun."""
+    """The first status."""
     RUN_STATUS_RUNNING: _RunStatus.ValueType  # 2
-    """At work."""
+    """Work is in progress."""
     RUN_STATUS_COMPLETED: _RunStatus.ValueType  # 3
-    """Ended well. Final."""
+    """Ended with success. Final."""
     RUN_STATUS_FAILED: _RunStatus.ValueType  # 4
-    """Ended badly. Final."""
+    """Ended without success. Final."""
     RUN_STATUS_CANCELLED: _RunStatus.ValueType  # 5
-    """Stopped on request. Final."""
+    """Stopped before its end. Final."""
 
 class RunStatus(_RunStatus, metaclass=_RunStatusEnumTypeWrapper):
-    """Where a run stands in its life."""
+    """The status of a run."""
 
 RUN_STATUS_UNSPECIFIED: RunStatus.ValueType  # 0
-"""No status; never returned."""
+"""Not a status: refused in requests, never returned."""
 RUN_STATUS_STARTED: RunStatus.ValueType  # 1
-"""Begun."""
+"""The first status."""
 RUN_STATUS_RUNNING: RunStatus.ValueType  # 2
-"""At work."""
+"""Work is in progress."""
 RUN_STATUS_COMPLETED: RunStatus.ValueType  # 3
-"""Ended well. Final."""
+"""Ended with success. Final."""
 RUN_STATUS_FAILED: RunStatus.ValueType  # 4
-"""Ended badly. Final."""
+"""Ended without success. Final."""
 RUN_STATUS_CANCELLED: RunStatus.ValueType  # 5
-"""Stopped on request. Final."""
+"""Stopped before its end. Final."""
 global___RunStatus = RunStatus
 
 class _RunGrouping:
@@ -67,28 +67,28 @@ class _RunGrouping:
 class _RunGroupingEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_RunGrouping.ValueType], builtins.type):
     DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
     RUN_GROUPING_UNSPECIFIED: _RunGrouping.ValueType  # 0
-    """Refused."""
+    """Refused in requests."""
     RUN_GROUPING_AGENT: _RunGrouping.ValueType  # 1
     RUN_GROUPING_KIND: _RunGrouping.ValueType  # 2
     RUN_GROUPING_STATUS: _RunGrouping.ValueType  # 3
     RUN_GROUPING_TIME: _RunGrouping.ValueType  # 4
-    """Needs a `bucket`."""
+    """By time bucket: `bucket` is required."""
 
 class RunGrouping(_RunGrouping, metaclass=_RunGroupingEnumTypeWrapper):
-    """What to group by."""
+    """What to group runs by."""
 
 RUN_GROUPING_UNSPECIFIED: RunGrouping.ValueType  # 0
-"""Refused."""
+"""Refused in requests."""
 RUN_GROUPING_AGENT: RunGrouping.ValueType  # 1
 RUN_GROUPING_KIND: RunGrouping.ValueType  # 2
 RUN_GROUPING_STATUS: RunGrouping.ValueType  # 3
 RUN_GROUPING_TIME: RunGrouping.ValueType  # 4
-"""Needs a `bucket`."""
+"""By time bucket: `bucket` is required."""
 global___RunGrouping = RunGrouping
 
 @typing.final
 class Run(google.protobuf.message.Message):
-    """One agent's execution."""
+    """One execution of an agent."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -130,60 +130,62 @@ class Run(google.protobuf.message.Message):
     run_id: builtins.str
     """Unique in the namespace."""
     session_id: builtins.str
-    """The session that it belongs to, and with which it is deleted. May be empty; else it must exist. Fixed
-    at the start.
+    """The session that the run belongs to; deleting it deletes the run. Empty, or the id of a session that
+    exists. Cannot be changed.
     """
     parent_run_id: builtins.str
-    """The run that started this one. May name a run that is not recorded. At most 255 characters. Fixed at
-    the start.
-    """
+    """The run that started this one; it need not exist. At most 255 characters. Cannot be changed."""
     task_id: builtins.str
-    """The task that it works on. At most 255 characters. Fixed at the start."""
+    """The task that the run works on; it need not exist. At most 255 characters. Cannot be changed."""
     agent_id: builtins.str
-    """The agent, application or role that runs. At most 255 characters. Fixed at the start."""
+    """The agent, application or role that runs. At most 255 characters. Cannot be changed."""
     kind: builtins.str
-    """What kind of run it is, such as `scan`. At most 255 characters. Empty means `agent`. Fixed at the
-    start.
-    """
+    """The kind of run, such as `scan`. At most 255 characters. Empty means `agent`. Cannot be changed."""
     status: global___RunStatus.ValueType
-    """StartRun makes it STARTED; UpdateRun and FinishRun change it."""
+    """Set to STARTED by StartRun and changed by UpdateRun and FinishRun."""
     error: builtins.str
-    """What went wrong, or why it was cancelled. At most 65,536 characters."""
+    """The error, or why the run was cancelled. At most 65,536 characters."""
     trace_id: builtins.str
-    """The distributed trace that it belongs to. At most 255 characters. Fixed at the start."""
+    """The distributed trace that the run belongs to. At most 255 characters. Cannot be changed."""
     version: builtins.int
-    """Rises by one with each change of the fields above. Starts at 1. Output only."""
+    """1 at first; rises by one with each change of a field above. Output only."""
     @property
     def input(self) -> holdfastdb.v1.payload_pb2.Payload:
-        """What it was given. Together with `output` at most 3 MiB. Fixed at the start."""
+        """The input of the run. Together with `output` at most 3 MiB. Cannot be changed."""
 
     @property
     def output(self) -> holdfastdb.v1.payload_pb2.Payload:
-        """What it made, so far or in the end."""
+        """The output of the run, also a partial one."""
 
     @property
     def usage(self) -> global___TokenUsage:
-        """What it has used up so far, in all."""
+        """The tokens used by the run so far, as a total."""
 
     @property
     def labels(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
-        """Short marks to search by. At most 64; keys of 1 to 255 and values of at most 1,000 characters."""
+        """Key-value pairs that lists can filter by. At most 64; a key has 1 to 255 characters, a value at most
+        1,000, without NUL; all together at most 64 KiB as JSON.
+        """
 
     @property
     def metadata(self) -> google.protobuf.struct_pb2.Struct:
-        """Free data to search by. At most 64 KiB as JSON. Numbers are doubles; no NUL characters."""
+        """A JSON object whose top-level members lists can filter by. At most 64 KiB as JSON. Numbers are IEEE
+        754 doubles. Strings must not contain NUL.
+        """
 
     @property
     def start_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """When it started, by the caller's clock. Absent: the time of StartRun. Fixed at the start."""
+        """When the run started, by the caller's clock. Absent in a request: the time of StartRun. Cannot be
+        changed.
+        """
 
     @property
     def end_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """When it ended, by the caller's clock. Set by FinishRun. Output only."""
+        """When the run ended, by the caller's clock. Set by FinishRun. Output only."""
 
     @property
     def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """When it was recorded. Output only."""
+        """When StartRun recorded the run, by the database's clock. Output only."""
 
     @property
     def update_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
@@ -219,7 +221,7 @@ global___Run = Run
 
 @typing.final
 class TokenUsage(google.protobuf.message.Message):
-    """Tokens, with the names of OpenTelemetry's `gen_ai.usage`. Each from 0 to 10^12."""
+    """Numbers of tokens, with the names of OpenTelemetry's `gen_ai.usage`. Each from 0 to 10^12."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -229,15 +231,15 @@ class TokenUsage(google.protobuf.message.Message):
     CACHE_CREATION_INPUT_TOKENS_FIELD_NUMBER: builtins.int
     REASONING_OUTPUT_TOKENS_FIELD_NUMBER: builtins.int
     input_tokens: builtins.int
-    """What the model read, cached tokens included."""
+    """Tokens in the model's input, cached ones included."""
     output_tokens: builtins.int
-    """What the model wrote, reasoning included."""
+    """Tokens in the model's output, reasoning included."""
     cache_read_input_tokens: builtins.int
-    """Of the input: read from the provider's cache."""
+    """Input tokens read from the provider's cache."""
     cache_creation_input_tokens: builtins.int
-    """Of the input: written to the provider's cache."""
+    """Input tokens written to the provider's cache."""
     reasoning_output_tokens: builtins.int
-    """Of the output: spent on reasoning."""
+    """Output tokens used for reasoning."""
     def __init__(
         self,
         *,
@@ -253,7 +255,7 @@ global___TokenUsage = TokenUsage
 
 @typing.final
 class RunFilter(google.protobuf.message.Message):
-    """Which runs: all given conditions must hold."""
+    """Matches runs that satisfy every given condition. A field that is not set is no condition."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -291,23 +293,25 @@ class RunFilter(google.protobuf.message.Message):
     trace_id: builtins.str
     @property
     def statuses(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[global___RunStatus.ValueType]:
-        """Any of these."""
+        """Matches any of these; empty matches all. At most 100."""
 
     @property
     def kinds(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
-        """Any of these."""
+        """Matches any of these; empty matches all. At most 100."""
 
     @property
     def labels(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
-        """All of these labels, with these values."""
+        """Matches what has all of these labels with these values."""
 
     @property
     def metadata(self) -> google.protobuf.struct_pb2.Struct:
-        """All of these top-level members, with these values: strings, numbers, booleans and nulls."""
+        """Matches what has all of these top-level members in its metadata with these values. A value is a
+        string, number, boolean or null.
+        """
 
     @property
     def start_time_from(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """Started at this time or later."""
+        """Started at or after this time."""
 
     @property
     def start_time_until(self) -> google.protobuf.timestamp_pb2.Timestamp:
@@ -340,7 +344,7 @@ class StartRunRequest(google.protobuf.message.Message):
     RUN_FIELD_NUMBER: builtins.int
     @property
     def run(self) -> global___Run:
-        """Output-only fields and `status` are ignored. An empty `run_id` is filled by the server (UUIDv7)."""
+        """`status` is ignored. If `run_id` is empty, the server makes one (UUIDv7)."""
 
     def __init__(
         self,
@@ -378,17 +382,19 @@ class UpdateRunRequest(google.protobuf.message.Message):
     EXPECTED_VERSION_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     expected_version: builtins.int
-    """The version that the caller has seen."""
+    """If set and not the actual version: ABORTED (VERSION_MISMATCH)."""
     request_id: builtins.str
-    """See SessionService."""
+    """See the comment of SessionService."""
     @property
     def run(self) -> global___Run:
-        """`run_id` names the run; the fields that the mask lists are taken from the rest."""
+        """`run_id` says which run to change. The other fields hold the new values."""
 
     @property
     def update_mask(self) -> google.protobuf.field_mask_pb2.FieldMask:
-        """Of `status` (RUNNING only), `output`, `error`, `usage`, `labels`, `metadata`, each replaced whole.
-        Empty: each field that is not empty is set; `labels` are added to; `metadata` is merged (RFC 7396).
+        """The fields to replace, among `status` (RUNNING only), `output`, `error`, `usage`, `labels`,
+        `metadata`; one that is not set in the request is cleared. An empty mask: each field that is set in
+        the request is replaced, but labels are added to the stored ones, and the metadata is merged into
+        the stored one as a JSON merge patch (RFC 7396).
         """
 
     def __init__(
@@ -439,23 +445,23 @@ class FinishRunRequest(google.protobuf.message.Message):
     status: global___RunStatus.ValueType
     """Required: COMPLETED, FAILED or CANCELLED."""
     error: builtins.str
-    """Replaces the run's error. Empty: it stays. At most 65,536 characters."""
+    """The new error of the run. Empty: the error is not changed. At most 65,536 characters."""
     expected_version: builtins.int
-    """The version that the caller has seen."""
+    """If set and not the actual version: ABORTED (VERSION_MISMATCH)."""
     request_id: builtins.str
-    """See SessionService."""
+    """See the comment of SessionService."""
     @property
     def output(self) -> holdfastdb.v1.payload_pb2.Payload:
-        """Replaces the run's output. Absent: it stays."""
+        """The new output of the run. Absent: the output is not changed."""
 
     @property
     def usage(self) -> global___TokenUsage:
-        """Replaces the run's usage. Absent: it stays."""
+        """The new usage of the run. Absent: the usage is not changed."""
 
     @property
     def end_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """When it ended, by the caller's clock; not before it started. Absent: the time of the call, or that of
-        its start where that is later.
+        """When the run ended, by the caller's clock; not before `start_time`. Absent: the time of the call, or
+        `start_time` if that is later.
         """
 
     def __init__(
@@ -537,15 +543,19 @@ class ListRunsRequest(google.protobuf.message.Message):
     OMIT_PAYLOAD_FIELD_NUMBER: builtins.int
     INCLUDE_TOTAL_SIZE_FIELD_NUMBER: builtins.int
     page_size: builtins.int
-    """At most this many; 0 means 20, more than 100 means 100. A page also ends before about 3 MiB."""
+    """The maximum number of results on the page. 0 means 20; more than 100 means 100. A page also ends
+    before its results exceed about 3 MiB, but has at least one.
+    """
     page_token: builtins.str
-    """The `next_page_token` of the page before, with all else unchanged but `page_size`."""
+    """The `next_page_token` of the previous page; empty for the first page. All fields but `page_size`
+    must be as in the request for that page.
+    """
     order: holdfastdb.v1.payload_pb2.SortOrder.ValueType
-    """By start time; descending by default."""
+    """The order by start time; descending by default."""
     omit_payload: builtins.bool
-    """Leave `input` and `output` out."""
+    """Whether to leave out `input` and `output`."""
     include_total_size: builtins.bool
-    """Ask for `total_size`, which costs a count."""
+    """Whether to return `total_size`, for which the server counts all results."""
     @property
     def filter(self) -> global___RunFilter: ...
     def __init__(
@@ -573,7 +583,7 @@ class ListRunsResponse(google.protobuf.message.Message):
     next_page_token: builtins.str
     """Empty on the last page."""
     total_size: builtins.int
-    """How many runs match the filter; only if asked for."""
+    """The number of runs on all pages. Set only if `include_total_size` was."""
     @property
     def runs(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Run]: ...
     def __init__(
@@ -598,12 +608,12 @@ class SummarizeRunsRequest(google.protobuf.message.Message):
     FILTER_FIELD_NUMBER: builtins.int
     @property
     def group_by(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[global___RunGrouping.ValueType]:
-        """Empty: one group of all."""
+        """Empty: one group of all runs."""
 
     @property
     def bucket(self) -> google.protobuf.duration_pb2.Duration:
-        """The length of a time bucket, a whole number of seconds. Buckets are aligned to 1970-01-01T00:00:00Z and
-        go by `start_time`.
+        """The length of a time bucket, a whole number of seconds. A bucket holds the runs whose `start_time`
+        is in it; buckets begin at multiples of this length after 1970-01-01T00:00:00Z.
         """
 
     @property
@@ -622,7 +632,7 @@ global___SummarizeRunsRequest = SummarizeRunsRequest
 
 @typing.final
 class RunSummary(google.protobuf.message.Message):
-    """One group and its figures. Fields that were not asked to group by are empty."""
+    """One group of runs. Fields that `group_by` does not list are not set."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -642,29 +652,31 @@ class RunSummary(google.protobuf.message.Message):
     kind: builtins.str
     status: global___RunStatus.ValueType
     run_count: builtins.int
-    """All of them, the open ones too."""
+    """The number of runs, those that have not ended included."""
     completed_count: builtins.int
     failed_count: builtins.int
     cancelled_count: builtins.int
     success_rate: builtins.float
-    """From 0 to 1: the completed of the completed and failed. Absent where there are neither."""
+    """`completed_count` divided by the sum of `completed_count` and `failed_count`: from 0 to 1. Absent if
+    that sum is 0.
+    """
     @property
     def bucket_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """The start of the bucket."""
+        """The start of the time bucket."""
 
     @property
     def p50_duration(self) -> google.protobuf.duration_pb2.Duration:
-        """From start to end: the shortest time within which at least half of the ended runs were done. Absent
-        where none has ended.
+        """The median duration (end time minus start time) of the ended runs, by nearest rank. Absent if no run
+        has ended.
         """
 
     @property
     def p95_duration(self) -> google.protobuf.duration_pb2.Duration:
-        """The same for 95 in 100 of the ended runs."""
+        """The 95th percentile of the duration of the ended runs, by nearest rank. Absent if no run has ended."""
 
     @property
     def usage(self) -> global___TokenUsage:
-        """The sum of what they used."""
+        """The sum of the runs' token usage."""
 
     def __init__(
         self,
@@ -695,7 +707,7 @@ class SummarizeRunsResponse(google.protobuf.message.Message):
     SUMMARIES_FIELD_NUMBER: builtins.int
     @property
     def summaries(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___RunSummary]:
-        """By bucket, agent, kind and status, ascending."""
+        """Ordered by bucket, agent, kind and status, ascending."""
 
     def __init__(
         self,

@@ -18,12 +18,12 @@ class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type:
     ...
 
 class RunServiceStub:
-    """One agent's execution, from start to finish, and how well agents do over time.
+    """Runs: the executions of agents, with their input, output and token usage, and statistics of them.
 
-    What SessionService says of namespaces, ids, `request_id` and errors holds here too. Each status that a
-    run of a session takes, its first one too, is appended to that session's history as
-    `holdfast.run.<status>`, with its `run_id` and `task_id` and the agent as `actor`, in the same
-    transaction.
+    The rules of SessionService on namespaces, ids, times, `request_id` and errors apply here too. If a
+    run belongs to a session, each status that it takes, the first included, is appended to the session's
+    history as the event `holdfast.run.<status>`, with the `run_id`, the `task_id` and the `agent_id` as
+    `actor`, in the same transaction.
     """
 
     def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
@@ -31,130 +31,152 @@ class RunServiceStub:
         holdfastdb.v1.run_service_pb2.StartRunRequest,
         holdfastdb.v1.run_service_pb2.StartRunResponse,
     ]
-    """Records that a run has started: its status is STARTED.
+    """Records a run, with the status STARTED.
 
-    Repeating a client-chosen `run_id` with the same content returns the run as it is now.
-    ALREADY_EXISTS (ID_TAKEN): the id belongs to a run that was started with other content.
-    NOT_FOUND (SESSION_NOT_FOUND).
+    If the run `run_id` exists and was created with the same content, it is returned as it is now and
+    nothing is changed.
+
+    Errors: ALREADY_EXISTS (ID_TAKEN): the run exists and was started with other content. NOT_FOUND
+    (SESSION_NOT_FOUND).
     """
 
     UpdateRun: grpc.UnaryUnaryMultiCallable[
         holdfastdb.v1.run_service_pb2.UpdateRunRequest,
         holdfastdb.v1.run_service_pb2.UpdateRunResponse,
     ]
-    """Changes a run's own fields, and moves it from STARTED to RUNNING; no other status can be set here, and
-    RUNNING again changes nothing.
-    A change that changes nothing leaves the version. Concurrent updates are applied one after the other:
-    none is lost. After its end, only `labels` and `metadata` can be changed.
-    NOT_FOUND (RUN_NOT_FOUND); FAILED_PRECONDITION (RUN_ENDED); RESOURCE_EXHAUSTED (LIMIT_EXCEEDED): input
-    and output are too large together; ABORTED (VERSION_MISMATCH).
+    """Changes the fields of a run that `update_mask` can list, and no others. RUNNING is the only status
+    that can be set: it changes STARTED to RUNNING, and does not change a run that is RUNNING. A request
+    that changes no field leaves the version as it is. Concurrent updates are applied one after the
+    other: none is lost. When its status is final, only `labels` and `metadata` can be changed.
+
+    Errors: NOT_FOUND (RUN_NOT_FOUND); FAILED_PRECONDITION (RUN_ENDED); RESOURCE_EXHAUSTED
+    (LIMIT_EXCEEDED): input and output together exceed 3 MiB; ABORTED (VERSION_MISMATCH).
     """
 
     FinishRun: grpc.UnaryUnaryMultiCallable[
         holdfastdb.v1.run_service_pb2.FinishRunRequest,
         holdfastdb.v1.run_service_pb2.FinishRunResponse,
     ]
-    """Ends a run: STARTED or RUNNING to COMPLETED, FAILED or CANCELLED. All three are final.
-    NOT_FOUND (RUN_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_NOT_ALLOWED), also for a move to the same
-    status; RESOURCE_EXHAUSTED (LIMIT_EXCEEDED): input and output are too large together; ABORTED
-    (VERSION_MISMATCH).
+    """Ends a run: changes its status from STARTED or RUNNING to COMPLETED, FAILED or CANCELLED. These
+    three are final.
+
+    Errors: NOT_FOUND (RUN_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_NOT_ALLOWED), also if the run has
+    that status already; RESOURCE_EXHAUSTED (LIMIT_EXCEEDED): input and output together exceed 3 MiB;
+    ABORTED (VERSION_MISMATCH).
     """
 
     GetRun: grpc.UnaryUnaryMultiCallable[
         holdfastdb.v1.run_service_pb2.GetRunRequest,
         holdfastdb.v1.run_service_pb2.GetRunResponse,
     ]
-    """Returns one run. NOT_FOUND (RUN_NOT_FOUND)."""
+    """Returns one run.
+
+    Errors: NOT_FOUND (RUN_NOT_FOUND).
+    """
 
     ListRuns: grpc.UnaryUnaryMultiCallable[
         holdfastdb.v1.run_service_pb2.ListRunsRequest,
         holdfastdb.v1.run_service_pb2.ListRunsResponse,
     ]
-    """Lists runs by start time, newest first by default. A run that is there for the whole of the paging is
-    listed exactly once, whatever else comes and goes. INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
+    """Lists runs by start time, newest first by default. A run that exists from the request for the first
+    page to that for the last is listed exactly once.
+
+    Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
     """
 
     SummarizeRuns: grpc.UnaryUnaryMultiCallable[
         holdfastdb.v1.run_service_pb2.SummarizeRunsRequest,
         holdfastdb.v1.run_service_pb2.SummarizeRunsResponse,
     ]
-    """Tells how many runs there were, how they ended, how long they took and how many tokens they used, by
-    agent, kind, status or time bucket, in any combination.
-    RESOURCE_EXHAUSTED (LIMIT_EXCEEDED): more than 10,000 groups.
+    """Returns the number of runs, how they ended, their durations and their token usage, grouped by any
+    combination of agent, kind, status and time bucket.
+
+    Errors: RESOURCE_EXHAUSTED (LIMIT_EXCEEDED): more than 10,000 groups.
     """
 
 class RunServiceAsyncStub:
-    """One agent's execution, from start to finish, and how well agents do over time.
+    """Runs: the executions of agents, with their input, output and token usage, and statistics of them.
 
-    What SessionService says of namespaces, ids, `request_id` and errors holds here too. Each status that a
-    run of a session takes, its first one too, is appended to that session's history as
-    `holdfast.run.<status>`, with its `run_id` and `task_id` and the agent as `actor`, in the same
-    transaction.
+    The rules of SessionService on namespaces, ids, times, `request_id` and errors apply here too. If a
+    run belongs to a session, each status that it takes, the first included, is appended to the session's
+    history as the event `holdfast.run.<status>`, with the `run_id`, the `task_id` and the `agent_id` as
+    `actor`, in the same transaction.
     """
 
     StartRun: grpc.aio.UnaryUnaryMultiCallable[
         holdfastdb.v1.run_service_pb2.StartRunRequest,
         holdfastdb.v1.run_service_pb2.StartRunResponse,
     ]
-    """Records that a run has started: its status is STARTED.
+    """Records a run, with the status STARTED.
 
-    Repeating a client-chosen `run_id` with the same content returns the run as it is now.
-    ALREADY_EXISTS (ID_TAKEN): the id belongs to a run that was started with other content.
-    NOT_FOUND (SESSION_NOT_FOUND).
+    If the run `run_id` exists and was created with the same content, it is returned as it is now and
+    nothing is changed.
+
+    Errors: ALREADY_EXISTS (ID_TAKEN): the run exists and was started with other content. NOT_FOUND
+    (SESSION_NOT_FOUND).
     """
 
     UpdateRun: grpc.aio.UnaryUnaryMultiCallable[
         holdfastdb.v1.run_service_pb2.UpdateRunRequest,
         holdfastdb.v1.run_service_pb2.UpdateRunResponse,
     ]
-    """Changes a run's own fields, and moves it from STARTED to RUNNING; no other status can be set here, and
-    RUNNING again changes nothing.
-    A change that changes nothing leaves the version. Concurrent updates are applied one after the other:
-    none is lost. After its end, only `labels` and `metadata` can be changed.
-    NOT_FOUND (RUN_NOT_FOUND); FAILED_PRECONDITION (RUN_ENDED); RESOURCE_EXHAUSTED (LIMIT_EXCEEDED): input
-    and output are too large together; ABORTED (VERSION_MISMATCH).
+    """Changes the fields of a run that `update_mask` can list, and no others. RUNNING is the only status
+    that can be set: it changes STARTED to RUNNING, and does not change a run that is RUNNING. A request
+    that changes no field leaves the version as it is. Concurrent updates are applied one after the
+    other: none is lost. When its status is final, only `labels` and `metadata` can be changed.
+
+    Errors: NOT_FOUND (RUN_NOT_FOUND); FAILED_PRECONDITION (RUN_ENDED); RESOURCE_EXHAUSTED
+    (LIMIT_EXCEEDED): input and output together exceed 3 MiB; ABORTED (VERSION_MISMATCH).
     """
 
     FinishRun: grpc.aio.UnaryUnaryMultiCallable[
         holdfastdb.v1.run_service_pb2.FinishRunRequest,
         holdfastdb.v1.run_service_pb2.FinishRunResponse,
     ]
-    """Ends a run: STARTED or RUNNING to COMPLETED, FAILED or CANCELLED. All three are final.
-    NOT_FOUND (RUN_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_NOT_ALLOWED), also for a move to the same
-    status; RESOURCE_EXHAUSTED (LIMIT_EXCEEDED): input and output are too large together; ABORTED
-    (VERSION_MISMATCH).
+    """Ends a run: changes its status from STARTED or RUNNING to COMPLETED, FAILED or CANCELLED. These
+    three are final.
+
+    Errors: NOT_FOUND (RUN_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_NOT_ALLOWED), also if the run has
+    that status already; RESOURCE_EXHAUSTED (LIMIT_EXCEEDED): input and output together exceed 3 MiB;
+    ABORTED (VERSION_MISMATCH).
     """
 
     GetRun: grpc.aio.UnaryUnaryMultiCallable[
         holdfastdb.v1.run_service_pb2.GetRunRequest,
         holdfastdb.v1.run_service_pb2.GetRunResponse,
     ]
-    """Returns one run. NOT_FOUND (RUN_NOT_FOUND)."""
+    """Returns one run.
+
+    Errors: NOT_FOUND (RUN_NOT_FOUND).
+    """
 
     ListRuns: grpc.aio.UnaryUnaryMultiCallable[
         holdfastdb.v1.run_service_pb2.ListRunsRequest,
         holdfastdb.v1.run_service_pb2.ListRunsResponse,
     ]
-    """Lists runs by start time, newest first by default. A run that is there for the whole of the paging is
-    listed exactly once, whatever else comes and goes. INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
+    """Lists runs by start time, newest first by default. A run that exists from the request for the first
+    page to that for the last is listed exactly once.
+
+    Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
     """
 
     SummarizeRuns: grpc.aio.UnaryUnaryMultiCallable[
         holdfastdb.v1.run_service_pb2.SummarizeRunsRequest,
         holdfastdb.v1.run_service_pb2.SummarizeRunsResponse,
     ]
-    """Tells how many runs there were, how they ended, how long they took and how many tokens they used, by
-    agent, kind, status or time bucket, in any combination.
-    RESOURCE_EXHAUSTED (LIMIT_EXCEEDED): more than 10,000 groups.
+    """Returns the number of runs, how they ended, their durations and their token usage, grouped by any
+    combination of agent, kind, status and time bucket.
+
+    Errors: RESOURCE_EXHAUSTED (LIMIT_EXCEEDED): more than 10,000 groups.
     """
 
 class RunServiceServicer(metaclass=abc.ABCMeta):
-    """One agent's execution, from start to finish, and how well agents do over time.
+    """Runs: the executions of agents, with their input, output and token usage, and statistics of them.
 
-    What SessionService says of namespaces, ids, `request_id` and errors holds here too. Each status that a
-    run of a session takes, its first one too, is appended to that session's history as
-    `holdfast.run.<status>`, with its `run_id` and `task_id` and the agent as `actor`, in the same
-    transaction.
+    The rules of SessionService on namespaces, ids, times, `request_id` and errors apply here too. If a
+    run belongs to a session, each status that it takes, the first included, is appended to the session's
+    history as the event `holdfast.run.<status>`, with the `run_id`, the `task_id` and the `agent_id` as
+    `actor`, in the same transaction.
     """
 
     @abc.abstractmethod
@@ -163,11 +185,13 @@ class RunServiceServicer(metaclass=abc.ABCMeta):
         request: holdfastdb.v1.run_service_pb2.StartRunRequest,
         context: _ServicerContext,
     ) -> typing.Union[holdfastdb.v1.run_service_pb2.StartRunResponse, collections.abc.Awaitable[holdfastdb.v1.run_service_pb2.StartRunResponse]]:
-        """Records that a run has started: its status is STARTED.
+        """Records a run, with the status STARTED.
 
-        Repeating a client-chosen `run_id` with the same content returns the run as it is now.
-        ALREADY_EXISTS (ID_TAKEN): the id belongs to a run that was started with other content.
-        NOT_FOUND (SESSION_NOT_FOUND).
+        If the run `run_id` exists and was created with the same content, it is returned as it is now and
+        nothing is changed.
+
+        Errors: ALREADY_EXISTS (ID_TAKEN): the run exists and was started with other content. NOT_FOUND
+        (SESSION_NOT_FOUND).
         """
 
     @abc.abstractmethod
@@ -176,12 +200,13 @@ class RunServiceServicer(metaclass=abc.ABCMeta):
         request: holdfastdb.v1.run_service_pb2.UpdateRunRequest,
         context: _ServicerContext,
     ) -> typing.Union[holdfastdb.v1.run_service_pb2.UpdateRunResponse, collections.abc.Awaitable[holdfastdb.v1.run_service_pb2.UpdateRunResponse]]:
-        """Changes a run's own fields, and moves it from STARTED to RUNNING; no other status can be set here, and
-        RUNNING again changes nothing.
-        A change that changes nothing leaves the version. Concurrent updates are applied one after the other:
-        none is lost. After its end, only `labels` and `metadata` can be changed.
-        NOT_FOUND (RUN_NOT_FOUND); FAILED_PRECONDITION (RUN_ENDED); RESOURCE_EXHAUSTED (LIMIT_EXCEEDED): input
-        and output are too large together; ABORTED (VERSION_MISMATCH).
+        """Changes the fields of a run that `update_mask` can list, and no others. RUNNING is the only status
+        that can be set: it changes STARTED to RUNNING, and does not change a run that is RUNNING. A request
+        that changes no field leaves the version as it is. Concurrent updates are applied one after the
+        other: none is lost. When its status is final, only `labels` and `metadata` can be changed.
+
+        Errors: NOT_FOUND (RUN_NOT_FOUND); FAILED_PRECONDITION (RUN_ENDED); RESOURCE_EXHAUSTED
+        (LIMIT_EXCEEDED): input and output together exceed 3 MiB; ABORTED (VERSION_MISMATCH).
         """
 
     @abc.abstractmethod
@@ -190,10 +215,12 @@ class RunServiceServicer(metaclass=abc.ABCMeta):
         request: holdfastdb.v1.run_service_pb2.FinishRunRequest,
         context: _ServicerContext,
     ) -> typing.Union[holdfastdb.v1.run_service_pb2.FinishRunResponse, collections.abc.Awaitable[holdfastdb.v1.run_service_pb2.FinishRunResponse]]:
-        """Ends a run: STARTED or RUNNING to COMPLETED, FAILED or CANCELLED. All three are final.
-        NOT_FOUND (RUN_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_NOT_ALLOWED), also for a move to the same
-        status; RESOURCE_EXHAUSTED (LIMIT_EXCEEDED): input and output are too large together; ABORTED
-        (VERSION_MISMATCH).
+        """Ends a run: changes its status from STARTED or RUNNING to COMPLETED, FAILED or CANCELLED. These
+        three are final.
+
+        Errors: NOT_FOUND (RUN_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_NOT_ALLOWED), also if the run has
+        that status already; RESOURCE_EXHAUSTED (LIMIT_EXCEEDED): input and output together exceed 3 MiB;
+        ABORTED (VERSION_MISMATCH).
         """
 
     @abc.abstractmethod
@@ -202,7 +229,10 @@ class RunServiceServicer(metaclass=abc.ABCMeta):
         request: holdfastdb.v1.run_service_pb2.GetRunRequest,
         context: _ServicerContext,
     ) -> typing.Union[holdfastdb.v1.run_service_pb2.GetRunResponse, collections.abc.Awaitable[holdfastdb.v1.run_service_pb2.GetRunResponse]]:
-        """Returns one run. NOT_FOUND (RUN_NOT_FOUND)."""
+        """Returns one run.
+
+        Errors: NOT_FOUND (RUN_NOT_FOUND).
+        """
 
     @abc.abstractmethod
     def ListRuns(
@@ -210,8 +240,10 @@ class RunServiceServicer(metaclass=abc.ABCMeta):
         request: holdfastdb.v1.run_service_pb2.ListRunsRequest,
         context: _ServicerContext,
     ) -> typing.Union[holdfastdb.v1.run_service_pb2.ListRunsResponse, collections.abc.Awaitable[holdfastdb.v1.run_service_pb2.ListRunsResponse]]:
-        """Lists runs by start time, newest first by default. A run that is there for the whole of the paging is
-        listed exactly once, whatever else comes and goes. INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
+        """Lists runs by start time, newest first by default. A run that exists from the request for the first
+        page to that for the last is listed exactly once.
+
+        Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
         """
 
     @abc.abstractmethod
@@ -220,9 +252,10 @@ class RunServiceServicer(metaclass=abc.ABCMeta):
         request: holdfastdb.v1.run_service_pb2.SummarizeRunsRequest,
         context: _ServicerContext,
     ) -> typing.Union[holdfastdb.v1.run_service_pb2.SummarizeRunsResponse, collections.abc.Awaitable[holdfastdb.v1.run_service_pb2.SummarizeRunsResponse]]:
-        """Tells how many runs there were, how they ended, how long they took and how many tokens they used, by
-        agent, kind, status or time bucket, in any combination.
-        RESOURCE_EXHAUSTED (LIMIT_EXCEEDED): more than 10,000 groups.
+        """Returns the number of runs, how they ended, their durations and their token usage, grouped by any
+        combination of agent, kind, status and time bucket.
+
+        Errors: RESOURCE_EXHAUSTED (LIMIT_EXCEEDED): more than 10,000 groups.
         """
 
 def add_RunServiceServicer_to_server(servicer: RunServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -31,33 +31,33 @@ class _SessionStatus:
 class _SessionStatusEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_SessionStatus.ValueType], builtins.type):
     DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
     SESSION_STATUS_UNSPECIFIED: _SessionStatus.ValueType  # 0
-    """No status; never returned."""
+    """Not a status: refused in requests, never returned."""
     SESSION_STATUS_PENDING: _SessionStatus.ValueType  # 1
-    """Created, not begun."""
+    """The first status. Work has not begun."""
     SESSION_STATUS_ACTIVE: _SessionStatus.ValueType  # 2
-    """An agent is at work."""
+    """Work is in progress."""
     SESSION_STATUS_COMPLETED: _SessionStatus.ValueType  # 3
-    """Ended well. Final."""
+    """Ended with success. Final."""
     SESSION_STATUS_FAILED: _SessionStatus.ValueType  # 4
-    """Ended badly. Final."""
+    """Ended without success. Final."""
     SESSION_STATUS_EXPIRED: _SessionStatus.ValueType  # 5
-    """Ended by its retention, or on request. Final. Nothing is deleted by it."""
+    """Ended because its retention passed, or by TransitionSession. Final. Expiring deletes nothing."""
 
 class SessionStatus(_SessionStatus, metaclass=_SessionStatusEnumTypeWrapper):
-    """Where a session stands in its life."""
+    """The status of a session."""
 
 SESSION_STATUS_UNSPECIFIED: SessionStatus.ValueType  # 0
-"""No status; never returned."""
+"""Not a status: refused in requests, never returned."""
 SESSION_STATUS_PENDING: SessionStatus.ValueType  # 1
-"""Created, not begun."""
+"""The first status. Work has not begun."""
 SESSION_STATUS_ACTIVE: SessionStatus.ValueType  # 2
-"""An agent is at work."""
+"""Work is in progress."""
 SESSION_STATUS_COMPLETED: SessionStatus.ValueType  # 3
-"""Ended well. Final."""
+"""Ended with success. Final."""
 SESSION_STATUS_FAILED: SessionStatus.ValueType  # 4
-"""Ended badly. Final."""
+"""Ended without success. Final."""
 SESSION_STATUS_EXPIRED: SessionStatus.ValueType  # 5
-"""Ended by its retention, or on request. Final. Nothing is deleted by it."""
+"""Ended because its retention passed, or by TransitionSession. Final. Expiring deletes nothing."""
 global___SessionStatus = SessionStatus
 
 @typing.final
@@ -105,40 +105,44 @@ class Session(google.protobuf.message.Message):
     session_id: builtins.str
     """Unique in the namespace."""
     parent_session_id: builtins.str
-    """The session that this one belongs to or was forked from. May be empty, and may name a session that
-    has been deleted since.
+    """The session that this one belongs to or was forked from; it must exist when this one is created and
+    may be deleted later. May be empty.
     """
     status: global___SessionStatus.ValueType
-    """Changed by TransitionSession only. Output only."""
+    """Changed by TransitionSession, and to EXPIRED by the server. Output only."""
     status_reason: builtins.str
-    """Why the session has its status: the `reason` of the last transition. Output only."""
+    """The `reason` of the last transition. Output only."""
     user_id: builtins.str
-    """Whose session it is. At most 255 characters."""
+    """The user of the session. At most 255 characters."""
     agent_id: builtins.str
-    """The agent, application or role that runs it. At most 255 characters."""
+    """The agent, application or role that works in the session. At most 255 characters."""
     task_id: builtins.str
-    """The task that it serves. At most 255 characters."""
+    """The task that the session is for. At most 255 characters."""
     title: builtins.str
-    """A line for people. At most 1,000 characters."""
+    """A title to show to people. At most 1,000 characters."""
     never_expires: builtins.bool
-    """True: never. False is the same as not set."""
+    """True: the session does not expire. False is the same as not set."""
     version: builtins.int
-    """Rises by one with each change of the fields above. Starts at 1. Output only."""
+    """1 at first; rises by one with each change of a field above. Output only."""
     last_sequence: builtins.int
-    """The greatest sequence given to an event so far, 0 at first. Output only."""
+    """The greatest sequence that an event of the session has been given; 0 at first. Output only."""
     fork_sequence: builtins.int
-    """For a fork: the sequence up to which it was copied. Output only."""
+    """Set in a session made by ForkSession: the sequence up to which it was copied. Output only."""
     @property
     def labels(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
-        """Short marks to search by. At most 64; keys of 1 to 255 and values of at most 1,000 characters."""
+        """Key-value pairs that lists can filter by. At most 64; a key has 1 to 255 characters, a value at most
+        1,000, without NUL; all together at most 64 KiB as JSON.
+        """
 
     @property
     def metadata(self) -> google.protobuf.struct_pb2.Struct:
-        """Free data to search by. At most 64 KiB as JSON. Numbers are doubles; no NUL characters."""
+        """A JSON object whose top-level members lists can filter by. At most 64 KiB as JSON. Numbers are IEEE
+        754 doubles. Strings must not contain NUL.
+        """
 
     @property
     def retention(self) -> google.protobuf.duration_pb2.Duration:
-        """At least 1 second."""
+        """From 1 second to 36,500 days."""
 
     @property
     def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
@@ -150,16 +154,16 @@ class Session(google.protobuf.message.Message):
 
     @property
     def last_activity_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """When the session was last changed, appended to or saved to. Output only."""
+        """When the session was last changed, an event appended to it or a state of it saved. Output only."""
 
     @property
     def end_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """When it reached its final status. Output only."""
+        """When it reached a final status. Output only."""
 
     @property
     def expire_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """When it will expire if it rests until then. Absent for an ended one and for one that never expires.
-        Output only.
+        """When it will expire unless there is activity before. Absent if its status is final or it never
+        expires. Output only.
         """
 
     def __init__(
@@ -202,7 +206,7 @@ class CreateSessionRequest(google.protobuf.message.Message):
     SESSION_FIELD_NUMBER: builtins.int
     @property
     def session(self) -> global___Session:
-        """Output-only fields are ignored. An empty `session_id` is filled by the server (UUIDv7)."""
+        """Output-only fields are ignored. If `session_id` is empty, the server makes one (UUIDv7)."""
 
     def __init__(
         self,
@@ -298,32 +302,36 @@ class ListSessionsRequest(google.protobuf.message.Message):
     CREATE_TIME_FROM_FIELD_NUMBER: builtins.int
     CREATE_TIME_UNTIL_FIELD_NUMBER: builtins.int
     page_size: builtins.int
-    """At most this many; 0 means 20, more than 100 means 100."""
+    """The maximum number of results on the page. 0 means 20; more than 100 means 100."""
     page_token: builtins.str
-    """The `next_page_token` of the page before, with all else unchanged but `page_size`."""
+    """The `next_page_token` of the previous page; empty for the first page. All fields but `page_size`
+    must be as in the request for that page.
+    """
     order: holdfastdb.v1.payload_pb2.SortOrder.ValueType
-    """By creation time; descending by default."""
+    """The order by creation time; descending by default."""
     include_total_size: builtins.bool
-    """Ask for `total_size`, which costs a count."""
+    """Whether to return `total_size`, for which the server counts all results."""
     user_id: builtins.str
     agent_id: builtins.str
     parent_session_id: builtins.str
     task_id: builtins.str
     @property
     def statuses(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[global___SessionStatus.ValueType]:
-        """Any of these."""
+        """Matches any of these; empty matches all. At most 100."""
 
     @property
     def labels(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
-        """All of these labels, with these values."""
+        """Matches what has all of these labels with these values."""
 
     @property
     def metadata(self) -> google.protobuf.struct_pb2.Struct:
-        """All of these top-level members, with these values: strings, numbers, booleans and nulls."""
+        """Matches what has all of these top-level members in its metadata with these values. A value is a
+        string, number, boolean or null.
+        """
 
     @property
     def create_time_from(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """Created at this time or later."""
+        """Created at or after this time."""
 
     @property
     def create_time_until(self) -> google.protobuf.timestamp_pb2.Timestamp:
@@ -361,7 +369,7 @@ class ListSessionsResponse(google.protobuf.message.Message):
     next_page_token: builtins.str
     """Empty on the last page."""
     total_size: builtins.int
-    """How many sessions match the filter; only if asked for."""
+    """The number of sessions on all pages. Set only if `include_total_size` was."""
     @property
     def sessions(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Session]: ...
     def __init__(
@@ -386,18 +394,19 @@ class UpdateSessionRequest(google.protobuf.message.Message):
     EXPECTED_VERSION_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     expected_version: builtins.int
-    """The version that the caller has seen."""
+    """If set and not the actual version: ABORTED (VERSION_MISMATCH)."""
     request_id: builtins.str
-    """See the service's comment."""
+    """See the comment of the service."""
     @property
     def session(self) -> global___Session:
-        """`session_id` names the session; the fields that the mask lists are taken from the rest."""
+        """`session_id` says which session to change. The other fields hold the new values."""
 
     @property
     def update_mask(self) -> google.protobuf.field_mask_pb2.FieldMask:
-        """Of `user_id`, `agent_id`, `task_id`, `title`, `labels`, `metadata`, `retention`, `never_expires`, each
-        replaced whole. Empty: each field that is not empty is set; `labels` are added to; `metadata` is merged
-        (RFC 7396: objects member by member, and a null removes its key).
+        """The fields to replace, among `user_id`, `agent_id`, `task_id`, `title`, `labels`, `metadata`,
+        `retention`, `never_expires`; one that is not set in the request is cleared. An empty mask: each
+        field that is set in the request is replaced, but labels are added to the stored ones, and the
+        metadata is merged into the stored one as a JSON merge patch (RFC 7396).
         """
 
     def __init__(
@@ -444,15 +453,15 @@ class TransitionSessionRequest(google.protobuf.message.Message):
     session_id: builtins.str
     """Required."""
     status: global___SessionStatus.ValueType
-    """Required: the status to move to."""
+    """Required: the new status."""
     reason: builtins.str
-    """Kept in the session and in the event. At most 4,000 characters."""
+    """Stored in the session's `status_reason` and in the event. At most 4,000 characters."""
     actor: builtins.str
-    """Who moves it; the event's `actor`. At most 255 characters."""
+    """Who changes the status; the `actor` of the event. At most 255 characters."""
     expected_version: builtins.int
-    """The version that the caller has seen."""
+    """If set and not the actual version: ABORTED (VERSION_MISMATCH)."""
     request_id: builtins.str
-    """See the service's comment."""
+    """See the comment of the service."""
     def __init__(
         self,
         *,
@@ -496,9 +505,9 @@ class DeleteSessionRequest(google.protobuf.message.Message):
     session_id: builtins.str
     """Required."""
     expected_version: builtins.int
-    """The version that the caller has seen."""
+    """If set and not the actual version: ABORTED (VERSION_MISMATCH)."""
     allow_missing: builtins.bool
-    """Answer OK when there is no such session."""
+    """Whether to answer OK if the session does not exist."""
     def __init__(
         self,
         *,
@@ -533,11 +542,11 @@ class ForkSessionRequest(google.protobuf.message.Message):
     session_id: builtins.str
     """Required: the session to copy."""
     new_session_id: builtins.str
-    """The copy's id. Empty: made by the server (UUIDv7)."""
+    """The id of the copy. If it is empty, the server makes one (UUIDv7)."""
     sequence: builtins.int
-    """Copy up to and with this sequence, from 0 to the source's last one. Absent: all of it."""
+    """The last sequence to copy, from 0 to the source's last sequence. Absent: the source's last sequence."""
     title: builtins.str
-    """The copy's title. Empty: the source's."""
+    """The title of the copy. Empty: the source's title."""
     def __init__(
         self,
         *,
@@ -587,18 +596,20 @@ class State(google.protobuf.message.Message):
     key: builtins.str
     """1 to 1,024 bytes of UTF-8 without control characters."""
     version: builtins.int
-    """Rises by one with each save of the key."""
+    """1 at first; rises by one with each save of the key."""
     run_id: builtins.str
-    """The run that saved it, if it said so."""
+    """The `run_id` given when this version was saved; may be empty."""
     session_sequence: builtins.int
-    """The session's last sequence when this version was saved: what a fork goes by."""
+    """The session's `last_sequence` when this version was saved. ForkSession copies the version if this is
+    at most the fork's sequence.
+    """
     @property
     def payload(self) -> holdfastdb.v1.payload_pb2.Payload:
-        """Absent where the request asked to omit it."""
+        """Absent if the request set `omit_payload`, and in the response of SaveState."""
 
     @property
     def metadata(self) -> google.protobuf.struct_pb2.Struct:
-        """As given with this version."""
+        """The metadata saved with this version."""
 
     @property
     def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
@@ -623,7 +634,7 @@ global___State = State
 
 @typing.final
 class StateWrite(google.protobuf.message.Message):
-    """What to save under one key."""
+    """The next version of one state."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -633,18 +644,25 @@ class StateWrite(google.protobuf.message.Message):
     RUN_ID_FIELD_NUMBER: builtins.int
     EXPECTED_VERSION_FIELD_NUMBER: builtins.int
     key: builtins.str
-    """Empty means `default`. No key may stand twice in a request."""
+    """At most 1,024 bytes of UTF-8 without control characters. At most 1,024 bytes of UTF-8 without
+    control characters. At most 1,024 bytes of UTF-8 without control characters. Empty means `default`.
+    A key must not occur twice in a request.
+    """
     run_id: builtins.str
-    """The run that saves it. At most 255 characters."""
+    """The run that saves the state. At most 255 characters."""
     expected_version: builtins.int
-    """The version that the caller has seen; 0: the key must not exist."""
+    """If set and not the actual newest version of the key: ABORTED (VERSION_MISMATCH). 0 means that the
+    key must not exist.
+    """
     @property
     def payload(self) -> holdfastdb.v1.payload_pb2.Payload:
         """Required."""
 
     @property
     def metadata(self) -> google.protobuf.struct_pb2.Struct:
-        """Free data to search by. At most 64 KiB as JSON. No NUL characters."""
+        """A JSON object whose top-level members lists can filter by. At most 64 KiB as JSON. Numbers are IEEE
+        754 doubles. Strings must not contain NUL.
+        """
 
     def __init__(
         self,
@@ -671,10 +689,10 @@ class SaveStateRequest(google.protobuf.message.Message):
     session_id: builtins.str
     """Required."""
     request_id: builtins.str
-    """See the service's comment."""
+    """See the comment of the service."""
     @property
     def writes(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___StateWrite]:
-        """1 to 100."""
+        """1 to 100 entries."""
 
     def __init__(
         self,
@@ -694,7 +712,7 @@ class SaveStateResponse(google.protobuf.message.Message):
     STATES_FIELD_NUMBER: builtins.int
     @property
     def states(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___State]:
-        """In the order of the writes, without their payloads."""
+        """The saved versions, in the order of the writes, without payloads."""
 
     def __init__(
         self,
@@ -718,15 +736,17 @@ class PatchStateRequest(google.protobuf.message.Message):
     session_id: builtins.str
     """Required."""
     key: builtins.str
-    """Empty means `default`."""
+    """At most 1,024 bytes of UTF-8 without control characters. At most 1,024 bytes of UTF-8 without
+    control characters. Empty means `default`.
+    """
     merge_patch: builtins.str
-    """Required: a JSON merge patch. At most 3 MiB."""
+    """Required: a JSON merge patch (RFC 7396) as JSON text. At most 3 MiB."""
     expected_version: builtins.int
-    """The version that the caller has seen."""
+    """If set and not the actual version: ABORTED (VERSION_MISMATCH)."""
     request_id: builtins.str
-    """See the service's comment."""
+    """See the comment of the service."""
     run_id: builtins.str
-    """The run that saves it. At most 255 characters."""
+    """The run that saves the state. At most 255 characters."""
     def __init__(
         self,
         *,
@@ -750,7 +770,7 @@ class PatchStateResponse(google.protobuf.message.Message):
     STATE_FIELD_NUMBER: builtins.int
     @property
     def state(self) -> global___State:
-        """With the payload that the patch made."""
+        """The saved version, with its payload."""
 
     def __init__(
         self,
@@ -772,9 +792,13 @@ class LoadStateRequest(google.protobuf.message.Message):
     session_id: builtins.str
     """Required."""
     key: builtins.str
-    """Empty means `default`."""
+    """At most 1,024 bytes of UTF-8 without control characters. At most 1,024 bytes of UTF-8 without
+    control characters. Empty means `default`.
+    """
     version: builtins.int
-    """Absent: the newest."""
+    """Absent: the newest version. A version that does not exist or is no longer kept: NOT_FOUND
+    (STATE_NOT_FOUND).
+    """
     def __init__(
         self,
         *,
@@ -824,28 +848,33 @@ class ListStatesRequest(google.protobuf.message.Message):
     session_id: builtins.str
     """Required."""
     page_size: builtins.int
-    """At most this many; 0 means 20, more than 100 means 100. A page also ends before about 3 MiB."""
+    """The maximum number of results on the page. 0 means 20; more than 100 means 100. A page also ends
+    before its results exceed about 3 MiB, but has at least one.
+    """
     page_token: builtins.str
-    """The `next_page_token` of the page before, with all else unchanged but `page_size`."""
+    """The `next_page_token` of the previous page; empty for the first page. All fields but `page_size`
+    must be as in the request for that page.
+    """
     order: holdfastdb.v1.payload_pb2.SortOrder.ValueType
-    """By key; ascending by default."""
+    """The order by key; ascending by default."""
     key_prefix: builtins.str
-    """Only keys that begin so."""
+    """Matches keys that begin with this. Empty matches all."""
     key_after: builtins.str
-    """Only keys after this one, in byte order."""
+    """Matches keys greater than this one, compared by bytes. Empty matches all."""
     key_before: builtins.str
-    """Only keys before this one, in byte order."""
+    """Matches keys less than this one, compared by bytes. Empty matches all."""
     run_id: builtins.str
     all_versions: builtins.bool
-    """Every kept version, not only the newest of each key."""
+    """Whether to list every kept version, not only the newest of each key."""
     omit_payload: builtins.bool
-    """Leave the payloads out."""
+    """Whether to leave out the payloads."""
     include_total_size: builtins.bool
-    """Ask for `total_size`, which costs a count."""
+    """Whether to return `total_size`, for which the server counts all results."""
     @property
     def metadata(self) -> google.protobuf.struct_pb2.Struct:
-        """All of these top-level members, with these values: strings, numbers, booleans and nulls. It is the
-        newest version's metadata that counts, or each version's with `all_versions`.
+        """Matches what has all of these top-level members in its metadata with these values. A value is a
+        string, number, boolean or null. The metadata is that of the newest version, or with `all_versions`
+        that of each version.
         """
 
     def __init__(
@@ -879,7 +908,7 @@ class ListStatesResponse(google.protobuf.message.Message):
     next_page_token: builtins.str
     """Empty on the last page."""
     total_size: builtins.int
-    """How many match the filter; only if asked for."""
+    """The number of states on all pages. Set only if `include_total_size` was."""
     @property
     def states(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___State]: ...
     def __init__(
@@ -907,14 +936,14 @@ class DeleteStatesRequest(google.protobuf.message.Message):
     session_id: builtins.str
     """Required."""
     key_prefix: builtins.str
-    """Keys that begin so. At least one byte."""
+    """The states whose keys begin with this. At least one byte."""
     run_id: builtins.str
-    """States whose newest version was saved by this run."""
+    """The states whose newest version has this `run_id`."""
     all: builtins.bool
-    """True: every state of the session."""
+    """True: every state of the session. False is refused. False is refused."""
     @property
     def keys(self) -> global___StateKeys:
-        """These keys."""
+        """The states with these keys."""
 
     def __init__(
         self,
@@ -938,7 +967,7 @@ class StateKeys(google.protobuf.message.Message):
     KEYS_FIELD_NUMBER: builtins.int
     @property
     def keys(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
-        """1 to 100."""
+        """1 to 100 entries."""
 
     def __init__(
         self,
@@ -955,7 +984,7 @@ class DeleteStatesResponse(google.protobuf.message.Message):
 
     DELETED_COUNT_FIELD_NUMBER: builtins.int
     deleted_count: builtins.int
-    """How many keys were deleted."""
+    """The number of keys that were deleted."""
     def __init__(
         self,
         *,

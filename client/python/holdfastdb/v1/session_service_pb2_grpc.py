@@ -26,17 +26,32 @@ if _version_not_supported:
 
 
 class SessionServiceStub(object):
-    """Sessions, their life cycle and their versioned state.
+    """Sessions, their life cycle and their versioned states.
 
-    Every call takes place in one namespace: the request header `holdfast-namespace`, `default` when
-    absent. Nothing is visible from another one. Any call may answer INVALID_ARGUMENT (INVALID_FIELD,
-    with the field), UNAVAILABLE (DATABASE_UNAVAILABLE, with a retry delay) or, where tokens are
-    required, UNAUTHENTICATED and PERMISSION_DENIED; only further errors are listed at the RPCs.
+    Namespaces: a call reads and writes one namespace, that of the request header `holdfast-namespace`, or
+    `default` if it has none. What another namespace holds does not exist for it.
 
-    Ids are strings of 1 to 255 characters without control characters. Where a request has a
-    `request_id`, repeating the same request with the same id changes nothing and gets the first
-    result (where that is a session: the session as it is now); with another request it is
-    ALREADY_EXISTS (REQUEST_ID_TAKEN). The server remembers it for 24 hours unless configured otherwise.
+    Errors: any call may fail with INVALID_ARGUMENT (INVALID_FIELD with the name of the field,
+    MALFORMED_REQUEST), RESOURCE_EXHAUSTED (OVERLOADED), UNAVAILABLE (DATABASE_UNAVAILABLE,
+    SERVER_DRAINING, SCHEMA_MISMATCH; with a delay after which to retry), INTERNAL and, where the server
+    requires tokens, UNAUTHENTICATED (TOKEN_INVALID) and PERMISSION_DENIED (NAMESPACE_NOT_ALLOWED). The
+    comment of an RPC lists the errors that it can have beside these. A call that fails has changed
+    nothing, unless its error is UNAVAILABLE or INTERNAL or has no ErrorInfo: then a write may have been
+    applied.
+
+    Ids: strings of 1 to 255 characters (Unicode code points) without control characters (U+0000 to U+001F
+    and U+007F to U+009F).
+
+    Times: kept in microseconds; smaller digits are cut off. A Timestamp is in the years 1 to 9999.
+
+    Repeating: a request that has a `request_id` (an id) may be repeated with it. The repeated request
+    changes nothing and gets the response of the first, but a resource in it, such as a session, is
+    returned as it is now. Another request with the same `request_id` fails with ALREADY_EXISTS
+    (REQUEST_ID_TAKEN). The server keeps a `request_id` for 24 hours unless configured otherwise. An RPC
+    that takes neither a `request_id` nor an id of the caller's and writes, such as a Delete, has the same
+    effect when it is repeated, but may answer otherwise.
+
+    Fields marked "Output only" are set by the server and ignored in requests.
     """
 
     def __init__(self, channel):
@@ -108,90 +123,121 @@ class SessionServiceStub(object):
 
 
 class SessionServiceServicer(object):
-    """Sessions, their life cycle and their versioned state.
+    """Sessions, their life cycle and their versioned states.
 
-    Every call takes place in one namespace: the request header `holdfast-namespace`, `default` when
-    absent. Nothing is visible from another one. Any call may answer INVALID_ARGUMENT (INVALID_FIELD,
-    with the field), UNAVAILABLE (DATABASE_UNAVAILABLE, with a retry delay) or, where tokens are
-    required, UNAUTHENTICATED and PERMISSION_DENIED; only further errors are listed at the RPCs.
+    Namespaces: a call reads and writes one namespace, that of the request header `holdfast-namespace`, or
+    `default` if it has none. What another namespace holds does not exist for it.
 
-    Ids are strings of 1 to 255 characters without control characters. Where a request has a
-    `request_id`, repeating the same request with the same id changes nothing and gets the first
-    result (where that is a session: the session as it is now); with another request it is
-    ALREADY_EXISTS (REQUEST_ID_TAKEN). The server remembers it for 24 hours unless configured otherwise.
+    Errors: any call may fail with INVALID_ARGUMENT (INVALID_FIELD with the name of the field,
+    MALFORMED_REQUEST), RESOURCE_EXHAUSTED (OVERLOADED), UNAVAILABLE (DATABASE_UNAVAILABLE,
+    SERVER_DRAINING, SCHEMA_MISMATCH; with a delay after which to retry), INTERNAL and, where the server
+    requires tokens, UNAUTHENTICATED (TOKEN_INVALID) and PERMISSION_DENIED (NAMESPACE_NOT_ALLOWED). The
+    comment of an RPC lists the errors that it can have beside these. A call that fails has changed
+    nothing, unless its error is UNAVAILABLE or INTERNAL or has no ErrorInfo: then a write may have been
+    applied.
+
+    Ids: strings of 1 to 255 characters (Unicode code points) without control characters (U+0000 to U+001F
+    and U+007F to U+009F).
+
+    Times: kept in microseconds; smaller digits are cut off. A Timestamp is in the years 1 to 9999.
+
+    Repeating: a request that has a `request_id` (an id) may be repeated with it. The repeated request
+    changes nothing and gets the response of the first, but a resource in it, such as a session, is
+    returned as it is now. Another request with the same `request_id` fails with ALREADY_EXISTS
+    (REQUEST_ID_TAKEN). The server keeps a `request_id` for 24 hours unless configured otherwise. An RPC
+    that takes neither a `request_id` nor an id of the caller's and writes, such as a Delete, has the same
+    effect when it is repeated, but may answer otherwise.
+
+    Fields marked "Output only" are set by the server and ignored in requests.
     """
 
     def CreateSession(self, request, context):
-        """Creates a session, always PENDING at first.
+        """Creates a session with the status PENDING.
 
-        Repeating a client-chosen `session_id` with the same content returns the session as it is now.
-        ALREADY_EXISTS (ID_TAKEN): the id belongs to a session that was created with other content.
-        NOT_FOUND (SESSION_NOT_FOUND): the parent does not exist.
+        If the session `session_id` exists and was created with the same content, it is returned as it is
+        now and nothing is changed.
+
+        Errors: ALREADY_EXISTS (ID_TAKEN): the session exists and was created with other content. NOT_FOUND
+        (SESSION_NOT_FOUND): the parent does not exist.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetSession(self, request, context):
-        """Returns one session. NOT_FOUND (SESSION_NOT_FOUND).
+        """Returns one session.
+
+        Errors: NOT_FOUND (SESSION_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListSessions(self, request, context):
-        """Lists sessions by creation time, newest first by default. All given filters must hold. A session
-        that is there for the whole of the paging is listed exactly once, whatever else comes and goes.
-        INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
+        """Lists sessions by creation time, newest first by default. Only what matches every given filter is
+        listed. A session that exists from the request for the first page to that for the last is listed
+        exactly once.
+
+        Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateSession(self, request, context):
-        """Changes a session's own fields, never its status. A change that changes nothing leaves the version.
-        Concurrent updates are applied one after the other: none is lost.
-        NOT_FOUND (SESSION_NOT_FOUND); ABORTED (VERSION_MISMATCH).
+        """Changes the fields of a session that `update_mask` can list, and no others. A request that changes
+        no field leaves the version as it is. Concurrent updates are applied one after the other: none is
+        lost.
+
+        Errors: NOT_FOUND (SESSION_NOT_FOUND); ABORTED (VERSION_MISMATCH).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def TransitionSession(self, request, context):
-        """Moves a session along its life cycle and appends the event `holdfast.session.<status>` to its
-        history in the same transaction. Allowed: PENDING to ACTIVE or EXPIRED; ACTIVE to COMPLETED, FAILED
-        or EXPIRED. The last three are final.
-        NOT_FOUND (SESSION_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_NOT_ALLOWED), also for a move to the
-        same status; ABORTED (VERSION_MISMATCH).
+        """Changes the status of a session and, in the same transaction, appends the event
+        `holdfast.session.<status>` to its history. Allowed: PENDING to ACTIVE or EXPIRED; ACTIVE to
+        COMPLETED, FAILED or EXPIRED. The last three are final.
+
+        Errors: NOT_FOUND (SESSION_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_NOT_ALLOWED), also if the
+        session has that status already; ABORTED (VERSION_MISMATCH).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteSession(self, request, context):
-        """Deletes a session with its state, history and all else that hangs on it, at once and for good.
-        Sessions that name it as their parent stay. NOT_FOUND (SESSION_NOT_FOUND) unless `allow_missing`;
-        ABORTED (VERSION_MISMATCH).
+        """Deletes a session and its states, events, tasks, runs, approvals and plans, immediately and
+        permanently. Sessions that have it as their parent, and memories that name it, stay.
+
+        Errors: NOT_FOUND (SESSION_NOT_FOUND) unless `allow_missing` is set; ABORTED (VERSION_MISMATCH).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ForkSession(self, request, context):
-        """Copies a session up to a sequence into a new PENDING one: its fields, the events up to and with
-        that sequence (same ids, same sequences), and of each state the snapshots that were saved by then
-        (same versions). The event `holdfast.session.forked` follows at the next sequence. The source is not
-        changed. Repeating a client-chosen `new_session_id` with the same request returns the fork.
-        NOT_FOUND (SESSION_NOT_FOUND); ALREADY_EXISTS (ID_TAKEN).
+        """Copies a session, up to and including a sequence, into a new session with the status PENDING: its
+        fields, the events (with the same ids and sequences), and the versions of each state that were saved
+        when the session's last sequence was at most that one (with the same version numbers). The next
+        event of the copy is `holdfast.session.forked`. The source is not changed. If the session
+        `new_session_id` exists and was made by the same request, it is returned as it is now and nothing is
+        changed.
+
+        Errors: NOT_FOUND (SESSION_NOT_FOUND); ALREADY_EXISTS (ID_TAKEN).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SaveState(self, request, context):
-        """Saves one or several states of a session, all or none. Each save makes a new version of its key,
-        starting at 1. The server keeps the newest versions (100 unless configured otherwise).
-        NOT_FOUND (SESSION_NOT_FOUND); FAILED_PRECONDITION (SESSION_ENDED); ABORTED (VERSION_MISMATCH).
+        """Saves one or several states of a session, all or none. Each write makes the next version of its key;
+        the first is 1. The server keeps the newest versions of a key (100 unless configured otherwise) and
+        deletes the others.
+
+        Errors: NOT_FOUND (SESSION_NOT_FOUND); FAILED_PRECONDITION (SESSION_ENDED); ABORTED
+        (VERSION_MISMATCH).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -199,8 +245,9 @@ class SessionServiceServicer(object):
 
     def PatchState(self, request, context):
         """Applies a JSON merge patch (RFC 7396) to the newest version of a JSON state and saves the result as
-        the next version. Members that the patch does not name keep their text exactly.
-        NOT_FOUND (SESSION_NOT_FOUND, STATE_NOT_FOUND); FAILED_PRECONDITION (SESSION_ENDED,
+        the next version. The text of members that the patch does not name is kept character for character.
+
+        Errors: NOT_FOUND (SESSION_NOT_FOUND, STATE_NOT_FOUND); FAILED_PRECONDITION (SESSION_ENDED,
         STATE_NOT_PATCHABLE); ABORTED (VERSION_MISMATCH).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -208,26 +255,30 @@ class SessionServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def LoadState(self, request, context):
-        """Returns a state, the newest version or the one asked for.
-        NOT_FOUND (SESSION_NOT_FOUND, STATE_NOT_FOUND).
+        """Returns one version of a state: the given one, or the newest.
+
+        Errors: NOT_FOUND (SESSION_NOT_FOUND, STATE_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListStates(self, request, context):
-        """Lists the states of a session by key (in the order of their UTF-8 bytes), ascending by default; on
-        request every kept version of each, the newer version of a key first.
-        NOT_FOUND (SESSION_NOT_FOUND); INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
+        """Lists the newest version of each state of a session, ordered by key (compared by UTF-8 bytes),
+        ascending by default. With `all_versions` every kept version is listed, of a key the newer before
+        the older in either order.
+
+        Errors: NOT_FOUND (SESSION_NOT_FOUND); INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteStates(self, request, context):
-        """Deletes states with all their versions, at once. A key that is saved again starts at version 1.
-        Keys that are not there are passed over.
-        NOT_FOUND (SESSION_NOT_FOUND); FAILED_PRECONDITION (SESSION_ENDED).
+        """Deletes states with all their versions, immediately and permanently. The next save of a deleted key
+        makes version 1. Keys that do not exist are ignored.
+
+        Errors: NOT_FOUND (SESSION_NOT_FOUND); FAILED_PRECONDITION (SESSION_ENDED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -305,17 +356,32 @@ def add_SessionServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class SessionService(object):
-    """Sessions, their life cycle and their versioned state.
+    """Sessions, their life cycle and their versioned states.
 
-    Every call takes place in one namespace: the request header `holdfast-namespace`, `default` when
-    absent. Nothing is visible from another one. Any call may answer INVALID_ARGUMENT (INVALID_FIELD,
-    with the field), UNAVAILABLE (DATABASE_UNAVAILABLE, with a retry delay) or, where tokens are
-    required, UNAUTHENTICATED and PERMISSION_DENIED; only further errors are listed at the RPCs.
+    Namespaces: a call reads and writes one namespace, that of the request header `holdfast-namespace`, or
+    `default` if it has none. What another namespace holds does not exist for it.
 
-    Ids are strings of 1 to 255 characters without control characters. Where a request has a
-    `request_id`, repeating the same request with the same id changes nothing and gets the first
-    result (where that is a session: the session as it is now); with another request it is
-    ALREADY_EXISTS (REQUEST_ID_TAKEN). The server remembers it for 24 hours unless configured otherwise.
+    Errors: any call may fail with INVALID_ARGUMENT (INVALID_FIELD with the name of the field,
+    MALFORMED_REQUEST), RESOURCE_EXHAUSTED (OVERLOADED), UNAVAILABLE (DATABASE_UNAVAILABLE,
+    SERVER_DRAINING, SCHEMA_MISMATCH; with a delay after which to retry), INTERNAL and, where the server
+    requires tokens, UNAUTHENTICATED (TOKEN_INVALID) and PERMISSION_DENIED (NAMESPACE_NOT_ALLOWED). The
+    comment of an RPC lists the errors that it can have beside these. A call that fails has changed
+    nothing, unless its error is UNAVAILABLE or INTERNAL or has no ErrorInfo: then a write may have been
+    applied.
+
+    Ids: strings of 1 to 255 characters (Unicode code points) without control characters (U+0000 to U+001F
+    and U+007F to U+009F).
+
+    Times: kept in microseconds; smaller digits are cut off. A Timestamp is in the years 1 to 9999.
+
+    Repeating: a request that has a `request_id` (an id) may be repeated with it. The repeated request
+    changes nothing and gets the response of the first, but a resource in it, such as a session, is
+    returned as it is now. Another request with the same `request_id` fails with ALREADY_EXISTS
+    (REQUEST_ID_TAKEN). The server keeps a `request_id` for 24 hours unless configured otherwise. An RPC
+    that takes neither a `request_id` nor an id of the caller's and writes, such as a Delete, has the same
+    effect when it is repeated, but may answer otherwise.
+
+    Fields marked "Output only" are set by the server and ignored in requests.
     """
 
     @staticmethod

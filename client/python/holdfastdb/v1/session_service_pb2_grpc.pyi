@@ -18,17 +18,32 @@ class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type:
     ...
 
 class SessionServiceStub:
-    """Sessions, their life cycle and their versioned state.
+    """Sessions, their life cycle and their versioned states.
 
-    Every call takes place in one namespace: the request header `holdfast-namespace`, `default` when
-    absent. Nothing is visible from another one. Any call may answer INVALID_ARGUMENT (INVALID_FIELD,
-    with the field), UNAVAILABLE (DATABASE_UNAVAILABLE, with a retry delay) or, where tokens are
-    required, UNAUTHENTICATED and PERMISSION_DENIED; only further errors are listed at the RPCs.
+    Namespaces: a call reads and writes one namespace, that of the request header `holdfast-namespace`, or
+    `default` if it has none. What another namespace holds does not exist for it.
 
-    Ids are strings of 1 to 255 characters without control characters. Where a request has a
-    `request_id`, repeating the same request with the same id changes nothing and gets the first
-    result (where that is a session: the session as it is now); with another request it is
-    ALREADY_EXISTS (REQUEST_ID_TAKEN). The server remembers it for 24 hours unless configured otherwise.
+    Errors: any call may fail with INVALID_ARGUMENT (INVALID_FIELD with the name of the field,
+    MALFORMED_REQUEST), RESOURCE_EXHAUSTED (OVERLOADED), UNAVAILABLE (DATABASE_UNAVAILABLE,
+    SERVER_DRAINING, SCHEMA_MISMATCH; with a delay after which to retry), INTERNAL and, where the server
+    requires tokens, UNAUTHENTICATED (TOKEN_INVALID) and PERMISSION_DENIED (NAMESPACE_NOT_ALLOWED). The
+    comment of an RPC lists the errors that it can have beside these. A call that fails has changed
+    nothing, unless its error is UNAVAILABLE or INTERNAL or has no ErrorInfo: then a write may have been
+    applied.
+
+    Ids: strings of 1 to 255 characters (Unicode code points) without control characters (U+0000 to U+001F
+    and U+007F to U+009F).
+
+    Times: kept in microseconds; smaller digits are cut off. A Timestamp is in the years 1 to 9999.
+
+    Repeating: a request that has a `request_id` (an id) may be repeated with it. The repeated request
+    changes nothing and gets the response of the first, but a resource in it, such as a session, is
+    returned as it is now. Another request with the same `request_id` fails with ALREADY_EXISTS
+    (REQUEST_ID_TAKEN). The server keeps a `request_id` for 24 hours unless configured otherwise. An RPC
+    that takes neither a `request_id` nor an id of the caller's and writes, such as a Delete, has the same
+    effect when it is repeated, but may answer otherwise.
+
+    Fields marked "Output only" are set by the server and ignored in requests.
     """
 
     def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
@@ -36,75 +51,92 @@ class SessionServiceStub:
         holdfastdb.v1.session_service_pb2.CreateSessionRequest,
         holdfastdb.v1.session_service_pb2.CreateSessionResponse,
     ]
-    """Creates a session, always PENDING at first.
+    """Creates a session with the status PENDING.
 
-    Repeating a client-chosen `session_id` with the same content returns the session as it is now.
-    ALREADY_EXISTS (ID_TAKEN): the id belongs to a session that was created with other content.
-    NOT_FOUND (SESSION_NOT_FOUND): the parent does not exist.
+    If the session `session_id` exists and was created with the same content, it is returned as it is
+    now and nothing is changed.
+
+    Errors: ALREADY_EXISTS (ID_TAKEN): the session exists and was created with other content. NOT_FOUND
+    (SESSION_NOT_FOUND): the parent does not exist.
     """
 
     GetSession: grpc.UnaryUnaryMultiCallable[
         holdfastdb.v1.session_service_pb2.GetSessionRequest,
         holdfastdb.v1.session_service_pb2.GetSessionResponse,
     ]
-    """Returns one session. NOT_FOUND (SESSION_NOT_FOUND)."""
+    """Returns one session.
+
+    Errors: NOT_FOUND (SESSION_NOT_FOUND).
+    """
 
     ListSessions: grpc.UnaryUnaryMultiCallable[
         holdfastdb.v1.session_service_pb2.ListSessionsRequest,
         holdfastdb.v1.session_service_pb2.ListSessionsResponse,
     ]
-    """Lists sessions by creation time, newest first by default. All given filters must hold. A session
-    that is there for the whole of the paging is listed exactly once, whatever else comes and goes.
-    INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
+    """Lists sessions by creation time, newest first by default. Only what matches every given filter is
+    listed. A session that exists from the request for the first page to that for the last is listed
+    exactly once.
+
+    Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
     """
 
     UpdateSession: grpc.UnaryUnaryMultiCallable[
         holdfastdb.v1.session_service_pb2.UpdateSessionRequest,
         holdfastdb.v1.session_service_pb2.UpdateSessionResponse,
     ]
-    """Changes a session's own fields, never its status. A change that changes nothing leaves the version.
-    Concurrent updates are applied one after the other: none is lost.
-    NOT_FOUND (SESSION_NOT_FOUND); ABORTED (VERSION_MISMATCH).
+    """Changes the fields of a session that `update_mask` can list, and no others. A request that changes
+    no field leaves the version as it is. Concurrent updates are applied one after the other: none is
+    lost.
+
+    Errors: NOT_FOUND (SESSION_NOT_FOUND); ABORTED (VERSION_MISMATCH).
     """
 
     TransitionSession: grpc.UnaryUnaryMultiCallable[
         holdfastdb.v1.session_service_pb2.TransitionSessionRequest,
         holdfastdb.v1.session_service_pb2.TransitionSessionResponse,
     ]
-    """Moves a session along its life cycle and appends the event `holdfast.session.<status>` to its
-    history in the same transaction. Allowed: PENDING to ACTIVE or EXPIRED; ACTIVE to COMPLETED, FAILED
-    or EXPIRED. The last three are final.
-    NOT_FOUND (SESSION_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_NOT_ALLOWED), also for a move to the
-    same status; ABORTED (VERSION_MISMATCH).
+    """Changes the status of a session and, in the same transaction, appends the event
+    `holdfast.session.<status>` to its history. Allowed: PENDING to ACTIVE or EXPIRED; ACTIVE to
+    COMPLETED, FAILED or EXPIRED. The last three are final.
+
+    Errors: NOT_FOUND (SESSION_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_NOT_ALLOWED), also if the
+    session has that status already; ABORTED (VERSION_MISMATCH).
     """
 
     DeleteSession: grpc.UnaryUnaryMultiCallable[
         holdfastdb.v1.session_service_pb2.DeleteSessionRequest,
         holdfastdb.v1.session_service_pb2.DeleteSessionResponse,
     ]
-    """Deletes a session with its state, history and all else that hangs on it, at once and for good.
-    Sessions that name it as their parent stay. NOT_FOUND (SESSION_NOT_FOUND) unless `allow_missing`;
-    ABORTED (VERSION_MISMATCH).
+    """Deletes a session and its states, events, tasks, runs, approvals and plans, immediately and
+    permanently. Sessions that have it as their parent, and memories that name it, stay.
+
+    Errors: NOT_FOUND (SESSION_NOT_FOUND) unless `allow_missing` is set; ABORTED (VERSION_MISMATCH).
     """
 
     ForkSession: grpc.UnaryUnaryMultiCallable[
         holdfastdb.v1.session_service_pb2.ForkSessionRequest,
         holdfastdb.v1.session_service_pb2.ForkSessionResponse,
     ]
-    """Copies a session up to a sequence into a new PENDING one: its fields, the events up to and with
-    that sequence (same ids, same sequences), and of each state the snapshots that were saved by then
-    (same versions). The event `holdfast.session.forked` follows at the next sequence. The source is not
-    changed. Repeating a client-chosen `new_session_id` with the same request returns the fork.
-    NOT_FOUND (SESSION_NOT_FOUND); ALREADY_EXISTS (ID_TAKEN).
+    """Copies a session, up to and including a sequence, into a new session with the status PENDING: its
+    fields, the events (with the same ids and sequences), and the versions of each state that were saved
+    when the session's last sequence was at most that one (with the same version numbers). The next
+    event of the copy is `holdfast.session.forked`. The source is not changed. If the session
+    `new_session_id` exists and was made by the same request, it is returned as it is now and nothing is
+    changed.
+
+    Errors: NOT_FOUND (SESSION_NOT_FOUND); ALREADY_EXISTS (ID_TAKEN).
     """
 
     SaveState: grpc.UnaryUnaryMultiCallable[
         holdfastdb.v1.session_service_pb2.SaveStateRequest,
         holdfastdb.v1.session_service_pb2.SaveStateResponse,
     ]
-    """Saves one or several states of a session, all or none. Each save makes a new version of its key,
-    starting at 1. The server keeps the newest versions (100 unless configured otherwise).
-    NOT_FOUND (SESSION_NOT_FOUND); FAILED_PRECONDITION (SESSION_ENDED); ABORTED (VERSION_MISMATCH).
+    """Saves one or several states of a session, all or none. Each write makes the next version of its key;
+    the first is 1. The server keeps the newest versions of a key (100 unless configured otherwise) and
+    deletes the others.
+
+    Errors: NOT_FOUND (SESSION_NOT_FOUND); FAILED_PRECONDITION (SESSION_ENDED); ABORTED
+    (VERSION_MISMATCH).
     """
 
     PatchState: grpc.UnaryUnaryMultiCallable[
@@ -112,8 +144,9 @@ class SessionServiceStub:
         holdfastdb.v1.session_service_pb2.PatchStateResponse,
     ]
     """Applies a JSON merge patch (RFC 7396) to the newest version of a JSON state and saves the result as
-    the next version. Members that the patch does not name keep their text exactly.
-    NOT_FOUND (SESSION_NOT_FOUND, STATE_NOT_FOUND); FAILED_PRECONDITION (SESSION_ENDED,
+    the next version. The text of members that the patch does not name is kept character for character.
+
+    Errors: NOT_FOUND (SESSION_NOT_FOUND, STATE_NOT_FOUND); FAILED_PRECONDITION (SESSION_ENDED,
     STATE_NOT_PATCHABLE); ABORTED (VERSION_MISMATCH).
     """
 
@@ -121,115 +154,151 @@ class SessionServiceStub:
         holdfastdb.v1.session_service_pb2.LoadStateRequest,
         holdfastdb.v1.session_service_pb2.LoadStateResponse,
     ]
-    """Returns a state, the newest version or the one asked for.
-    NOT_FOUND (SESSION_NOT_FOUND, STATE_NOT_FOUND).
+    """Returns one version of a state: the given one, or the newest.
+
+    Errors: NOT_FOUND (SESSION_NOT_FOUND, STATE_NOT_FOUND).
     """
 
     ListStates: grpc.UnaryUnaryMultiCallable[
         holdfastdb.v1.session_service_pb2.ListStatesRequest,
         holdfastdb.v1.session_service_pb2.ListStatesResponse,
     ]
-    """Lists the states of a session by key (in the order of their UTF-8 bytes), ascending by default; on
-    request every kept version of each, the newer version of a key first.
-    NOT_FOUND (SESSION_NOT_FOUND); INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
+    """Lists the newest version of each state of a session, ordered by key (compared by UTF-8 bytes),
+    ascending by default. With `all_versions` every kept version is listed, of a key the newer before
+    the older in either order.
+
+    Errors: NOT_FOUND (SESSION_NOT_FOUND); INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
     """
 
     DeleteStates: grpc.UnaryUnaryMultiCallable[
         holdfastdb.v1.session_service_pb2.DeleteStatesRequest,
         holdfastdb.v1.session_service_pb2.DeleteStatesResponse,
     ]
-    """Deletes states with all their versions, at once. A key that is saved again starts at version 1.
-    Keys that are not there are passed over.
-    NOT_FOUND (SESSION_NOT_FOUND); FAILED_PRECONDITION (SESSION_ENDED).
+    """Deletes states with all their versions, immediately and permanently. The next save of a deleted key
+    makes version 1. Keys that do not exist are ignored.
+
+    Errors: NOT_FOUND (SESSION_NOT_FOUND); FAILED_PRECONDITION (SESSION_ENDED).
     """
 
 class SessionServiceAsyncStub:
-    """Sessions, their life cycle and their versioned state.
+    """Sessions, their life cycle and their versioned states.
 
-    Every call takes place in one namespace: the request header `holdfast-namespace`, `default` when
-    absent. Nothing is visible from another one. Any call may answer INVALID_ARGUMENT (INVALID_FIELD,
-    with the field), UNAVAILABLE (DATABASE_UNAVAILABLE, with a retry delay) or, where tokens are
-    required, UNAUTHENTICATED and PERMISSION_DENIED; only further errors are listed at the RPCs.
+    Namespaces: a call reads and writes one namespace, that of the request header `holdfast-namespace`, or
+    `default` if it has none. What another namespace holds does not exist for it.
 
-    Ids are strings of 1 to 255 characters without control characters. Where a request has a
-    `request_id`, repeating the same request with the same id changes nothing and gets the first
-    result (where that is a session: the session as it is now); with another request it is
-    ALREADY_EXISTS (REQUEST_ID_TAKEN). The server remembers it for 24 hours unless configured otherwise.
+    Errors: any call may fail with INVALID_ARGUMENT (INVALID_FIELD with the name of the field,
+    MALFORMED_REQUEST), RESOURCE_EXHAUSTED (OVERLOADED), UNAVAILABLE (DATABASE_UNAVAILABLE,
+    SERVER_DRAINING, SCHEMA_MISMATCH; with a delay after which to retry), INTERNAL and, where the server
+    requires tokens, UNAUTHENTICATED (TOKEN_INVALID) and PERMISSION_DENIED (NAMESPACE_NOT_ALLOWED). The
+    comment of an RPC lists the errors that it can have beside these. A call that fails has changed
+    nothing, unless its error is UNAVAILABLE or INTERNAL or has no ErrorInfo: then a write may have been
+    applied.
+
+    Ids: strings of 1 to 255 characters (Unicode code points) without control characters (U+0000 to U+001F
+    and U+007F to U+009F).
+
+    Times: kept in microseconds; smaller digits are cut off. A Timestamp is in the years 1 to 9999.
+
+    Repeating: a request that has a `request_id` (an id) may be repeated with it. The repeated request
+    changes nothing and gets the response of the first, but a resource in it, such as a session, is
+    returned as it is now. Another request with the same `request_id` fails with ALREADY_EXISTS
+    (REQUEST_ID_TAKEN). The server keeps a `request_id` for 24 hours unless configured otherwise. An RPC
+    that takes neither a `request_id` nor an id of the caller's and writes, such as a Delete, has the same
+    effect when it is repeated, but may answer otherwise.
+
+    Fields marked "Output only" are set by the server and ignored in requests.
     """
 
     CreateSession: grpc.aio.UnaryUnaryMultiCallable[
         holdfastdb.v1.session_service_pb2.CreateSessionRequest,
         holdfastdb.v1.session_service_pb2.CreateSessionResponse,
     ]
-    """Creates a session, always PENDING at first.
+    """Creates a session with the status PENDING.
 
-    Repeating a client-chosen `session_id` with the same content returns the session as it is now.
-    ALREADY_EXISTS (ID_TAKEN): the id belongs to a session that was created with other content.
-    NOT_FOUND (SESSION_NOT_FOUND): the parent does not exist.
+    If the session `session_id` exists and was created with the same content, it is returned as it is
+    now and nothing is changed.
+
+    Errors: ALREADY_EXISTS (ID_TAKEN): the session exists and was created with other content. NOT_FOUND
+    (SESSION_NOT_FOUND): the parent does not exist.
     """
 
     GetSession: grpc.aio.UnaryUnaryMultiCallable[
         holdfastdb.v1.session_service_pb2.GetSessionRequest,
         holdfastdb.v1.session_service_pb2.GetSessionResponse,
     ]
-    """Returns one session. NOT_FOUND (SESSION_NOT_FOUND)."""
+    """Returns one session.
+
+    Errors: NOT_FOUND (SESSION_NOT_FOUND).
+    """
 
     ListSessions: grpc.aio.UnaryUnaryMultiCallable[
         holdfastdb.v1.session_service_pb2.ListSessionsRequest,
         holdfastdb.v1.session_service_pb2.ListSessionsResponse,
     ]
-    """Lists sessions by creation time, newest first by default. All given filters must hold. A session
-    that is there for the whole of the paging is listed exactly once, whatever else comes and goes.
-    INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
+    """Lists sessions by creation time, newest first by default. Only what matches every given filter is
+    listed. A session that exists from the request for the first page to that for the last is listed
+    exactly once.
+
+    Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
     """
 
     UpdateSession: grpc.aio.UnaryUnaryMultiCallable[
         holdfastdb.v1.session_service_pb2.UpdateSessionRequest,
         holdfastdb.v1.session_service_pb2.UpdateSessionResponse,
     ]
-    """Changes a session's own fields, never its status. A change that changes nothing leaves the version.
-    Concurrent updates are applied one after the other: none is lost.
-    NOT_FOUND (SESSION_NOT_FOUND); ABORTED (VERSION_MISMATCH).
+    """Changes the fields of a session that `update_mask` can list, and no others. A request that changes
+    no field leaves the version as it is. Concurrent updates are applied one after the other: none is
+    lost.
+
+    Errors: NOT_FOUND (SESSION_NOT_FOUND); ABORTED (VERSION_MISMATCH).
     """
 
     TransitionSession: grpc.aio.UnaryUnaryMultiCallable[
         holdfastdb.v1.session_service_pb2.TransitionSessionRequest,
         holdfastdb.v1.session_service_pb2.TransitionSessionResponse,
     ]
-    """Moves a session along its life cycle and appends the event `holdfast.session.<status>` to its
-    history in the same transaction. Allowed: PENDING to ACTIVE or EXPIRED; ACTIVE to COMPLETED, FAILED
-    or EXPIRED. The last three are final.
-    NOT_FOUND (SESSION_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_NOT_ALLOWED), also for a move to the
-    same status; ABORTED (VERSION_MISMATCH).
+    """Changes the status of a session and, in the same transaction, appends the event
+    `holdfast.session.<status>` to its history. Allowed: PENDING to ACTIVE or EXPIRED; ACTIVE to
+    COMPLETED, FAILED or EXPIRED. The last three are final.
+
+    Errors: NOT_FOUND (SESSION_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_NOT_ALLOWED), also if the
+    session has that status already; ABORTED (VERSION_MISMATCH).
     """
 
     DeleteSession: grpc.aio.UnaryUnaryMultiCallable[
         holdfastdb.v1.session_service_pb2.DeleteSessionRequest,
         holdfastdb.v1.session_service_pb2.DeleteSessionResponse,
     ]
-    """Deletes a session with its state, history and all else that hangs on it, at once and for good.
-    Sessions that name it as their parent stay. NOT_FOUND (SESSION_NOT_FOUND) unless `allow_missing`;
-    ABORTED (VERSION_MISMATCH).
+    """Deletes a session and its states, events, tasks, runs, approvals and plans, immediately and
+    permanently. Sessions that have it as their parent, and memories that name it, stay.
+
+    Errors: NOT_FOUND (SESSION_NOT_FOUND) unless `allow_missing` is set; ABORTED (VERSION_MISMATCH).
     """
 
     ForkSession: grpc.aio.UnaryUnaryMultiCallable[
         holdfastdb.v1.session_service_pb2.ForkSessionRequest,
         holdfastdb.v1.session_service_pb2.ForkSessionResponse,
     ]
-    """Copies a session up to a sequence into a new PENDING one: its fields, the events up to and with
-    that sequence (same ids, same sequences), and of each state the snapshots that were saved by then
-    (same versions). The event `holdfast.session.forked` follows at the next sequence. The source is not
-    changed. Repeating a client-chosen `new_session_id` with the same request returns the fork.
-    NOT_FOUND (SESSION_NOT_FOUND); ALREADY_EXISTS (ID_TAKEN).
+    """Copies a session, up to and including a sequence, into a new session with the status PENDING: its
+    fields, the events (with the same ids and sequences), and the versions of each state that were saved
+    when the session's last sequence was at most that one (with the same version numbers). The next
+    event of the copy is `holdfast.session.forked`. The source is not changed. If the session
+    `new_session_id` exists and was made by the same request, it is returned as it is now and nothing is
+    changed.
+
+    Errors: NOT_FOUND (SESSION_NOT_FOUND); ALREADY_EXISTS (ID_TAKEN).
     """
 
     SaveState: grpc.aio.UnaryUnaryMultiCallable[
         holdfastdb.v1.session_service_pb2.SaveStateRequest,
         holdfastdb.v1.session_service_pb2.SaveStateResponse,
     ]
-    """Saves one or several states of a session, all or none. Each save makes a new version of its key,
-    starting at 1. The server keeps the newest versions (100 unless configured otherwise).
-    NOT_FOUND (SESSION_NOT_FOUND); FAILED_PRECONDITION (SESSION_ENDED); ABORTED (VERSION_MISMATCH).
+    """Saves one or several states of a session, all or none. Each write makes the next version of its key;
+    the first is 1. The server keeps the newest versions of a key (100 unless configured otherwise) and
+    deletes the others.
+
+    Errors: NOT_FOUND (SESSION_NOT_FOUND); FAILED_PRECONDITION (SESSION_ENDED); ABORTED
+    (VERSION_MISMATCH).
     """
 
     PatchState: grpc.aio.UnaryUnaryMultiCallable[
@@ -237,8 +306,9 @@ class SessionServiceAsyncStub:
         holdfastdb.v1.session_service_pb2.PatchStateResponse,
     ]
     """Applies a JSON merge patch (RFC 7396) to the newest version of a JSON state and saves the result as
-    the next version. Members that the patch does not name keep their text exactly.
-    NOT_FOUND (SESSION_NOT_FOUND, STATE_NOT_FOUND); FAILED_PRECONDITION (SESSION_ENDED,
+    the next version. The text of members that the patch does not name is kept character for character.
+
+    Errors: NOT_FOUND (SESSION_NOT_FOUND, STATE_NOT_FOUND); FAILED_PRECONDITION (SESSION_ENDED,
     STATE_NOT_PATCHABLE); ABORTED (VERSION_MISMATCH).
     """
 
@@ -246,40 +316,59 @@ class SessionServiceAsyncStub:
         holdfastdb.v1.session_service_pb2.LoadStateRequest,
         holdfastdb.v1.session_service_pb2.LoadStateResponse,
     ]
-    """Returns a state, the newest version or the one asked for.
-    NOT_FOUND (SESSION_NOT_FOUND, STATE_NOT_FOUND).
+    """Returns one version of a state: the given one, or the newest.
+
+    Errors: NOT_FOUND (SESSION_NOT_FOUND, STATE_NOT_FOUND).
     """
 
     ListStates: grpc.aio.UnaryUnaryMultiCallable[
         holdfastdb.v1.session_service_pb2.ListStatesRequest,
         holdfastdb.v1.session_service_pb2.ListStatesResponse,
     ]
-    """Lists the states of a session by key (in the order of their UTF-8 bytes), ascending by default; on
-    request every kept version of each, the newer version of a key first.
-    NOT_FOUND (SESSION_NOT_FOUND); INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
+    """Lists the newest version of each state of a session, ordered by key (compared by UTF-8 bytes),
+    ascending by default. With `all_versions` every kept version is listed, of a key the newer before
+    the older in either order.
+
+    Errors: NOT_FOUND (SESSION_NOT_FOUND); INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
     """
 
     DeleteStates: grpc.aio.UnaryUnaryMultiCallable[
         holdfastdb.v1.session_service_pb2.DeleteStatesRequest,
         holdfastdb.v1.session_service_pb2.DeleteStatesResponse,
     ]
-    """Deletes states with all their versions, at once. A key that is saved again starts at version 1.
-    Keys that are not there are passed over.
-    NOT_FOUND (SESSION_NOT_FOUND); FAILED_PRECONDITION (SESSION_ENDED).
+    """Deletes states with all their versions, immediately and permanently. The next save of a deleted key
+    makes version 1. Keys that do not exist are ignored.
+
+    Errors: NOT_FOUND (SESSION_NOT_FOUND); FAILED_PRECONDITION (SESSION_ENDED).
     """
 
 class SessionServiceServicer(metaclass=abc.ABCMeta):
-    """Sessions, their life cycle and their versioned state.
+    """Sessions, their life cycle and their versioned states.
 
-    Every call takes place in one namespace: the request header `holdfast-namespace`, `default` when
-    absent. Nothing is visible from another one. Any call may answer INVALID_ARGUMENT (INVALID_FIELD,
-    with the field), UNAVAILABLE (DATABASE_UNAVAILABLE, with a retry delay) or, where tokens are
-    required, UNAUTHENTICATED and PERMISSION_DENIED; only further errors are listed at the RPCs.
+    Namespaces: a call reads and writes one namespace, that of the request header `holdfast-namespace`, or
+    `default` if it has none. What another namespace holds does not exist for it.
 
-    Ids are strings of 1 to 255 characters without control characters. Where a request has a
-    `request_id`, repeating the same request with the same id changes nothing and gets the first
-    result (where that is a session: the session as it is now); with another request it is
-    ALREADY_EXISTS (REQUEST_ID_TAKEN). The server remembers it for 24 hours unless configured otherwise.
+    Errors: any call may fail with INVALID_ARGUMENT (INVALID_FIELD with the name of the field,
+    MALFORMED_REQUEST), RESOURCE_EXHAUSTED (OVERLOADED), UNAVAILABLE (DATABASE_UNAVAILABLE,
+    SERVER_DRAINING, SCHEMA_MISMATCH; with a delay after which to retry), INTERNAL and, where the server
+    requires tokens, UNAUTHENTICATED (TOKEN_INVALID) and PERMISSION_DENIED (NAMESPACE_NOT_ALLOWED). The
+    comment of an RPC lists the errors that it can have beside these. A call that fails has changed
+    nothing, unless its error is UNAVAILABLE or INTERNAL or has no ErrorInfo: then a write may have been
+    applied.
+
+    Ids: strings of 1 to 255 characters (Unicode code points) without control characters (U+0000 to U+001F
+    and U+007F to U+009F).
+
+    Times: kept in microseconds; smaller digits are cut off. A Timestamp is in the years 1 to 9999.
+
+    Repeating: a request that has a `request_id` (an id) may be repeated with it. The repeated request
+    changes nothing and gets the response of the first, but a resource in it, such as a session, is
+    returned as it is now. Another request with the same `request_id` fails with ALREADY_EXISTS
+    (REQUEST_ID_TAKEN). The server keeps a `request_id` for 24 hours unless configured otherwise. An RPC
+    that takes neither a `request_id` nor an id of the caller's and writes, such as a Delete, has the same
+    effect when it is repeated, but may answer otherwise.
+
+    Fields marked "Output only" are set by the server and ignored in requests.
     """
 
     @abc.abstractmethod
@@ -288,11 +377,13 @@ class SessionServiceServicer(metaclass=abc.ABCMeta):
         request: holdfastdb.v1.session_service_pb2.CreateSessionRequest,
         context: _ServicerContext,
     ) -> typing.Union[holdfastdb.v1.session_service_pb2.CreateSessionResponse, collections.abc.Awaitable[holdfastdb.v1.session_service_pb2.CreateSessionResponse]]:
-        """Creates a session, always PENDING at first.
+        """Creates a session with the status PENDING.
 
-        Repeating a client-chosen `session_id` with the same content returns the session as it is now.
-        ALREADY_EXISTS (ID_TAKEN): the id belongs to a session that was created with other content.
-        NOT_FOUND (SESSION_NOT_FOUND): the parent does not exist.
+        If the session `session_id` exists and was created with the same content, it is returned as it is
+        now and nothing is changed.
+
+        Errors: ALREADY_EXISTS (ID_TAKEN): the session exists and was created with other content. NOT_FOUND
+        (SESSION_NOT_FOUND): the parent does not exist.
         """
 
     @abc.abstractmethod
@@ -301,7 +392,10 @@ class SessionServiceServicer(metaclass=abc.ABCMeta):
         request: holdfastdb.v1.session_service_pb2.GetSessionRequest,
         context: _ServicerContext,
     ) -> typing.Union[holdfastdb.v1.session_service_pb2.GetSessionResponse, collections.abc.Awaitable[holdfastdb.v1.session_service_pb2.GetSessionResponse]]:
-        """Returns one session. NOT_FOUND (SESSION_NOT_FOUND)."""
+        """Returns one session.
+
+        Errors: NOT_FOUND (SESSION_NOT_FOUND).
+        """
 
     @abc.abstractmethod
     def ListSessions(
@@ -309,9 +403,11 @@ class SessionServiceServicer(metaclass=abc.ABCMeta):
         request: holdfastdb.v1.session_service_pb2.ListSessionsRequest,
         context: _ServicerContext,
     ) -> typing.Union[holdfastdb.v1.session_service_pb2.ListSessionsResponse, collections.abc.Awaitable[holdfastdb.v1.session_service_pb2.ListSessionsResponse]]:
-        """Lists sessions by creation time, newest first by default. All given filters must hold. A session
-        that is there for the whole of the paging is listed exactly once, whatever else comes and goes.
-        INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
+        """Lists sessions by creation time, newest first by default. Only what matches every given filter is
+        listed. A session that exists from the request for the first page to that for the last is listed
+        exactly once.
+
+        Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
         """
 
     @abc.abstractmethod
@@ -320,9 +416,11 @@ class SessionServiceServicer(metaclass=abc.ABCMeta):
         request: holdfastdb.v1.session_service_pb2.UpdateSessionRequest,
         context: _ServicerContext,
     ) -> typing.Union[holdfastdb.v1.session_service_pb2.UpdateSessionResponse, collections.abc.Awaitable[holdfastdb.v1.session_service_pb2.UpdateSessionResponse]]:
-        """Changes a session's own fields, never its status. A change that changes nothing leaves the version.
-        Concurrent updates are applied one after the other: none is lost.
-        NOT_FOUND (SESSION_NOT_FOUND); ABORTED (VERSION_MISMATCH).
+        """Changes the fields of a session that `update_mask` can list, and no others. A request that changes
+        no field leaves the version as it is. Concurrent updates are applied one after the other: none is
+        lost.
+
+        Errors: NOT_FOUND (SESSION_NOT_FOUND); ABORTED (VERSION_MISMATCH).
         """
 
     @abc.abstractmethod
@@ -331,11 +429,12 @@ class SessionServiceServicer(metaclass=abc.ABCMeta):
         request: holdfastdb.v1.session_service_pb2.TransitionSessionRequest,
         context: _ServicerContext,
     ) -> typing.Union[holdfastdb.v1.session_service_pb2.TransitionSessionResponse, collections.abc.Awaitable[holdfastdb.v1.session_service_pb2.TransitionSessionResponse]]:
-        """Moves a session along its life cycle and appends the event `holdfast.session.<status>` to its
-        history in the same transaction. Allowed: PENDING to ACTIVE or EXPIRED; ACTIVE to COMPLETED, FAILED
-        or EXPIRED. The last three are final.
-        NOT_FOUND (SESSION_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_NOT_ALLOWED), also for a move to the
-        same status; ABORTED (VERSION_MISMATCH).
+        """Changes the status of a session and, in the same transaction, appends the event
+        `holdfast.session.<status>` to its history. Allowed: PENDING to ACTIVE or EXPIRED; ACTIVE to
+        COMPLETED, FAILED or EXPIRED. The last three are final.
+
+        Errors: NOT_FOUND (SESSION_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_NOT_ALLOWED), also if the
+        session has that status already; ABORTED (VERSION_MISMATCH).
         """
 
     @abc.abstractmethod
@@ -344,9 +443,10 @@ class SessionServiceServicer(metaclass=abc.ABCMeta):
         request: holdfastdb.v1.session_service_pb2.DeleteSessionRequest,
         context: _ServicerContext,
     ) -> typing.Union[holdfastdb.v1.session_service_pb2.DeleteSessionResponse, collections.abc.Awaitable[holdfastdb.v1.session_service_pb2.DeleteSessionResponse]]:
-        """Deletes a session with its state, history and all else that hangs on it, at once and for good.
-        Sessions that name it as their parent stay. NOT_FOUND (SESSION_NOT_FOUND) unless `allow_missing`;
-        ABORTED (VERSION_MISMATCH).
+        """Deletes a session and its states, events, tasks, runs, approvals and plans, immediately and
+        permanently. Sessions that have it as their parent, and memories that name it, stay.
+
+        Errors: NOT_FOUND (SESSION_NOT_FOUND) unless `allow_missing` is set; ABORTED (VERSION_MISMATCH).
         """
 
     @abc.abstractmethod
@@ -355,11 +455,14 @@ class SessionServiceServicer(metaclass=abc.ABCMeta):
         request: holdfastdb.v1.session_service_pb2.ForkSessionRequest,
         context: _ServicerContext,
     ) -> typing.Union[holdfastdb.v1.session_service_pb2.ForkSessionResponse, collections.abc.Awaitable[holdfastdb.v1.session_service_pb2.ForkSessionResponse]]:
-        """Copies a session up to a sequence into a new PENDING one: its fields, the events up to and with
-        that sequence (same ids, same sequences), and of each state the snapshots that were saved by then
-        (same versions). The event `holdfast.session.forked` follows at the next sequence. The source is not
-        changed. Repeating a client-chosen `new_session_id` with the same request returns the fork.
-        NOT_FOUND (SESSION_NOT_FOUND); ALREADY_EXISTS (ID_TAKEN).
+        """Copies a session, up to and including a sequence, into a new session with the status PENDING: its
+        fields, the events (with the same ids and sequences), and the versions of each state that were saved
+        when the session's last sequence was at most that one (with the same version numbers). The next
+        event of the copy is `holdfast.session.forked`. The source is not changed. If the session
+        `new_session_id` exists and was made by the same request, it is returned as it is now and nothing is
+        changed.
+
+        Errors: NOT_FOUND (SESSION_NOT_FOUND); ALREADY_EXISTS (ID_TAKEN).
         """
 
     @abc.abstractmethod
@@ -368,9 +471,12 @@ class SessionServiceServicer(metaclass=abc.ABCMeta):
         request: holdfastdb.v1.session_service_pb2.SaveStateRequest,
         context: _ServicerContext,
     ) -> typing.Union[holdfastdb.v1.session_service_pb2.SaveStateResponse, collections.abc.Awaitable[holdfastdb.v1.session_service_pb2.SaveStateResponse]]:
-        """Saves one or several states of a session, all or none. Each save makes a new version of its key,
-        starting at 1. The server keeps the newest versions (100 unless configured otherwise).
-        NOT_FOUND (SESSION_NOT_FOUND); FAILED_PRECONDITION (SESSION_ENDED); ABORTED (VERSION_MISMATCH).
+        """Saves one or several states of a session, all or none. Each write makes the next version of its key;
+        the first is 1. The server keeps the newest versions of a key (100 unless configured otherwise) and
+        deletes the others.
+
+        Errors: NOT_FOUND (SESSION_NOT_FOUND); FAILED_PRECONDITION (SESSION_ENDED); ABORTED
+        (VERSION_MISMATCH).
         """
 
     @abc.abstractmethod
@@ -380,8 +486,9 @@ class SessionServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[holdfastdb.v1.session_service_pb2.PatchStateResponse, collections.abc.Awaitable[holdfastdb.v1.session_service_pb2.PatchStateResponse]]:
         """Applies a JSON merge patch (RFC 7396) to the newest version of a JSON state and saves the result as
-        the next version. Members that the patch does not name keep their text exactly.
-        NOT_FOUND (SESSION_NOT_FOUND, STATE_NOT_FOUND); FAILED_PRECONDITION (SESSION_ENDED,
+        the next version. The text of members that the patch does not name is kept character for character.
+
+        Errors: NOT_FOUND (SESSION_NOT_FOUND, STATE_NOT_FOUND); FAILED_PRECONDITION (SESSION_ENDED,
         STATE_NOT_PATCHABLE); ABORTED (VERSION_MISMATCH).
         """
 
@@ -391,8 +498,9 @@ class SessionServiceServicer(metaclass=abc.ABCMeta):
         request: holdfastdb.v1.session_service_pb2.LoadStateRequest,
         context: _ServicerContext,
     ) -> typing.Union[holdfastdb.v1.session_service_pb2.LoadStateResponse, collections.abc.Awaitable[holdfastdb.v1.session_service_pb2.LoadStateResponse]]:
-        """Returns a state, the newest version or the one asked for.
-        NOT_FOUND (SESSION_NOT_FOUND, STATE_NOT_FOUND).
+        """Returns one version of a state: the given one, or the newest.
+
+        Errors: NOT_FOUND (SESSION_NOT_FOUND, STATE_NOT_FOUND).
         """
 
     @abc.abstractmethod
@@ -401,9 +509,11 @@ class SessionServiceServicer(metaclass=abc.ABCMeta):
         request: holdfastdb.v1.session_service_pb2.ListStatesRequest,
         context: _ServicerContext,
     ) -> typing.Union[holdfastdb.v1.session_service_pb2.ListStatesResponse, collections.abc.Awaitable[holdfastdb.v1.session_service_pb2.ListStatesResponse]]:
-        """Lists the states of a session by key (in the order of their UTF-8 bytes), ascending by default; on
-        request every kept version of each, the newer version of a key first.
-        NOT_FOUND (SESSION_NOT_FOUND); INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
+        """Lists the newest version of each state of a session, ordered by key (compared by UTF-8 bytes),
+        ascending by default. With `all_versions` every kept version is listed, of a key the newer before
+        the older in either order.
+
+        Errors: NOT_FOUND (SESSION_NOT_FOUND); INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
         """
 
     @abc.abstractmethod
@@ -412,9 +522,10 @@ class SessionServiceServicer(metaclass=abc.ABCMeta):
         request: holdfastdb.v1.session_service_pb2.DeleteStatesRequest,
         context: _ServicerContext,
     ) -> typing.Union[holdfastdb.v1.session_service_pb2.DeleteStatesResponse, collections.abc.Awaitable[holdfastdb.v1.session_service_pb2.DeleteStatesResponse]]:
-        """Deletes states with all their versions, at once. A key that is saved again starts at version 1.
-        Keys that are not there are passed over.
-        NOT_FOUND (SESSION_NOT_FOUND); FAILED_PRECONDITION (SESSION_ENDED).
+        """Deletes states with all their versions, immediately and permanently. The next save of a deleted key
+        makes version 1. Keys that do not exist are ignored.
+
+        Errors: NOT_FOUND (SESSION_NOT_FOUND); FAILED_PRECONDITION (SESSION_ENDED).
         """
 
 def add_SessionServiceServicer_to_server(servicer: SessionServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -31,38 +31,38 @@ class _TaskStatus:
 class _TaskStatusEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_TaskStatus.ValueType], builtins.type):
     DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
     TASK_STATUS_UNSPECIFIED: _TaskStatus.ValueType  # 0
-    """No status; never returned."""
+    """Not a status: refused in requests, never returned."""
     TASK_STATUS_PENDING: _TaskStatus.ValueType  # 1
-    """To be done."""
+    """Waits for a worker."""
     TASK_STATUS_RUNNING: _TaskStatus.ValueType  # 2
-    """Someone is at work on it."""
+    """A worker works on it."""
     TASK_STATUS_SUCCEEDED: _TaskStatus.ValueType  # 3
-    """Done. Final."""
+    """Ended with success. Final."""
     TASK_STATUS_FAILED: _TaskStatus.ValueType  # 4
-    """Could not be done. Final."""
+    """Ended without success. Final."""
     TASK_STATUS_CANCELLED: _TaskStatus.ValueType  # 5
-    """Is not to be done any more. Final."""
+    """Ended by a caller who does not want it done. Final."""
 
 class TaskStatus(_TaskStatus, metaclass=_TaskStatusEnumTypeWrapper):
-    """Where a task stands in its life. PENDING and RUNNING are the open ones."""
+    """The status of a task. PENDING and RUNNING are called open."""
 
 TASK_STATUS_UNSPECIFIED: TaskStatus.ValueType  # 0
-"""No status; never returned."""
+"""Not a status: refused in requests, never returned."""
 TASK_STATUS_PENDING: TaskStatus.ValueType  # 1
-"""To be done."""
+"""Waits for a worker."""
 TASK_STATUS_RUNNING: TaskStatus.ValueType  # 2
-"""Someone is at work on it."""
+"""A worker works on it."""
 TASK_STATUS_SUCCEEDED: TaskStatus.ValueType  # 3
-"""Done. Final."""
+"""Ended with success. Final."""
 TASK_STATUS_FAILED: TaskStatus.ValueType  # 4
-"""Could not be done. Final."""
+"""Ended without success. Final."""
 TASK_STATUS_CANCELLED: TaskStatus.ValueType  # 5
-"""Is not to be done any more. Final."""
+"""Ended by a caller who does not want it done. Final."""
 global___TaskStatus = TaskStatus
 
 @typing.final
 class Task(google.protobuf.message.Message):
-    """One unit of work."""
+    """A unit of work for one worker at a time."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -111,66 +111,75 @@ class Task(google.protobuf.message.Message):
     task_id: builtins.str
     """Unique in the namespace."""
     session_id: builtins.str
-    """The session that it belongs to, and with which it is deleted. May be empty; else it must exist. Fixed
-    at creation.
+    """The session that the task belongs to; deleting it deletes the task. Empty, or the id of a session that
+    exists. Cannot be changed.
     """
     kind: builtins.str
-    """What kind of work it is, such as `bounty`. 1 to 255 characters. Fixed at creation."""
+    """The kind of work, such as `review`. 1 to 255 characters. Cannot be changed."""
     status: global___TaskStatus.ValueType
-    """Changed by TransitionTask, ClaimTask, ReleaseTask and a lapsing lease only. Output only."""
+    """Changed by TransitionTask, ClaimTask, ReleaseTask and the expiry of a lease. Output only."""
     phase: builtins.str
-    """How far the work is, in the caller's words, such as `testing`. At most 255 characters."""
+    """The progress of the work, as free text such as `testing`. At most 255 characters."""
     from_role: builtins.str
-    """Who wants it done. At most 255 characters."""
+    """The role that gives the task. At most 255 characters."""
     to_role: builtins.str
-    """Who is to do it. At most 255 characters. Empty: any role."""
+    """The role that is to do the task; ClaimTask can filter by it. At most 255 characters. Empty: any
+    role.
+    """
     error: builtins.str
-    """What went wrong last, a lapsed lease among that, or why it was cancelled. It outlives a retry. At most
-    65,536 characters.
+    """The last error, or why the task was cancelled; the expiry of a lease sets it too. It stays when the
+    task is PENDING again. At most 65,536 characters.
     """
     idempotency_key: builtins.str
-    """Makes CreateTask safe to repeat. Unique in the namespace; lapses after 24 hours unless configured
-    otherwise. At most 255 characters. May be empty. Fixed at creation.
+    """With it CreateTask can be repeated without a `task_id`. Unique in the namespace for 24 hours unless
+    configured otherwise; then it may be used again. At most 255 characters. May be empty. Cannot be
+    changed.
     """
     dedupe_key: builtins.str
-    """What it works on, so that nobody else does: in a namespace at most one open task of a kind has it.
-    At most 1,000 characters. May be empty. Fixed at creation.
+    """Names what the task works on. At most one open task of a kind in a namespace has a given
+    `dedupe_key`. At most 1,000 characters. May be empty: no such check. Cannot be changed.
     """
     priority: builtins.int
-    """Greater is claimed earlier. 0 is the middle."""
+    """Tasks with a greater priority are claimed first. May be negative."""
     max_attempts: builtins.int
-    """How many attempts it gets: a lease that lapses in the last one fails the task. 0 becomes 10."""
+    """The maximum number of attempts. If the last one fails or its lease expires, the task is FAILED. 0 in
+    a request means 10.
+    """
     trace_id: builtins.str
-    """The distributed trace that it belongs to. At most 255 characters. Fixed at creation."""
+    """The distributed trace that the task belongs to. At most 255 characters. Cannot be changed."""
     version: builtins.int
-    """Rises by one with each change of the fields above. Starts at 1. Output only."""
+    """1 at first; rises by one with each change of a field above. Output only."""
     attempts: builtins.int
-    """How often it was claimed, without the leases that were given back unused. Output only."""
+    """The number of claims, without those released without `attempt_failed`. Output only."""
     worker_id: builtins.str
-    """Who holds the lease, or held the last one: the claim's `worker_id`. Output only."""
+    """The `worker_id` of the last claim. Output only."""
     @property
     def payload(self) -> holdfastdb.v1.payload_pb2.Payload:
-        """What is to be done. Together with `result` at most 3 MiB."""
+        """The input of the work. Together with `result` at most 3 MiB."""
 
     @property
     def result(self) -> holdfastdb.v1.payload_pb2.Payload:
-        """What came of it, so far or in the end."""
+        """The result of the work, also a partial one."""
 
     @property
     def run_after_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """It cannot be claimed before this time. Absent: from its creation."""
+        """The task cannot be claimed before this time. Absent: it can be claimed from its creation on."""
 
     @property
     def labels(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
-        """Short marks to search by. At most 64; keys of 1 to 255 and values of at most 1,000 characters."""
+        """Key-value pairs that lists can filter by. At most 64; a key has 1 to 255 characters, a value at most
+        1,000, without NUL; all together at most 64 KiB as JSON.
+        """
 
     @property
     def metadata(self) -> google.protobuf.struct_pb2.Struct:
-        """Free data to search by. At most 64 KiB as JSON. Numbers are doubles; no NUL characters."""
+        """A JSON object whose top-level members lists can filter by. At most 64 KiB as JSON. Numbers are IEEE
+        754 doubles. Strings must not contain NUL.
+        """
 
     @property
     def lease_expire_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """When the lease will lapse. Absent: it is not leased. Output only."""
+        """When the lease expires. Absent: the task is not leased. Output only."""
 
     @property
     def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
@@ -182,11 +191,11 @@ class Task(google.protobuf.message.Message):
 
     @property
     def start_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """When it last became RUNNING. Output only."""
+        """When the task last became RUNNING. Output only."""
 
     @property
     def end_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """When it reached its final status. Output only."""
+        """When the task reached a final status. Output only."""
 
     def __init__(
         self,
@@ -230,7 +239,7 @@ class CreateTaskRequest(google.protobuf.message.Message):
     TASK_FIELD_NUMBER: builtins.int
     @property
     def task(self) -> global___Task:
-        """Output-only fields are ignored. An empty `task_id` is filled by the server (UUIDv7)."""
+        """Output-only fields are ignored. If `task_id` is empty, the server makes one (UUIDv7)."""
 
     def __init__(
         self,
@@ -331,15 +340,19 @@ class ListTasksRequest(google.protobuf.message.Message):
     CREATE_TIME_FROM_FIELD_NUMBER: builtins.int
     CREATE_TIME_UNTIL_FIELD_NUMBER: builtins.int
     page_size: builtins.int
-    """At most this many; 0 means 20, more than 100 means 100. A page also ends before about 3 MiB."""
+    """The maximum number of results on the page. 0 means 20; more than 100 means 100. A page also ends
+    before its results exceed about 3 MiB, but has at least one.
+    """
     page_token: builtins.str
-    """The `next_page_token` of the page before, with all else unchanged but `page_size`."""
+    """The `next_page_token` of the previous page; empty for the first page. All fields but `page_size`
+    must be as in the request for that page.
+    """
     order: holdfastdb.v1.payload_pb2.SortOrder.ValueType
-    """By creation time; descending by default."""
+    """The order by creation time; descending by default."""
     include_total_size: builtins.bool
-    """Ask for `total_size`, which costs a count."""
+    """Whether to return `total_size`, for which the server counts all results."""
     omit_payload: builtins.bool
-    """Leave `payload` and `result` out."""
+    """Whether to leave out `payload` and `result`."""
     phase: builtins.str
     session_id: builtins.str
     from_role: builtins.str
@@ -349,23 +362,25 @@ class ListTasksRequest(google.protobuf.message.Message):
     trace_id: builtins.str
     @property
     def statuses(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[global___TaskStatus.ValueType]:
-        """Any of these."""
+        """Matches any of these; empty matches all. At most 100."""
 
     @property
     def kinds(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
-        """Any of these."""
+        """Matches any of these; empty matches all. At most 100."""
 
     @property
     def labels(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
-        """All of these labels, with these values."""
+        """Matches what has all of these labels with these values."""
 
     @property
     def metadata(self) -> google.protobuf.struct_pb2.Struct:
-        """All of these top-level members, with these values: strings, numbers, booleans and nulls."""
+        """Matches what has all of these top-level members in its metadata with these values. A value is a
+        string, number, boolean or null.
+        """
 
     @property
     def create_time_from(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """Created at this time or later."""
+        """Created at or after this time."""
 
     @property
     def create_time_until(self) -> google.protobuf.timestamp_pb2.Timestamp:
@@ -408,7 +423,7 @@ class ListTasksResponse(google.protobuf.message.Message):
     next_page_token: builtins.str
     """Empty on the last page."""
     total_size: builtins.int
-    """How many tasks match the filter; only if asked for."""
+    """The number of tasks on all pages. Set only if `include_total_size` was."""
     @property
     def tasks(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Task]: ...
     def __init__(
@@ -434,20 +449,24 @@ class UpdateTaskRequest(google.protobuf.message.Message):
     EXPECTED_VERSION_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     lease_token: builtins.str
-    """From ClaimTask. If given, the lease must be held."""
+    """The token from ClaimTask. If it is not empty and not that of the present lease: FAILED_PRECONDITION
+    (LEASE_NOT_HELD).
+    """
     expected_version: builtins.int
-    """The version that the caller has seen."""
+    """If set and not the actual version: ABORTED (VERSION_MISMATCH)."""
     request_id: builtins.str
-    """See SessionService."""
+    """See the comment of SessionService."""
     @property
     def task(self) -> global___Task:
-        """`task_id` names the task; the fields that the mask lists are taken from the rest."""
+        """`task_id` says which task to change. The other fields hold the new values."""
 
     @property
     def update_mask(self) -> google.protobuf.field_mask_pb2.FieldMask:
-        """Of `phase`, `from_role`, `to_role`, `payload`, `result`, `error`, `priority`, `run_after_time`,
-        `max_attempts`, `labels`, `metadata`, each replaced whole. Empty: each field that is not empty is set;
-        `labels` are added to; `metadata` is merged (RFC 7396).
+        """The fields to replace, among `phase`, `from_role`, `to_role`, `payload`, `result`, `error`,
+        `priority`, `run_after_time`, `max_attempts`, `labels`, `metadata`; one that is not set in the
+        request is cleared. An empty mask: each field that is set in the request is replaced, but labels are
+        added to the stored ones, and the metadata is merged into the stored one as a JSON merge patch (RFC
+        7396).
         """
 
     def __init__(
@@ -498,24 +517,26 @@ class TransitionTaskRequest(google.protobuf.message.Message):
     task_id: builtins.str
     """Required."""
     status: global___TaskStatus.ValueType
-    """Required: the status to move to."""
+    """Required: the new status."""
     lease_token: builtins.str
-    """From ClaimTask. If given, the lease must be held."""
+    """The token from ClaimTask. If it is not empty and not that of the present lease: FAILED_PRECONDITION
+    (LEASE_NOT_HELD).
+    """
     error: builtins.str
-    """Replaces the task's error. Empty: it stays. At most 65,536 characters."""
+    """The new error of the task. Empty: the error is not changed. At most 65,536 characters."""
     phase: builtins.str
-    """Replaces the task's phase. Empty: it stays. At most 255 characters."""
+    """The new phase of the task. Empty: the phase is not changed. At most 255 characters."""
     actor: builtins.str
-    """Who moves it; the event's `actor`. At most 255 characters. Empty: the lease's `worker_id`, if its token
-    is given.
+    """Who changes the status; the `actor` of the event. At most 255 characters. Empty: the `worker_id` of
+    the lease if `lease_token` is set.
     """
     expected_version: builtins.int
-    """The version that the caller has seen."""
+    """If set and not the actual version: ABORTED (VERSION_MISMATCH)."""
     request_id: builtins.str
-    """See SessionService."""
+    """See the comment of SessionService."""
     @property
     def result(self) -> holdfastdb.v1.payload_pb2.Payload:
-        """Replaces the task's result. Absent: it stays."""
+        """The new result of the task. Absent: the result is not changed."""
 
     def __init__(
         self,
@@ -583,32 +604,36 @@ class ClaimTaskRequest(google.protobuf.message.Message):
     WAIT_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     worker_id: builtins.str
-    """Who claims; kept in the task, and the event's `actor`. At most 255 characters."""
+    """Who claims the task; stored in its `worker_id`, and the `actor` of the event. At most 255
+    characters.
+    """
     role: builtins.str
-    """Only tasks whose `to_role` is this one or empty. Empty: tasks to any role."""
+    """Matches tasks whose `to_role` is this or empty. Empty matches all."""
     session_id: builtins.str
-    """Only tasks of this session."""
+    """Matches tasks of this session. Empty matches all."""
     task_id: builtins.str
-    """Only this task."""
+    """Matches this task only. Empty matches all."""
     request_id: builtins.str
-    """See SessionService. A repeat after a lost answer gets the same task with the same lease, which may
-    have lapsed by then.
+    """See the comment of SessionService. A repeated request gets the same task and lease token; the lease
+    may have expired since.
     """
     @property
     def kinds(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
-        """Any of these. Empty: any kind."""
+        """Matches tasks of these kinds; empty matches all. At most 100."""
 
     @property
     def labels(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
-        """All of these labels, with these values."""
+        """Matches what has all of these labels with these values."""
 
     @property
     def lease_duration(self) -> google.protobuf.duration_pb2.Duration:
-        """From 1 second to 24 hours. Absent means 60 seconds."""
+        """The duration of the lease, from 1 second to 24 hours. Absent means 60 seconds."""
 
     @property
     def wait(self) -> google.protobuf.duration_pb2.Duration:
-        """How long to wait for a task. Absent means not at all, more than 5 minutes means 5 minutes."""
+        """How long to wait for a task if none matches. Absent means not to wait; more than 5 minutes means 5
+        minutes.
+        """
 
     def __init__(
         self,
@@ -635,10 +660,10 @@ class ClaimTaskResponse(google.protobuf.message.Message):
     TASK_FIELD_NUMBER: builtins.int
     LEASE_TOKEN_FIELD_NUMBER: builtins.int
     lease_token: builtins.str
-    """Proves that the caller holds the lease. Shown here only."""
+    """The token that later calls with this lease must have. No other response has it."""
     @property
     def task(self) -> global___Task:
-        """Absent: there was none."""
+        """The leased task. Absent: no task matched."""
 
     def __init__(
         self,
@@ -664,7 +689,7 @@ class ExtendLeaseRequest(google.protobuf.message.Message):
     """Required."""
     @property
     def lease_duration(self) -> google.protobuf.duration_pb2.Duration:
-        """Counted from now. From 1 second to 24 hours. Absent means 60 seconds."""
+        """The time from now to the expiry of the lease, from 1 second to 24 hours. Absent means 60 seconds."""
 
     def __init__(
         self,
@@ -685,7 +710,7 @@ class ExtendLeaseResponse(google.protobuf.message.Message):
     LEASE_EXPIRE_TIME_FIELD_NUMBER: builtins.int
     @property
     def lease_expire_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """When the lease will lapse now."""
+        """When the lease expires, after this call."""
 
     def __init__(
         self,
@@ -712,14 +737,16 @@ class ReleaseTaskRequest(google.protobuf.message.Message):
     lease_token: builtins.str
     """Required."""
     attempt_failed: builtins.bool
-    """True: the attempt was made and failed. False: it does not count, as if the task had not been claimed."""
+    """True: the attempt failed, and counts in `attempts`. False: the attempt does not count."""
     error: builtins.str
-    """Replaces the task's error. Empty: it stays. At most 65,536 characters."""
+    """The new error of the task. Empty: the error is not changed. At most 65,536 characters."""
     request_id: builtins.str
-    """See SessionService."""
+    """See the comment of SessionService."""
     @property
     def run_after_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """Replaces the task's `run_after_time`: it cannot be claimed before. Absent: at once."""
+        """The new `run_after_time` of the task: it cannot be claimed before. Absent: it can be claimed
+        immediately.
+        """
 
     def __init__(
         self,
@@ -763,9 +790,9 @@ class DeleteTaskRequest(google.protobuf.message.Message):
     task_id: builtins.str
     """Required."""
     expected_version: builtins.int
-    """The version that the caller has seen."""
+    """If set and not the actual version: ABORTED (VERSION_MISMATCH)."""
     allow_missing: builtins.bool
-    """Answer OK when there is no such task."""
+    """Whether to answer OK if the task does not exist."""
     def __init__(
         self,
         *,

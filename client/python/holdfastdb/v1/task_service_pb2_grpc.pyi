@@ -18,17 +18,18 @@ class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type:
     ...
 
 class TaskServiceStub:
-    """Work to do, routed between agents, never done twice.
+    """Tasks: work that agents give to each other, each leased to one worker at a time.
 
-    What SessionService says of namespaces, ids, `request_id` and errors holds here too. Each status that a
-    task of a session takes, its first one too, is appended to that session's history as
-    `holdfast.task.<status>`, with its `task_id`, in the same transaction.
+    The rules of SessionService on namespaces, ids, times, `request_id` and errors apply here too. If a
+    task belongs to a session, each status that it takes, the first included, is appended to the session's
+    history as the event `holdfast.task.<status>`, with the `task_id`, in the same transaction.
 
-    A worker claims a task and gets a lease: the right to be the only one at work on it, for a time that it
-    can extend. A lease that is neither extended nor ended in time lapses: from that moment its token is
-    refused, and the task is PENDING again for another worker, or FAILED after its last attempt. Every call
-    sees that at once; the event of it follows in the session's history soon after. All times of tasks go by
-    the database's clock, the one that all servers share.
+    A worker that claims a task gets a lease of it, and with that a token, for a duration that it can
+    extend. While a task is leased, no other worker can claim it. When a lease reaches its
+    `lease_expire_time`, it expires: its token is refused from then on, and the task is PENDING again, or
+    FAILED if it was the last attempt. Every call sees this from that time on; the event is appended to
+    the session's history by the next call that changes the task, or by the server's janitor. All times of
+    tasks are those of the database's clock, which all servers share.
     """
 
     def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
@@ -36,210 +37,252 @@ class TaskServiceStub:
         holdfastdb.v1.task_service_pb2.CreateTaskRequest,
         holdfastdb.v1.task_service_pb2.CreateTaskResponse,
     ]
-    """Creates a task, always PENDING at first.
+    """Creates a task with the status PENDING.
 
-    Repeating a client-chosen `task_id` or an `idempotency_key` with the same content returns the task as
-    it is now. Of several calls with one `dedupe_key` at the same instant exactly one creates its task.
-    ALREADY_EXISTS (ID_TAKEN, IDEMPOTENCY_KEY_TAKEN): the id or key belongs to a task that was created
-    with other content; ALREADY_EXISTS (OPEN_TASK_EXISTS): another task with this kind and `dedupe_key` is
-    open, and the error's metadata names it. NOT_FOUND (SESSION_NOT_FOUND).
+    If a task with this `task_id`, or with this `idempotency_key`, exists and was created with the same
+    content, it is returned as it is now and nothing is changed. Of several concurrent calls with the
+    same `kind` and `dedupe_key` exactly one creates a task.
+
+    Errors: ALREADY_EXISTS (ID_TAKEN, IDEMPOTENCY_KEY_TAKEN): a task with this id or key exists and was
+    created with other content; ALREADY_EXISTS (OPEN_TASK_EXISTS): another task with this kind and
+    `dedupe_key` is PENDING or RUNNING, and the error's metadata has its id; NOT_FOUND
+    (SESSION_NOT_FOUND).
     """
 
     GetTask: grpc.UnaryUnaryMultiCallable[
         holdfastdb.v1.task_service_pb2.GetTaskRequest,
         holdfastdb.v1.task_service_pb2.GetTaskResponse,
     ]
-    """Returns one task. NOT_FOUND (TASK_NOT_FOUND)."""
+    """Returns one task.
+
+    Errors: NOT_FOUND (TASK_NOT_FOUND).
+    """
 
     ListTasks: grpc.UnaryUnaryMultiCallable[
         holdfastdb.v1.task_service_pb2.ListTasksRequest,
         holdfastdb.v1.task_service_pb2.ListTasksResponse,
     ]
-    """Lists tasks by creation time, newest first by default. All given filters must hold. A task that is
-    there for the whole of the paging is listed exactly once, whatever else comes and goes.
-    INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
+    """Lists tasks by creation time, newest first by default. Only what matches every given filter is
+    listed. A task that exists from the request for the first page to that for the last is listed
+    exactly once.
+
+    Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
     """
 
     UpdateTask: grpc.UnaryUnaryMultiCallable[
         holdfastdb.v1.task_service_pb2.UpdateTaskRequest,
         holdfastdb.v1.task_service_pb2.UpdateTaskResponse,
     ]
-    """Changes a task's own fields, never its status. A change that changes nothing leaves the version.
-    Concurrent updates are applied one after the other: none is lost. While the task is leased, `phase`,
-    `result` and `error` can be changed with the lease's token only. After its end, only `labels` and
-    `metadata` can be changed.
-    NOT_FOUND (TASK_NOT_FOUND); FAILED_PRECONDITION (LEASE_NOT_HELD, TASK_ENDED); RESOURCE_EXHAUSTED
-    (LIMIT_EXCEEDED): payload and result are too large together; ABORTED (VERSION_MISMATCH).
+    """Changes the fields of a task that `update_mask` can list, and no others. A request that changes no
+    field leaves the version as it is. Concurrent updates are applied one after the other: none is lost.
+    While the task is leased, `phase`, `result` and `error` can be changed with the lease's token only.
+    When its status is final, only `labels` and `metadata` can be changed.
+
+    Errors: NOT_FOUND (TASK_NOT_FOUND); FAILED_PRECONDITION (LEASE_NOT_HELD, TASK_ENDED);
+    RESOURCE_EXHAUSTED (LIMIT_EXCEEDED): payload and result together exceed 3 MiB; ABORTED
+    (VERSION_MISMATCH).
     """
 
     TransitionTask: grpc.UnaryUnaryMultiCallable[
         holdfastdb.v1.task_service_pb2.TransitionTaskRequest,
         holdfastdb.v1.task_service_pb2.TransitionTaskResponse,
     ]
-    """Moves a task along its life cycle. Allowed: PENDING to RUNNING or CANCELLED; RUNNING to SUCCEEDED,
-    FAILED or CANCELLED. The last three are final: they end the lease and free the `dedupe_key`. A leased
-    task succeeds or fails with its lease's token only; anyone may cancel it, and its worker then learns
-    LEASE_NOT_HELD. A task that was moved to RUNNING here, not claimed, has no lease and needs no token.
-    NOT_FOUND (TASK_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_NOT_ALLOWED), also for a move to the same
-    status; FAILED_PRECONDITION (LEASE_NOT_HELD); RESOURCE_EXHAUSTED (LIMIT_EXCEEDED): payload and result
-    are too large together; ABORTED (VERSION_MISMATCH).
+    """Changes the status of a task. Allowed: PENDING to RUNNING or CANCELLED; RUNNING to SUCCEEDED, FAILED
+    or CANCELLED. The last three are final: they end the lease, and another task may have the
+    `dedupe_key`. SUCCEEDED and FAILED of a leased task require the lease's token. CANCELLED does not:
+    the worker's next call with the token then fails with LEASE_NOT_HELD. A task that became RUNNING by
+    this RPC, not by ClaimTask, has no lease and requires no token.
+
+    Errors: NOT_FOUND (TASK_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_NOT_ALLOWED), also if the task
+    has that status already; FAILED_PRECONDITION (LEASE_NOT_HELD); RESOURCE_EXHAUSTED (LIMIT_EXCEEDED):
+    payload and result together exceed 3 MiB; ABORTED (VERSION_MISMATCH).
     """
 
     ClaimTask: grpc.UnaryUnaryMultiCallable[
         holdfastdb.v1.task_service_pb2.ClaimTaskRequest,
         holdfastdb.v1.task_service_pb2.ClaimTaskResponse,
     ]
-    """Leases one PENDING task to the caller and moves it to RUNNING: of those that match and are due, the one
-    of the greatest priority, the oldest among equals. No task is ever leased to two at a time. Where
-    there is none, it waits for one as long as asked, then answers OK without a task; that answer is not
-    remembered under the `request_id`.
-    NOT_FOUND (TASK_NOT_FOUND): there is no task with the `task_id` asked for; RESOURCE_EXHAUSTED
-    (OVERLOADED): the server has as many calls waiting as it takes; UNAVAILABLE (SERVER_DRAINING).
+    """Leases one PENDING task to the caller and sets its status to RUNNING. It is, of the tasks that match
+    the request and whose `run_after_time` has passed, the one with the greatest `priority`, and of
+    several the one created first. Two workers never hold a lease of one task at the same time. If no
+    task matches, the call waits for one, for at most `wait`, and then returns OK without a task; that
+    response is not kept under the `request_id`.
+
+    Errors: NOT_FOUND (TASK_NOT_FOUND): the task `task_id` does not exist; RESOURCE_EXHAUSTED
+    (OVERLOADED): the server's maximum number of waiting calls is reached; UNAVAILABLE
+    (SERVER_DRAINING).
     """
 
     ExtendLease: grpc.UnaryUnaryMultiCallable[
         holdfastdb.v1.task_service_pb2.ExtendLeaseRequest,
         holdfastdb.v1.task_service_pb2.ExtendLeaseResponse,
     ]
-    """Lets a lease end at another time: the given duration from now.
-    NOT_FOUND (TASK_NOT_FOUND); FAILED_PRECONDITION (LEASE_NOT_HELD): it has lapsed, or the task was
-    cancelled. Stop the work.
+    """Sets the time at which a lease expires: the given duration from now. Repeating it sets the time
+    again.
+
+    Errors: NOT_FOUND (TASK_NOT_FOUND); FAILED_PRECONDITION (LEASE_NOT_HELD): the lease has expired or
+    was released, or the task has a final status. The worker should stop its work.
     """
 
     ReleaseTask: grpc.UnaryUnaryMultiCallable[
         holdfastdb.v1.task_service_pb2.ReleaseTaskRequest,
         holdfastdb.v1.task_service_pb2.ReleaseTaskResponse,
     ]
-    """Gives a leased task back: it is PENDING again, at once or from a later time on. With `attempt_failed`
-    the attempt counts, and after the last one the task is FAILED instead.
-    NOT_FOUND (TASK_NOT_FOUND); FAILED_PRECONDITION (LEASE_NOT_HELD).
+    """Ends a lease; the task is PENDING again, or FAILED if `attempt_failed` is set and it was the last of
+    `max_attempts`. Without `attempt_failed` the attempt is not counted in `attempts`.
+
+    Errors: NOT_FOUND (TASK_NOT_FOUND); FAILED_PRECONDITION (LEASE_NOT_HELD).
     """
 
     DeleteTask: grpc.UnaryUnaryMultiCallable[
         holdfastdb.v1.task_service_pb2.DeleteTaskRequest,
         holdfastdb.v1.task_service_pb2.DeleteTaskResponse,
     ]
-    """Deletes a task, whatever its status, at once and for good. It frees its keys and ends its lease.
-    NOT_FOUND (TASK_NOT_FOUND) unless `allow_missing`; ABORTED (VERSION_MISMATCH).
+    """Deletes a task, whatever its status, with its lease, immediately and permanently. Its id and keys
+    may be used again.
+
+    Errors: NOT_FOUND (TASK_NOT_FOUND) unless `allow_missing` is set; ABORTED (VERSION_MISMATCH).
     """
 
 class TaskServiceAsyncStub:
-    """Work to do, routed between agents, never done twice.
+    """Tasks: work that agents give to each other, each leased to one worker at a time.
 
-    What SessionService says of namespaces, ids, `request_id` and errors holds here too. Each status that a
-    task of a session takes, its first one too, is appended to that session's history as
-    `holdfast.task.<status>`, with its `task_id`, in the same transaction.
+    The rules of SessionService on namespaces, ids, times, `request_id` and errors apply here too. If a
+    task belongs to a session, each status that it takes, the first included, is appended to the session's
+    history as the event `holdfast.task.<status>`, with the `task_id`, in the same transaction.
 
-    A worker claims a task and gets a lease: the right to be the only one at work on it, for a time that it
-    can extend. A lease that is neither extended nor ended in time lapses: from that moment its token is
-    refused, and the task is PENDING again for another worker, or FAILED after its last attempt. Every call
-    sees that at once; the event of it follows in the session's history soon after. All times of tasks go by
-    the database's clock, the one that all servers share.
+    A worker that claims a task gets a lease of it, and with that a token, for a duration that it can
+    extend. While a task is leased, no other worker can claim it. When a lease reaches its
+    `lease_expire_time`, it expires: its token is refused from then on, and the task is PENDING again, or
+    FAILED if it was the last attempt. Every call sees this from that time on; the event is appended to
+    the session's history by the next call that changes the task, or by the server's janitor. All times of
+    tasks are those of the database's clock, which all servers share.
     """
 
     CreateTask: grpc.aio.UnaryUnaryMultiCallable[
         holdfastdb.v1.task_service_pb2.CreateTaskRequest,
         holdfastdb.v1.task_service_pb2.CreateTaskResponse,
     ]
-    """Creates a task, always PENDING at first.
+    """Creates a task with the status PENDING.
 
-    Repeating a client-chosen `task_id` or an `idempotency_key` with the same content returns the task as
-    it is now. Of several calls with one `dedupe_key` at the same instant exactly one creates its task.
-    ALREADY_EXISTS (ID_TAKEN, IDEMPOTENCY_KEY_TAKEN): the id or key belongs to a task that was created
-    with other content; ALREADY_EXISTS (OPEN_TASK_EXISTS): another task with this kind and `dedupe_key` is
-    open, and the error's metadata names it. NOT_FOUND (SESSION_NOT_FOUND).
+    If a task with this `task_id`, or with this `idempotency_key`, exists and was created with the same
+    content, it is returned as it is now and nothing is changed. Of several concurrent calls with the
+    same `kind` and `dedupe_key` exactly one creates a task.
+
+    Errors: ALREADY_EXISTS (ID_TAKEN, IDEMPOTENCY_KEY_TAKEN): a task with this id or key exists and was
+    created with other content; ALREADY_EXISTS (OPEN_TASK_EXISTS): another task with this kind and
+    `dedupe_key` is PENDING or RUNNING, and the error's metadata has its id; NOT_FOUND
+    (SESSION_NOT_FOUND).
     """
 
     GetTask: grpc.aio.UnaryUnaryMultiCallable[
         holdfastdb.v1.task_service_pb2.GetTaskRequest,
         holdfastdb.v1.task_service_pb2.GetTaskResponse,
     ]
-    """Returns one task. NOT_FOUND (TASK_NOT_FOUND)."""
+    """Returns one task.
+
+    Errors: NOT_FOUND (TASK_NOT_FOUND).
+    """
 
     ListTasks: grpc.aio.UnaryUnaryMultiCallable[
         holdfastdb.v1.task_service_pb2.ListTasksRequest,
         holdfastdb.v1.task_service_pb2.ListTasksResponse,
     ]
-    """Lists tasks by creation time, newest first by default. All given filters must hold. A task that is
-    there for the whole of the paging is listed exactly once, whatever else comes and goes.
-    INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
+    """Lists tasks by creation time, newest first by default. Only what matches every given filter is
+    listed. A task that exists from the request for the first page to that for the last is listed
+    exactly once.
+
+    Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
     """
 
     UpdateTask: grpc.aio.UnaryUnaryMultiCallable[
         holdfastdb.v1.task_service_pb2.UpdateTaskRequest,
         holdfastdb.v1.task_service_pb2.UpdateTaskResponse,
     ]
-    """Changes a task's own fields, never its status. A change that changes nothing leaves the version.
-    Concurrent updates are applied one after the other: none is lost. While the task is leased, `phase`,
-    `result` and `error` can be changed with the lease's token only. After its end, only `labels` and
-    `metadata` can be changed.
-    NOT_FOUND (TASK_NOT_FOUND); FAILED_PRECONDITION (LEASE_NOT_HELD, TASK_ENDED); RESOURCE_EXHAUSTED
-    (LIMIT_EXCEEDED): payload and result are too large together; ABORTED (VERSION_MISMATCH).
+    """Changes the fields of a task that `update_mask` can list, and no others. A request that changes no
+    field leaves the version as it is. Concurrent updates are applied one after the other: none is lost.
+    While the task is leased, `phase`, `result` and `error` can be changed with the lease's token only.
+    When its status is final, only `labels` and `metadata` can be changed.
+
+    Errors: NOT_FOUND (TASK_NOT_FOUND); FAILED_PRECONDITION (LEASE_NOT_HELD, TASK_ENDED);
+    RESOURCE_EXHAUSTED (LIMIT_EXCEEDED): payload and result together exceed 3 MiB; ABORTED
+    (VERSION_MISMATCH).
     """
 
     TransitionTask: grpc.aio.UnaryUnaryMultiCallable[
         holdfastdb.v1.task_service_pb2.TransitionTaskRequest,
         holdfastdb.v1.task_service_pb2.TransitionTaskResponse,
     ]
-    """Moves a task along its life cycle. Allowed: PENDING to RUNNING or CANCELLED; RUNNING to SUCCEEDED,
-    FAILED or CANCELLED. The last three are final: they end the lease and free the `dedupe_key`. A leased
-    task succeeds or fails with its lease's token only; anyone may cancel it, and its worker then learns
-    LEASE_NOT_HELD. A task that was moved to RUNNING here, not claimed, has no lease and needs no token.
-    NOT_FOUND (TASK_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_NOT_ALLOWED), also for a move to the same
-    status; FAILED_PRECONDITION (LEASE_NOT_HELD); RESOURCE_EXHAUSTED (LIMIT_EXCEEDED): payload and result
-    are too large together; ABORTED (VERSION_MISMATCH).
+    """Changes the status of a task. Allowed: PENDING to RUNNING or CANCELLED; RUNNING to SUCCEEDED, FAILED
+    or CANCELLED. The last three are final: they end the lease, and another task may have the
+    `dedupe_key`. SUCCEEDED and FAILED of a leased task require the lease's token. CANCELLED does not:
+    the worker's next call with the token then fails with LEASE_NOT_HELD. A task that became RUNNING by
+    this RPC, not by ClaimTask, has no lease and requires no token.
+
+    Errors: NOT_FOUND (TASK_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_NOT_ALLOWED), also if the task
+    has that status already; FAILED_PRECONDITION (LEASE_NOT_HELD); RESOURCE_EXHAUSTED (LIMIT_EXCEEDED):
+    payload and result together exceed 3 MiB; ABORTED (VERSION_MISMATCH).
     """
 
     ClaimTask: grpc.aio.UnaryUnaryMultiCallable[
         holdfastdb.v1.task_service_pb2.ClaimTaskRequest,
         holdfastdb.v1.task_service_pb2.ClaimTaskResponse,
     ]
-    """Leases one PENDING task to the caller and moves it to RUNNING: of those that match and are due, the one
-    of the greatest priority, the oldest among equals. No task is ever leased to two at a time. Where
-    there is none, it waits for one as long as asked, then answers OK without a task; that answer is not
-    remembered under the `request_id`.
-    NOT_FOUND (TASK_NOT_FOUND): there is no task with the `task_id` asked for; RESOURCE_EXHAUSTED
-    (OVERLOADED): the server has as many calls waiting as it takes; UNAVAILABLE (SERVER_DRAINING).
+    """Leases one PENDING task to the caller and sets its status to RUNNING. It is, of the tasks that match
+    the request and whose `run_after_time` has passed, the one with the greatest `priority`, and of
+    several the one created first. Two workers never hold a lease of one task at the same time. If no
+    task matches, the call waits for one, for at most `wait`, and then returns OK without a task; that
+    response is not kept under the `request_id`.
+
+    Errors: NOT_FOUND (TASK_NOT_FOUND): the task `task_id` does not exist; RESOURCE_EXHAUSTED
+    (OVERLOADED): the server's maximum number of waiting calls is reached; UNAVAILABLE
+    (SERVER_DRAINING).
     """
 
     ExtendLease: grpc.aio.UnaryUnaryMultiCallable[
         holdfastdb.v1.task_service_pb2.ExtendLeaseRequest,
         holdfastdb.v1.task_service_pb2.ExtendLeaseResponse,
     ]
-    """Lets a lease end at another time: the given duration from now.
-    NOT_FOUND (TASK_NOT_FOUND); FAILED_PRECONDITION (LEASE_NOT_HELD): it has lapsed, or the task was
-    cancelled. Stop the work.
+    """Sets the time at which a lease expires: the given duration from now. Repeating it sets the time
+    again.
+
+    Errors: NOT_FOUND (TASK_NOT_FOUND); FAILED_PRECONDITION (LEASE_NOT_HELD): the lease has expired or
+    was released, or the task has a final status. The worker should stop its work.
     """
 
     ReleaseTask: grpc.aio.UnaryUnaryMultiCallable[
         holdfastdb.v1.task_service_pb2.ReleaseTaskRequest,
         holdfastdb.v1.task_service_pb2.ReleaseTaskResponse,
     ]
-    """Gives a leased task back: it is PENDING again, at once or from a later time on. With `attempt_failed`
-    the attempt counts, and after the last one the task is FAILED instead.
-    NOT_FOUND (TASK_NOT_FOUND); FAILED_PRECONDITION (LEASE_NOT_HELD).
+    """Ends a lease; the task is PENDING again, or FAILED if `attempt_failed` is set and it was the last of
+    `max_attempts`. Without `attempt_failed` the attempt is not counted in `attempts`.
+
+    Errors: NOT_FOUND (TASK_NOT_FOUND); FAILED_PRECONDITION (LEASE_NOT_HELD).
     """
 
     DeleteTask: grpc.aio.UnaryUnaryMultiCallable[
         holdfastdb.v1.task_service_pb2.DeleteTaskRequest,
         holdfastdb.v1.task_service_pb2.DeleteTaskResponse,
     ]
-    """Deletes a task, whatever its status, at once and for good. It frees its keys and ends its lease.
-    NOT_FOUND (TASK_NOT_FOUND) unless `allow_missing`; ABORTED (VERSION_MISMATCH).
+    """Deletes a task, whatever its status, with its lease, immediately and permanently. Its id and keys
+    may be used again.
+
+    Errors: NOT_FOUND (TASK_NOT_FOUND) unless `allow_missing` is set; ABORTED (VERSION_MISMATCH).
     """
 
 class TaskServiceServicer(metaclass=abc.ABCMeta):
-    """Work to do, routed between agents, never done twice.
+    """Tasks: work that agents give to each other, each leased to one worker at a time.
 
-    What SessionService says of namespaces, ids, `request_id` and errors holds here too. Each status that a
-    task of a session takes, its first one too, is appended to that session's history as
-    `holdfast.task.<status>`, with its `task_id`, in the same transaction.
+    The rules of SessionService on namespaces, ids, times, `request_id` and errors apply here too. If a
+    task belongs to a session, each status that it takes, the first included, is appended to the session's
+    history as the event `holdfast.task.<status>`, with the `task_id`, in the same transaction.
 
-    A worker claims a task and gets a lease: the right to be the only one at work on it, for a time that it
-    can extend. A lease that is neither extended nor ended in time lapses: from that moment its token is
-    refused, and the task is PENDING again for another worker, or FAILED after its last attempt. Every call
-    sees that at once; the event of it follows in the session's history soon after. All times of tasks go by
-    the database's clock, the one that all servers share.
+    A worker that claims a task gets a lease of it, and with that a token, for a duration that it can
+    extend. While a task is leased, no other worker can claim it. When a lease reaches its
+    `lease_expire_time`, it expires: its token is refused from then on, and the task is PENDING again, or
+    FAILED if it was the last attempt. Every call sees this from that time on; the event is appended to
+    the session's history by the next call that changes the task, or by the server's janitor. All times of
+    tasks are those of the database's clock, which all servers share.
     """
 
     @abc.abstractmethod
@@ -248,13 +291,16 @@ class TaskServiceServicer(metaclass=abc.ABCMeta):
         request: holdfastdb.v1.task_service_pb2.CreateTaskRequest,
         context: _ServicerContext,
     ) -> typing.Union[holdfastdb.v1.task_service_pb2.CreateTaskResponse, collections.abc.Awaitable[holdfastdb.v1.task_service_pb2.CreateTaskResponse]]:
-        """Creates a task, always PENDING at first.
+        """Creates a task with the status PENDING.
 
-        Repeating a client-chosen `task_id` or an `idempotency_key` with the same content returns the task as
-        it is now. Of several calls with one `dedupe_key` at the same instant exactly one creates its task.
-        ALREADY_EXISTS (ID_TAKEN, IDEMPOTENCY_KEY_TAKEN): the id or key belongs to a task that was created
-        with other content; ALREADY_EXISTS (OPEN_TASK_EXISTS): another task with this kind and `dedupe_key` is
-        open, and the error's metadata names it. NOT_FOUND (SESSION_NOT_FOUND).
+        If a task with this `task_id`, or with this `idempotency_key`, exists and was created with the same
+        content, it is returned as it is now and nothing is changed. Of several concurrent calls with the
+        same `kind` and `dedupe_key` exactly one creates a task.
+
+        Errors: ALREADY_EXISTS (ID_TAKEN, IDEMPOTENCY_KEY_TAKEN): a task with this id or key exists and was
+        created with other content; ALREADY_EXISTS (OPEN_TASK_EXISTS): another task with this kind and
+        `dedupe_key` is PENDING or RUNNING, and the error's metadata has its id; NOT_FOUND
+        (SESSION_NOT_FOUND).
         """
 
     @abc.abstractmethod
@@ -263,7 +309,10 @@ class TaskServiceServicer(metaclass=abc.ABCMeta):
         request: holdfastdb.v1.task_service_pb2.GetTaskRequest,
         context: _ServicerContext,
     ) -> typing.Union[holdfastdb.v1.task_service_pb2.GetTaskResponse, collections.abc.Awaitable[holdfastdb.v1.task_service_pb2.GetTaskResponse]]:
-        """Returns one task. NOT_FOUND (TASK_NOT_FOUND)."""
+        """Returns one task.
+
+        Errors: NOT_FOUND (TASK_NOT_FOUND).
+        """
 
     @abc.abstractmethod
     def ListTasks(
@@ -271,9 +320,11 @@ class TaskServiceServicer(metaclass=abc.ABCMeta):
         request: holdfastdb.v1.task_service_pb2.ListTasksRequest,
         context: _ServicerContext,
     ) -> typing.Union[holdfastdb.v1.task_service_pb2.ListTasksResponse, collections.abc.Awaitable[holdfastdb.v1.task_service_pb2.ListTasksResponse]]:
-        """Lists tasks by creation time, newest first by default. All given filters must hold. A task that is
-        there for the whole of the paging is listed exactly once, whatever else comes and goes.
-        INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
+        """Lists tasks by creation time, newest first by default. Only what matches every given filter is
+        listed. A task that exists from the request for the first page to that for the last is listed
+        exactly once.
+
+        Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
         """
 
     @abc.abstractmethod
@@ -282,12 +333,14 @@ class TaskServiceServicer(metaclass=abc.ABCMeta):
         request: holdfastdb.v1.task_service_pb2.UpdateTaskRequest,
         context: _ServicerContext,
     ) -> typing.Union[holdfastdb.v1.task_service_pb2.UpdateTaskResponse, collections.abc.Awaitable[holdfastdb.v1.task_service_pb2.UpdateTaskResponse]]:
-        """Changes a task's own fields, never its status. A change that changes nothing leaves the version.
-        Concurrent updates are applied one after the other: none is lost. While the task is leased, `phase`,
-        `result` and `error` can be changed with the lease's token only. After its end, only `labels` and
-        `metadata` can be changed.
-        NOT_FOUND (TASK_NOT_FOUND); FAILED_PRECONDITION (LEASE_NOT_HELD, TASK_ENDED); RESOURCE_EXHAUSTED
-        (LIMIT_EXCEEDED): payload and result are too large together; ABORTED (VERSION_MISMATCH).
+        """Changes the fields of a task that `update_mask` can list, and no others. A request that changes no
+        field leaves the version as it is. Concurrent updates are applied one after the other: none is lost.
+        While the task is leased, `phase`, `result` and `error` can be changed with the lease's token only.
+        When its status is final, only `labels` and `metadata` can be changed.
+
+        Errors: NOT_FOUND (TASK_NOT_FOUND); FAILED_PRECONDITION (LEASE_NOT_HELD, TASK_ENDED);
+        RESOURCE_EXHAUSTED (LIMIT_EXCEEDED): payload and result together exceed 3 MiB; ABORTED
+        (VERSION_MISMATCH).
         """
 
     @abc.abstractmethod
@@ -296,13 +349,15 @@ class TaskServiceServicer(metaclass=abc.ABCMeta):
         request: holdfastdb.v1.task_service_pb2.TransitionTaskRequest,
         context: _ServicerContext,
     ) -> typing.Union[holdfastdb.v1.task_service_pb2.TransitionTaskResponse, collections.abc.Awaitable[holdfastdb.v1.task_service_pb2.TransitionTaskResponse]]:
-        """Moves a task along its life cycle. Allowed: PENDING to RUNNING or CANCELLED; RUNNING to SUCCEEDED,
-        FAILED or CANCELLED. The last three are final: they end the lease and free the `dedupe_key`. A leased
-        task succeeds or fails with its lease's token only; anyone may cancel it, and its worker then learns
-        LEASE_NOT_HELD. A task that was moved to RUNNING here, not claimed, has no lease and needs no token.
-        NOT_FOUND (TASK_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_NOT_ALLOWED), also for a move to the same
-        status; FAILED_PRECONDITION (LEASE_NOT_HELD); RESOURCE_EXHAUSTED (LIMIT_EXCEEDED): payload and result
-        are too large together; ABORTED (VERSION_MISMATCH).
+        """Changes the status of a task. Allowed: PENDING to RUNNING or CANCELLED; RUNNING to SUCCEEDED, FAILED
+        or CANCELLED. The last three are final: they end the lease, and another task may have the
+        `dedupe_key`. SUCCEEDED and FAILED of a leased task require the lease's token. CANCELLED does not:
+        the worker's next call with the token then fails with LEASE_NOT_HELD. A task that became RUNNING by
+        this RPC, not by ClaimTask, has no lease and requires no token.
+
+        Errors: NOT_FOUND (TASK_NOT_FOUND); FAILED_PRECONDITION (TRANSITION_NOT_ALLOWED), also if the task
+        has that status already; FAILED_PRECONDITION (LEASE_NOT_HELD); RESOURCE_EXHAUSTED (LIMIT_EXCEEDED):
+        payload and result together exceed 3 MiB; ABORTED (VERSION_MISMATCH).
         """
 
     @abc.abstractmethod
@@ -311,12 +366,15 @@ class TaskServiceServicer(metaclass=abc.ABCMeta):
         request: holdfastdb.v1.task_service_pb2.ClaimTaskRequest,
         context: _ServicerContext,
     ) -> typing.Union[holdfastdb.v1.task_service_pb2.ClaimTaskResponse, collections.abc.Awaitable[holdfastdb.v1.task_service_pb2.ClaimTaskResponse]]:
-        """Leases one PENDING task to the caller and moves it to RUNNING: of those that match and are due, the one
-        of the greatest priority, the oldest among equals. No task is ever leased to two at a time. Where
-        there is none, it waits for one as long as asked, then answers OK without a task; that answer is not
-        remembered under the `request_id`.
-        NOT_FOUND (TASK_NOT_FOUND): there is no task with the `task_id` asked for; RESOURCE_EXHAUSTED
-        (OVERLOADED): the server has as many calls waiting as it takes; UNAVAILABLE (SERVER_DRAINING).
+        """Leases one PENDING task to the caller and sets its status to RUNNING. It is, of the tasks that match
+        the request and whose `run_after_time` has passed, the one with the greatest `priority`, and of
+        several the one created first. Two workers never hold a lease of one task at the same time. If no
+        task matches, the call waits for one, for at most `wait`, and then returns OK without a task; that
+        response is not kept under the `request_id`.
+
+        Errors: NOT_FOUND (TASK_NOT_FOUND): the task `task_id` does not exist; RESOURCE_EXHAUSTED
+        (OVERLOADED): the server's maximum number of waiting calls is reached; UNAVAILABLE
+        (SERVER_DRAINING).
         """
 
     @abc.abstractmethod
@@ -325,9 +383,11 @@ class TaskServiceServicer(metaclass=abc.ABCMeta):
         request: holdfastdb.v1.task_service_pb2.ExtendLeaseRequest,
         context: _ServicerContext,
     ) -> typing.Union[holdfastdb.v1.task_service_pb2.ExtendLeaseResponse, collections.abc.Awaitable[holdfastdb.v1.task_service_pb2.ExtendLeaseResponse]]:
-        """Lets a lease end at another time: the given duration from now.
-        NOT_FOUND (TASK_NOT_FOUND); FAILED_PRECONDITION (LEASE_NOT_HELD): it has lapsed, or the task was
-        cancelled. Stop the work.
+        """Sets the time at which a lease expires: the given duration from now. Repeating it sets the time
+        again.
+
+        Errors: NOT_FOUND (TASK_NOT_FOUND); FAILED_PRECONDITION (LEASE_NOT_HELD): the lease has expired or
+        was released, or the task has a final status. The worker should stop its work.
         """
 
     @abc.abstractmethod
@@ -336,9 +396,10 @@ class TaskServiceServicer(metaclass=abc.ABCMeta):
         request: holdfastdb.v1.task_service_pb2.ReleaseTaskRequest,
         context: _ServicerContext,
     ) -> typing.Union[holdfastdb.v1.task_service_pb2.ReleaseTaskResponse, collections.abc.Awaitable[holdfastdb.v1.task_service_pb2.ReleaseTaskResponse]]:
-        """Gives a leased task back: it is PENDING again, at once or from a later time on. With `attempt_failed`
-        the attempt counts, and after the last one the task is FAILED instead.
-        NOT_FOUND (TASK_NOT_FOUND); FAILED_PRECONDITION (LEASE_NOT_HELD).
+        """Ends a lease; the task is PENDING again, or FAILED if `attempt_failed` is set and it was the last of
+        `max_attempts`. Without `attempt_failed` the attempt is not counted in `attempts`.
+
+        Errors: NOT_FOUND (TASK_NOT_FOUND); FAILED_PRECONDITION (LEASE_NOT_HELD).
         """
 
     @abc.abstractmethod
@@ -347,8 +408,10 @@ class TaskServiceServicer(metaclass=abc.ABCMeta):
         request: holdfastdb.v1.task_service_pb2.DeleteTaskRequest,
         context: _ServicerContext,
     ) -> typing.Union[holdfastdb.v1.task_service_pb2.DeleteTaskResponse, collections.abc.Awaitable[holdfastdb.v1.task_service_pb2.DeleteTaskResponse]]:
-        """Deletes a task, whatever its status, at once and for good. It frees its keys and ends its lease.
-        NOT_FOUND (TASK_NOT_FOUND) unless `allow_missing`; ABORTED (VERSION_MISMATCH).
+        """Deletes a task, whatever its status, with its lease, immediately and permanently. Its id and keys
+        may be used again.
+
+        Errors: NOT_FOUND (TASK_NOT_FOUND) unless `allow_missing` is set; ABORTED (VERSION_MISMATCH).
         """
 
 def add_TaskServiceServicer_to_server(servicer: TaskServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

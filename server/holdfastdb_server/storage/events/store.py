@@ -155,7 +155,8 @@ class SqlEvents:
         expected_last_sequence: int | None = None,
         request_id: str = "",
     ) -> ReplaceResult:
-        fingerprint = fingerprint_of("replace events", replacement, expected_last_sequence)
+        content = ("replace events", replacement, expected_last_sequence)
+        fingerprint = fingerprint_of(*content) if request_id else b""
 
         async def work(transaction: Transaction) -> ReplaceResult:
             await transaction.lock([(namespace, session_id)])
