@@ -1,4 +1,4 @@
-"""Which appends PostgreSQL carries out in one statement, and which it leaves alone."""
+"""Which appends PostgreSQL carries out in one statement, and which it leaves to be planned."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def published() -> set[str]:
 
 
 @pytest.fixture
-def quick(store: SqlStore, published: set[str]) -> SingleStatementAppends:
+def writer(store: SqlStore, published: set[str]) -> SingleStatementAppends:
     """What is tested."""
     return SingleStatementAppends(store._database, PostgresDialect(), published.update, NoObserver())
 
@@ -42,24 +42,24 @@ def request(*events: Event, session: str = "s", expected: int | None = None) -> 
     return Append(NAMESPACE, session, events, expected)
 
 
-async def sequences(quick: SingleStatementAppends, *requests: Append) -> list[list[int] | None]:
+async def sequences(writer: SingleStatementAppends, *requests: Append) -> list[list[int] | None]:
     """The sequences that each request has got."""
-    answers = await quick.write(requests)
+    answers = await writer.write(requests)
     return [None if answer is None else [r.sequence for r in answer.receipts] for answer in answers]
 
 
-async def test_a_crowd_is_appended_each_in_the_order_of_its_session(
-    store: SqlStore, quick: SingleStatementAppends, published: set[str]
+async def test_concurrent_requests_are_appended_each_in_the_order_of_its_session(
+    store: SqlStore, writer: SingleStatementAppends, published: set[str]
 ) -> None:
     await create(store, "t")
     await append(store, note("before"))
-    crowd = [
+    requests = [
         request(*notes(2, "a")),
         request(note("b"), session="t"),
         request(note("c"), expected=3),
         request(note(""), note("")),
     ]
-    first, second, third, fourth = await quick.write(crowd)
+    first, second, third, fourth = await writer.write(requests)
     assert isinstance(first, AppendResult)
     assert [(r.event_id, r.sequence) for r in first.receipts] == [("a1", 2), ("a2", 3)]
     assert first.last_sequence == 3
@@ -81,7 +81,7 @@ async def test_a_crowd_is_appended_each_in_the_order_of_its_session(
 
 
 @pytest.mark.parametrize(
-    "crowd",
+    "requests",
     [
         [request(note("new"), session="missing")],
         [request(note("new"), note("taken"))],
@@ -91,13 +91,14 @@ async def test_a_crowd_is_appended_each_in_the_order_of_its_session(
     ],
     ids=["no session", "a taken id", "a wrong guard", "an id twice", "guards that differ"],
 )
-async def test_what_needs_a_closer_look_is_left_alone(
-    store: SqlStore, quick: SingleStatementAppends, published: set[str], crowd: list[Append]
+async def test_what_fails_a_check_is_left_to_be_planned(
+    store: SqlStore, writer: SingleStatementAppends, published: set[str], requests: list[Append]
 ) -> None:
     await create(store, "t")
     await append(store, note("taken"))
     published.clear()
-    assert await sequences(quick, *crowd, request(note("fine"), session="t")) == [None] * len(crowd) + [[1]]
+    answers = await sequences(writer, *requests, request(note("fine"), session="t"))
+    assert answers == [None] * len(requests) + [[1]]
     assert [event.event_id for event in await history(store)] == ["taken"]
     assert len(published) == 1
 
@@ -113,12 +114,12 @@ async def test_what_needs_a_closer_look_is_left_alone(
     ],
     ids=["no JSON", "half a pair", "no time", "half a pair in a name", "a number that is too large"],
 )
-async def test_what_postgresql_or_its_driver_refuses_is_left_alone(
-    store: SqlStore, quick: SingleStatementAppends, refused: Append
+async def test_what_postgresql_or_its_driver_refuses_is_left_to_be_planned(
+    store: SqlStore, writer: SingleStatementAppends, refused: Append
 ) -> None:
     await create(store, "t")
-    assert await sequences(quick, refused, request(note("fine"), session="t")) == [None, None]
-    assert await sequences(quick, request(note("fine"), session="t")) == [[1]]
+    assert await sequences(writer, refused, request(note("fine"), session="t")) == [None, None]
+    assert await sequences(writer, request(note("fine"), session="t")) == [[1]]
 
 
 @pytest.mark.parametrize(
@@ -132,10 +133,10 @@ async def test_what_postgresql_or_its_driver_refuses_is_left_alone(
     ids=["half a pair in a payload", "half a pair in a text", "half a pair in a label", "no text"],
 )
 async def test_what_cannot_become_a_row_fails_alone(
-    store: SqlStore, quick: SingleStatementAppends, unfit: Event
+    store: SqlStore, writer: SingleStatementAppends, unfit: Event
 ) -> None:
     await create(store, "t")
-    assert await sequences(quick, request(unfit), request(note("fine"), session="t")) == [None, [1]]
+    assert await sequences(writer, request(unfit), request(note("fine"), session="t")) == [None, [1]]
     refused, *fine = await asyncio.gather(
         append(store, unfit), *(append(store, n, session_id="t") for n in notes(3)), return_exceptions=True
     )
@@ -144,8 +145,8 @@ async def test_what_cannot_become_a_row_fails_alone(
     assert await history(store) == []
 
 
-async def test_crowds_of_two_servers_leave_no_gap_and_lose_nothing(
-    two_stores: tuple[SqlStore, SqlStore], store: SqlStore, quick: SingleStatementAppends
+async def test_statements_of_two_servers_leave_no_gap_and_lose_nothing(
+    two_stores: tuple[SqlStore, SqlStore], store: SqlStore, writer: SingleStatementAppends
 ) -> None:
     await create(store, "t")
     other = SingleStatementAppends(
@@ -154,12 +155,12 @@ async def test_crowds_of_two_servers_leave_no_gap_and_lose_nothing(
 
     async def write(server: SingleStatementAppends, name: str) -> None:
         for turn in range(25):
-            crowd = [
+            requests = [
                 request(note(f"{name}-{turn}-{n}"), session=("s", "t")[(n + turn) % 2]) for n in range(6)
             ]
-            assert None not in await server.write(crowd)
+            assert None not in await server.write(requests)
 
-    await asyncio.gather(*(write(server, f"{n}") for n, server in enumerate([quick, other] * 4)))
+    await asyncio.gather(*(write(server, f"{n}") for n, server in enumerate([writer, other] * 4)))
     total = 0
     for session in ("s", "t"):
         stored = await history(store, session)

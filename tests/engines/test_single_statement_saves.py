@@ -1,4 +1,4 @@
-"""Which saves PostgreSQL carries out in one statement, and which it leaves alone."""
+"""Which saves PostgreSQL carries out in one statement, and which it leaves to be planned."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def observer() -> CountingObserver:
 
 
 @pytest.fixture
-def quick(store: SqlStore, observer: CountingObserver) -> SingleStatementSaves:
+def writer(store: SqlStore, observer: CountingObserver) -> SingleStatementSaves:
     """What is tested."""
     return SingleStatementSaves(store._database, PostgresDialect(), KEPT, observer)
 
@@ -62,9 +62,9 @@ def request(*writes: StateWrite, session: str = "s", request_id: str = "") -> Sa
     return Save(NAMESPACE, session, writes, request_id)
 
 
-async def saved(quick: SingleStatementSaves, *requests: Save) -> list[list[int] | None]:
+async def saved(writer: SingleStatementSaves, *requests: Save) -> list[list[int] | None]:
     """The versions that each request has got."""
-    answers = await quick.write(requests)
+    answers = await writer.write(requests)
     return [None if answer is None else [state.version for state in answer] for answer in answers]
 
 
@@ -80,19 +80,19 @@ async def stored(store: SqlStore, session: str = "s") -> list[tuple[str, int]]:
     return [(row.key, row.version) for row in found]
 
 
-async def test_a_crowd_is_saved_each_in_the_order_of_its_key(
-    store: SqlStore, quick: SingleStatementSaves
+async def test_concurrent_requests_are_saved_each_in_the_order_of_its_key(
+    store: SqlStore, writer: SingleStatementSaves
 ) -> None:
     await create(store, "t")
     await append(store, *notes(2))
     await save(store, write("a", "0"), write("b", "0"))
-    crowd = [
+    requests = [
         request(write("a", "1", run_id="run", metadata={"m": 1}), write("b", "1")),
         request(write("a", "1"), session="t", request_id="r"),
         request(write("b", "2", expected=2), write("a", "2", expected=2), request_id="r"),
         request(write("b", payload=Payload(data=b"\0\xff", media_type="x/y"))),
     ]
-    answers = await quick.write(crowd)
+    answers = await writer.write(requests)
     assert [[(s.key, s.version) for s in answer] for answer in answers] == [
         [("a", 2), ("b", 2)],
         [("a", 1)],
@@ -106,14 +106,14 @@ async def test_a_crowd_is_saved_each_in_the_order_of_its_key(
     binary = await store.states.load(NAMESPACE, "s", "b", None)
     assert (binary.version, binary.payload) == (4, Payload(data=b"\0\xff", media_type="x/y"))
     assert (await store.sessions.get(NAMESPACE, "s")).last_activity_time == now
-    # Its answer is remembered as the journal would.
-    again = await store.states.save(NAMESPACE, "s", crowd[2].writes, "r")
+    # Its answer is remembered as it would be where it is planned.
+    again = await store.states.save(NAMESPACE, "s", requests[2].writes, "r")
     assert again == third
     assert fourth[0].session_sequence == 2
 
 
 @pytest.mark.parametrize(
-    "crowd",
+    "requests",
     [
         [request(write("new"), session="missing")],
         [request(write("new"), session="ended")],
@@ -135,14 +135,15 @@ async def test_a_crowd_is_saved_each_in_the_order_of_its_key(
         "guards that differ",
     ],
 )
-async def test_what_needs_a_closer_look_is_left_alone(
-    store: SqlStore, quick: SingleStatementSaves, crowd: list[Save]
+async def test_what_fails_a_check_is_left_to_be_planned(
+    store: SqlStore, writer: SingleStatementSaves, requests: list[Save]
 ) -> None:
     await create(store, "t")
     await create(store, "ended")
     await move(store, "ended", SessionStatus.COMPLETED)
     await save(store, write("k"), request_id="taken")
-    assert await saved(quick, *crowd, request(write("fine"), session="t")) == [None] * len(crowd) + [[1]]
+    answers = await saved(writer, *requests, request(write("fine"), session="t"))
+    assert answers == [None] * len(requests) + [[1]]
     assert await stored(store) == [("k", 1)]
     assert await stored(store, "ended") == []
 
@@ -157,19 +158,19 @@ async def test_what_needs_a_closer_look_is_left_alone(
     ],
     ids=["no JSON", "half a pair", "half a pair in a name", "a number that is too large"],
 )
-async def test_what_postgresql_or_its_driver_refuses_is_left_alone(
-    store: SqlStore, quick: SingleStatementSaves, refused: Save
+async def test_what_postgresql_or_its_driver_refuses_is_left_to_be_planned(
+    store: SqlStore, writer: SingleStatementSaves, refused: Save
 ) -> None:
     await create(store, "t")
-    assert await saved(quick, refused, request(write("fine"), session="t")) == [None, None]
-    assert await saved(quick, request(write("fine"), session="t")) == [[1]]
+    assert await saved(writer, refused, request(write("fine"), session="t")) == [None, None]
+    assert await saved(writer, request(write("fine"), session="t")) == [[1]]
 
 
-async def test_what_cannot_become_a_row_fails_alone(store: SqlStore, quick: SingleStatementSaves) -> None:
+async def test_what_cannot_become_a_row_fails_alone(store: SqlStore, writer: SingleStatementSaves) -> None:
     await create(store, "t")
     unfit = StateWrite("unfit", Payload(json='"\ud800"'))
-    crowd = [request(unfit), request(write("fine"), session="t")]
-    assert await saved(quick, *crowd) == [None, [1]]
+    requests = [request(unfit), request(write("fine"), session="t")]
+    assert await saved(writer, *requests) == [None, [1]]
     results = await asyncio.gather(
         save(store, unfit),
         *(save(store, write(f"k{n}"), session_id="t") for n in range(3)),
@@ -190,13 +191,13 @@ async def is_anyone_waiting(store: SqlStore) -> bool:
 
 
 async def carry_out(connection: AsyncConnection, save: Save) -> None:
-    """Carry out a save as the journal does where it plans."""
-    batch = Transaction(connection, Statements(PostgresDialect()), KEPT)
-    await batch.lock([(save.namespace, save.session_id)])
-    session = batch.session(save.namespace, save.session_id)
-    await batch.look_up_heads([(session, write.key) for write in save.writes])
-    save.plan(batch)
-    await batch.write()
+    """Carry out a save in a planned transaction."""
+    transaction = Transaction(connection, Statements(PostgresDialect()), KEPT)
+    await transaction.lock([(save.namespace, save.session_id)])
+    session = transaction.session(save.namespace, save.session_id)
+    await transaction.look_up_heads([(session, write.key) for write in save.writes])
+    save.plan(transaction)
+    await transaction.write()
 
 
 class TestBehindALock:
@@ -208,11 +209,11 @@ class TestBehindALock:
         await save(store, write("k", "1"))
 
         async def run(
-            quick: SingleStatementSaves, *requests: Save, others: list[Save]
+            writer: SingleStatementSaves, *requests: Save, others: list[Save]
         ) -> list[list[int] | None]:
             async with store._database._writer.connect() as connection, connection.begin():
                 await connection.execute(sa.select(sessions).with_for_update(key_share=True))
-                waiting = asyncio.create_task(saved(quick, *requests))
+                waiting = asyncio.create_task(saved(writer, *requests))
                 await eventually(lambda: is_anyone_waiting(store), "a save that waits for the lock")
                 for other in others:
                     await carry_out(connection, other)
@@ -221,70 +222,70 @@ class TestBehindALock:
         return run
 
     async def test_versions_follow_what_others_saved(
-        self, store: SqlStore, quick: SingleStatementSaves, overtaken: Any
+        self, store: SqlStore, writer: SingleStatementSaves, overtaken: Any
     ) -> None:
         others = [request(write("k")), request(write("k")), request(write("new"))]
-        crowd = [request(write("k", "9")), request(write("new", "9"))]
-        assert await overtaken(quick, *crowd, others=others) == [[4], [2]]
+        requests = [request(write("k", "9")), request(write("new", "9"))]
+        assert await overtaken(writer, *requests, others=others) == [[4], [2]]
         assert await load_json(store, "k") == "9"
         assert await stored(store) == [*(("k", n) for n in (2, 3, 4)), ("new", 1), ("new", 2)]
 
     async def test_a_guard_that_was_overtaken_lets_nothing_be_written(
-        self, store: SqlStore, quick: SingleStatementSaves, overtaken: Any
+        self, store: SqlStore, writer: SingleStatementSaves, overtaken: Any
     ) -> None:
-        crowd = [request(write("k", "9", expected=1), write("beside"))]
-        assert await overtaken(quick, *crowd, others=[request(write("k"))]) == [None]
+        requests = [request(write("k", "9", expected=1), write("beside"))]
+        assert await overtaken(writer, *requests, others=[request(write("k"))]) == [None]
         assert await stored(store) == [("k", 1), ("k", 2)]
 
     async def test_a_guard_that_fits_what_others_saved_holds(
-        self, store: SqlStore, quick: SingleStatementSaves, overtaken: Any
+        self, store: SqlStore, writer: SingleStatementSaves, overtaken: Any
     ) -> None:
-        crowd = [request(write("k", "9", expected=2))]
-        assert await overtaken(quick, *crowd, others=[request(write("k"))]) == [[3]]
+        requests = [request(write("k", "9", expected=2))]
+        assert await overtaken(writer, *requests, others=[request(write("k"))]) == [[3]]
         assert await load_json(store, "k") == "9"
 
     async def test_an_id_that_was_taken_meanwhile_lets_nothing_be_written(
-        self, store: SqlStore, quick: SingleStatementSaves, observer: CountingObserver, overtaken: Any
+        self, store: SqlStore, writer: SingleStatementSaves, observer: CountingObserver, overtaken: Any
     ) -> None:
-        crowd = [request(write("k", "9"), request_id="r")]
-        assert await overtaken(quick, *crowd, others=[request(write("other"), request_id="r")]) == [None]
+        requests = [request(write("k", "9"), request_id="r")]
+        assert await overtaken(writer, *requests, others=[request(write("other"), request_id="r")]) == [None]
         assert await stored(store) == [("k", 1), ("other", 1)]
         assert observer.fell_back == {("save", "checks"): 1}
 
     async def test_what_it_could_not_see_to_delete_goes_at_the_next_save(
         self, store: SqlStore, overtaken: Any
     ) -> None:
-        quick = SingleStatementSaves(store._database, PostgresDialect(), 1, NoObserver())
-        assert await overtaken(quick, request(write("k")), others=[request(write("k"))]) == [[3]]
+        writer = SingleStatementSaves(store._database, PostgresDialect(), 1, NoObserver())
+        assert await overtaken(writer, request(write("k")), others=[request(write("k"))]) == [[3]]
         assert await stored(store) == [("k", 2), ("k", 3)]
-        assert await saved(quick, request(write("k"))) == [[4]]
+        assert await saved(writer, request(write("k"))) == [[4]]
         assert await stored(store) == [("k", 4)]
 
 
-async def test_the_newest_versions_are_kept(store: SqlStore, quick: SingleStatementSaves) -> None:
+async def test_the_newest_versions_are_kept(store: SqlStore, writer: SingleStatementSaves) -> None:
     for number in range(1, 8):
-        assert await saved(quick, request(write("k"))) == [[number]]
+        assert await saved(writer, request(write("k"))) == [[number]]
     assert await stored(store) == [("k", 5), ("k", 6), ("k", 7)]
-    crowd = [request(write("k", str(n)), request_id=f"r{n}") for n in range(8, 13)]
-    assert await saved(quick, *crowd) == [[number] for number in range(8, 13)]
+    requests = [request(write("k", str(n)), request_id=f"r{n}") for n in range(8, 13)]
+    assert await saved(writer, *requests) == [[number] for number in range(8, 13)]
     assert await stored(store) == [("k", 10), ("k", 11), ("k", 12)]
     assert await load_json(store) == "12"
 
 
-async def test_no_step_of_a_large_crowd_compares_each_with_each(
-    store: SqlStore, quick: SingleStatementSaves
+async def test_no_step_of_a_large_statement_compares_each_row_with_each(
+    store: SqlStore, writer: SingleStatementSaves
 ) -> None:
     """All with the same key, a guard and an id: what is joined by any less is joined with everything."""
     number = 100
     for index in range(number):
         await create(store, f"s{index}")
         await save(store, write("k"), session_id=f"s{index}")
-    crowd = [
+    requests = [
         request(write("k", expected=1), session=f"s{index}", request_id=f"r{index}")
         for index in range(number)
     ]
     with mock.patch.object(store._database, "run_at_once", return_value=[]) as run_at_once:
-        assert await saved(quick, *crowd) == [None] * number
+        assert await saved(writer, *requests) == [None] * number
     ((statement, arguments), _) = run_at_once.await_args_list[0]
     explained = await store._database.run_at_once(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", arguments)
     (plan,) = json.loads(explained[0][0])
@@ -295,7 +296,7 @@ async def test_no_step_of_a_large_crowd_compares_each_with_each(
     assert await stored(store, "s99") == [("k", 1), ("k", 2)]
 
 
-async def test_crowds_of_two_servers_leave_no_gap_and_lose_nothing(
+async def test_statements_of_two_servers_leave_no_gap_and_lose_nothing(
     two_stores: tuple[SqlStore, SqlStore], store: SqlStore
 ) -> None:
     await create(store, "t")
@@ -306,7 +307,7 @@ async def test_crowds_of_two_servers_leave_no_gap_and_lose_nothing(
 
     async def work(server: SingleStatementSaves, name: str) -> None:
         for turn in range(25):
-            crowd = [
+            requests = [
                 request(
                     write(f"k{n % 2}", f'"{name}"'),
                     session=("s", "t")[(n + turn) % 2],
@@ -314,8 +315,8 @@ async def test_crowds_of_two_servers_leave_no_gap_and_lose_nothing(
                 )
                 for n in range(6)
             ]
-            answers = await saved(server, *crowd)
-            for one, versions in zip(crowd, answers, strict=True):
+            answers = await saved(server, *requests)
+            for one, versions in zip(requests, answers, strict=True):
                 assert versions is not None
                 got.setdefault((one.session_id, one.writes[0].key), []).extend(versions)
 

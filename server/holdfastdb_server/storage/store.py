@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -13,9 +12,8 @@ from holdfastdb_server.domain.limits import Policy
 from holdfastdb_server.storage.approvals.store import SqlApprovals
 from holdfastdb_server.storage.approvals.waits import ApprovalWaits
 from holdfastdb_server.storage.documents.store import SqlDocuments
-from holdfastdb_server.storage.engines import migrations
-from holdfastdb_server.storage.engines.file_lock import FileLock
-from holdfastdb_server.storage.engines.opening import listen_url, open_database, parse_url
+from holdfastdb_server.storage.engines.availability import Availability
+from holdfastdb_server.storage.engines.opening import listen_url, open_database
 from holdfastdb_server.storage.engines.postgres import PostgresDialect
 from holdfastdb_server.storage.events.pages import EventPages
 from holdfastdb_server.storage.events.store import SqlEvents
@@ -25,7 +23,7 @@ from holdfastdb_server.storage.janitor.janitor import SqlJanitor, jobs_of
 from holdfastdb_server.storage.janitor.retention import Retention
 from holdfastdb_server.storage.memories.store import SqlMemories
 from holdfastdb_server.storage.observer import NoObserver, StorageObserver
-from holdfastdb_server.storage.options import StartupRefused, StorageOptions
+from holdfastdb_server.storage.options import StorageOptions
 from holdfastdb_server.storage.plans.store import SqlPlans
 from holdfastdb_server.storage.postgres.analyze import TableStatistics
 from holdfastdb_server.storage.postgres.appends import SingleStatementAppends
@@ -44,8 +42,6 @@ from holdfastdb_server.storage.write_path.point_reads import PointReads
 from holdfastdb_server.storage.write_path.statements import Statements
 from holdfastdb_server.storage.write_path.writer import Writer
 
-logger = logging.getLogger("holdfast.storage")
-
 
 class SqlStore:
     """See Store. The constructor connects nothing; `start` does."""
@@ -58,9 +54,8 @@ class SqlStore:
         self._database = open_database(options)
         dialect = self._database.dialect
         statements = Statements(dialect)
-        self._lock: FileLock | None = None
         self._signals = Signals()
-        # SQLite's file is this process's alone, and without statistics it takes the index that fits best.
+        # Not for SQLite: its file belongs to this process, and its planner needs no statistics of ours.
         self._announcer: Announcer | None = None
         self._statistics: TableStatistics | None = None
         single_statement_writers: list[SingleStatementWriter] = []
@@ -69,11 +64,11 @@ class SqlStore:
             self._statistics = TableStatistics(self._database)
             if options.single_statement_writes:
                 single_statement_writers = [
-                    SingleStatementAppends(self._database, dialect, self._published, observer),
+                    SingleStatementAppends(self._database, dialect, self._publish, observer),
                     SingleStatementSaves(self._database, dialect, policy.state_versions_kept, observer),
                 ]
         self._reads = PointReads(self._database, statements, observer, options.max_waiting)
-        writer = Writer(self._database, statements, policy.state_versions_kept, self._published)
+        writer = Writer(self._database, statements, policy.state_versions_kept, self._publish)
         self._group_commit = GroupCommit(writer, single_statement_writers, observer, options.max_waiting)
         pages = EventPages(dialect)
         self._tails = Tails(self._database, statements, pages, self._reads, self._signals, observer, options)
@@ -97,104 +92,68 @@ class SqlStore:
             Retention(self._database, policy),
         )
         self.janitor = SqlJanitor(self._database, jobs, observer)
+        self._availability = Availability(self._database, options)
+        self._availability.call_back(self._on_availability)
         self._tasks: list[asyncio.Task[None]] = []
-        self._listeners: list[Callable[[bool], None]] = []
-        self.is_available = False
 
     async def start(self) -> None:
-        """Look at the database and begin to watch it. Raises StartupRefused if it must not be served.
+        """Check the database, and begin to watch it. Raises StartupRefused if it must not be served.
 
-        A database that is away is no reason not to start: it is tried until it is there. SQLite's file is
-        locked for this server, and migrated.
+        A database that cannot be reached is no reason not to start: it is tried again and again. SQLite's
+        file is locked for this server, and migrated.
         """
-        url = parse_url(self._options.url)
-        if url.get_backend_name() == "sqlite":
-            self._lock = FileLock(str(url.database))
-            self._lock.acquire()
         try:
-            with contextlib.suppress(DatabaseUnavailable):
-                await self._check_schema(refuse=True)
+            await self._availability.start()
         except BaseException:
             await self.close()
             raise
-        self._watch_over("monitor", self._monitor())
+        self._run("availability", self._availability.watch(self._poll))
         if self._announcer is not None:
-            self._watch_over("announcer", self._announcer.run())
+            self._run("announcer", self._announcer.run())
             listener = Listener(
                 listen_url(self._options),
                 self._signals,
                 self._options.connect_timeout,
                 self._options.poll_interval,
             )
-            self._watch_over("listener", listener.run())
-            self._watch_over("opening", self._open_connections())
+            self._run("listener", listener.run())
+            self._run("opening", self._open_connections())
         if self._options.janitor_interval:
             sweeping = self.janitor.run(self._options.janitor_interval, lambda: self.is_available)
-            self._watch_over("janitor", sweeping)
+            self._run("janitor", sweeping)
             if self._statistics is not None:
-                self._watch_over("statistics", self._statistics.run(lambda: self.is_available))
+                self._run("statistics", self._statistics.run(lambda: self.is_available))
+
+    def _run(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks.append(asyncio.create_task(work, name=f"holdfast-{name}"))
 
     async def _open_connections(self) -> None:
         with contextlib.suppress(DatabaseUnavailable):
             await self._database.open_connections(self._options.pool_min)
 
-    def _watch_over(self, name: str, work: Coroutine[Any, Any, None]) -> None:
-        self._tasks.append(asyncio.create_task(work, name=f"holdfast-{name}"))
+    async def _poll(self) -> None:
+        """Wake those who wait for something whose signal was lost."""
+        await self._tails.poll()
+        await self._waits.poll()
 
-    async def _check_schema(self, *, refuse: bool) -> None:
-        """Find out whether the database can be served. Raises DatabaseUnavailable, StartupRefused."""
-        state = await migrations.read_state(self._database)
-        if self._lock is not None and not state.is_current and not state.is_newer:
-            await migrations.upgrade_open(self._database)
-            state = await migrations.read_state(self._database)
-        if not state.is_current:
-            if refuse:
-                raise StartupRefused(state.problem())
-            logger.error("not serving", extra={"problem": state.problem()})
-        self._set_available(state.is_current)
-
-    async def _monitor(self) -> None:
-        """Notice when the database goes and comes back, and wake who missed something."""
-        while True:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._database.lost.wait(), self._options.poll_interval)
-            try:
-                if self._database.lost.is_set() or not self.is_available:
-                    self._database.lost.clear()
-                    await self._check_schema(refuse=False)
-                else:
-                    await self._database.ping()
-                    await self._tails.poll()
-                    await self._waits.poll()
-            except DatabaseUnavailable:
-                self._set_available(False)
-                await asyncio.sleep(self._options.poll_interval)
-            except Exception:
-                logger.exception("the database cannot be watched")
-                await asyncio.sleep(self._options.poll_interval)
-
-    def _published(self, topics: set[str]) -> None:
+    def _publish(self, topics: set[str]) -> None:
         if topics:
             self._signals.wake(topics)
             if self._announcer is not None:
                 self._announcer.announce(topics)
 
-    def on_availability(self, callback: Callable[[bool], None]) -> None:
-        """Call back now and whenever the database goes or comes back."""
-        self._listeners.append(callback)
-        callback(self.is_available)
-
-    def _set_available(self, available: bool) -> None:
-        if available == self.is_available:
-            return
-        self.is_available = available
+    def _on_availability(self, available: bool) -> None:
         if available:
-            logger.info("the database is there")
             self._signals.wake_all()
-        else:
-            logger.warning("the database is away")
-        for callback in self._listeners:
-            callback(available)
+
+    @property
+    def is_available(self) -> bool:
+        """Whether the database can be reached and has our schema."""
+        return self._availability.is_available
+
+    def on_availability(self, callback: Callable[[bool], None]) -> None:
+        """Call back now and whenever the database becomes available or unavailable."""
+        self._availability.call_back(callback)
 
     def pool_status(self) -> dict[str, int]:
         """Return how many connections are open and in use."""
@@ -204,7 +163,7 @@ class SqlStore:
         self._signals.drain()
 
     async def close(self) -> None:
-        """Finish what is under way, and close."""
+        """Answer the requests under way, stop the tasks, and close the connections."""
         self._signals.drain()
         await self._group_commit.close()
         await self._reads.close()
@@ -212,5 +171,4 @@ class SqlStore:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._database.close()
-        if self._lock is not None:
-            self._lock.release()
+        self._availability.close()

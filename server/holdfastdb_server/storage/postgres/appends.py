@@ -1,4 +1,4 @@
-"""Appends in one statement: see SingleStatementWriter."""
+"""AppendEvents in one statement: see SingleStatementWriter."""
 
 from __future__ import annotations
 
@@ -22,68 +22,83 @@ from holdfastdb_server.storage.signals import session_topic
 from holdfastdb_server.storage.write_path import rows
 from holdfastdb_server.storage.write_path.entries import Append
 
-_WANTED: Mapping[str, TypeEngine[Any]] = {
-    "place": sa.BigInteger(),
+_SESSION_COLUMNS: Mapping[str, TypeEngine[Any]] = {
+    "group_index": sa.BigInteger(),
     "namespace": sa.Text(),
     "id": sa.Text(),
-    "number": sa.BigInteger(),
-    "expected": sa.BigInteger(),
+    "event_count": sa.BigInteger(),
+    "expected_sequence": sa.BigInteger(),
 }
-_GIVEN: Mapping[str, TypeEngine[Any]] = {"place": sa.BigInteger(), "event_id": sa.Text()}
-# What the statement knows better than the rows that are sent.
-_OWN_VALUES = {
-    "session_key": "free.key",
-    "sequence": "free.last_sequence + sent.sequence",
-    "namespace": "free.namespace",
-    "event_time": "coalesce(sent.event_time, $1)",
+_EVENT_ID_COLUMNS: Mapping[str, TypeEngine[Any]] = {"group_index": sa.BigInteger(), "event_id": sa.Text()}
+# Of the events that are sent, these columns are computed: their rows have the group's index as session_key,
+# and a sequence that counts from 1 in each group.
+_COMPUTED = {
+    "session_key": "writable.key",
+    "sequence": "writable.last_sequence + sent_events.sequence",
+    "namespace": "writable.namespace",
+    "event_time": "coalesce(sent_events.event_time, $1)",
     "create_time": "$1",
 }
-# Step by step, and each id looked up by itself: joined all at once, PostgreSQL may find it cheaper to read
-# a whole table, which is not true for long.
+# MATERIALIZED, and each id looked up by a LATERAL of its own: as one join, PostgreSQL may expect that to scan
+# a whole table is cheaper, which is wrong as soon as the table has grown.
 _STATEMENT = """
-WITH wanted AS (
-    SELECT * FROM {wanted} WHERE {few_wanted}
+WITH requested AS (
+    -- 1. The sessions that the requests name.
+    SELECT * FROM {sessions} WHERE {few_sessions}
 ), locked AS MATERIALIZED (
-    SELECT sessions.key, sessions.namespace, sessions.last_sequence, wanted.place, wanted.number
-    FROM sessions JOIN wanted ON sessions.namespace = wanted.namespace AND sessions.id = wanted.id
-    WHERE wanted.expected IS NULL OR sessions.last_sequence = wanted.expected
+    -- 2. Lock their rows, in the order of their keys, and check the expected last sequences.
+    SELECT sessions.key, sessions.namespace, sessions.last_sequence,
+        requested.group_index, requested.event_count
+    FROM sessions
+    JOIN requested ON sessions.namespace = requested.namespace AND sessions.id = requested.id
+    WHERE requested.expected_sequence IS NULL OR sessions.last_sequence = requested.expected_sequence
     ORDER BY sessions.key
     FOR NO KEY UPDATE OF sessions
-), taken AS MATERIALIZED (
-    SELECT locked.place
-    FROM {given} JOIN locked ON locked.place = given.place
+), conflicting AS MATERIALIZED (
+    -- 3. Look up the event ids: a group one of whose ids exists is not written.
+    SELECT locked.group_index
+    FROM {event_ids}
+    JOIN locked ON locked.group_index = sent_ids.group_index
     CROSS JOIN LATERAL (
         SELECT FROM events
-        WHERE events.session_key = locked.key AND events.event_id = given.event_id
+        WHERE events.session_key = locked.key AND events.event_id = sent_ids.event_id
         LIMIT 1
-    ) AS there
-), free AS MATERIALIZED (
-    SELECT * FROM locked WHERE place NOT IN (SELECT place FROM taken)
-), counted AS (
-    UPDATE sessions SET last_sequence = free.last_sequence + free.number, last_activity_time = $1
-    FROM free WHERE sessions.key = free.key
-), appended AS (
-    {insertion}
-    FROM {sent} JOIN free ON free.place = sent.session_key
+    ) AS existing_event
+), writable AS MATERIALIZED (
+    SELECT * FROM locked WHERE group_index NOT IN (SELECT group_index FROM conflicting)
+), updated_sessions AS (
+    -- 4. Advance the last sequences.
+    UPDATE sessions
+    SET last_sequence = writable.last_sequence + writable.event_count, last_activity_time = $1
+    FROM writable
+    WHERE sessions.key = writable.key
+), inserted_events AS (
+    -- 5. Insert the events.
+    {insert_events}
+    FROM {events}
+    JOIN writable ON writable.group_index = sent_events.session_key
 )
-SELECT place, key, last_sequence FROM free
+-- 6. Return the groups that are written.
+SELECT group_index, key, last_sequence FROM writable
 """
 
 
 class _SessionGroup(SessionGroup[Append]):
-    """What a crowd wants to append to a session. Sequences count from its last one."""
+    """The appends to one session. Sequences count from the session's last one."""
 
     requests: list[tuple[int, list[str]]] = field(default_factory=list)
-    """Where in the crowd each stands, and the ids of its events."""
+    """The index of each request in the statement, and the ids of its events."""
     event_ids: set[str] = field(default_factory=set)
+    """Those that callers chose."""
     rows: list[tuple[Any, ...]] = field(default_factory=list)
-    expected: int | None = None
+    expected_sequence: int | None = None
+    """The session's last sequence, where a request has a guard."""
 
     def add(self, index: int, request: Append) -> None:
         if request.expected_last_sequence is not None:
             expected = request.expected_last_sequence - len(self.rows)
-            self.fits_one_statement &= self.expected in (None, expected)
-            self.expected = expected
+            self.fits_one_statement &= self.expected_sequence in (None, expected)
+            self.expected_sequence = expected
         ids = []
         for event in request.events:
             event_id = event.event_id
@@ -94,11 +109,11 @@ class _SessionGroup(SessionGroup[Append]):
             else:
                 self.event_ids.add(event_id)
             ids.append(event_id)
-            self.rows.append(rows.event_row(self.place, len(self.rows) + 1, "", event_id, event, None))
+            self.rows.append(rows.event_row(self.index, len(self.rows) + 1, "", event_id, event, None))
         self.requests.append((index, ids))
 
     def answers(self, last_sequence: int, now: datetime) -> list[tuple[int, AppendResult]]:
-        """Return the answers when the session's last sequence was this one."""
+        """Return the answers, given the session's last sequence before the statement."""
         made = []
         for index, ids in self.requests:
             receipts = [
@@ -119,29 +134,37 @@ class SingleStatementAppends(PostgresWriter[Append, _SessionGroup]):
         self,
         database: Database,
         dialect: PostgresDialect,
-        published: Callable[[set[str]], None],
+        publish: Callable[[set[str]], None],
         observer: StorageObserver,
     ) -> None:
-        self._published = published
-        self._wanted, self._given = dialect.json_rows(_WANTED), dialect.json_rows(_GIVEN)
-        self._sent = dialect.json_rows({column.name: column.type for column in events.columns})
+        self._publish = publish
+        self._sessions = dialect.json_rows(_SESSION_COLUMNS)
+        self._event_ids = dialect.json_rows(_EVENT_ID_COLUMNS)
+        self._events = dialect.json_rows({column.name: column.type for column in events.columns})
         statement = _STATEMENT.format(
-            wanted=self._wanted.table("$2::bytea", "_"),
-            few_wanted=is_one_of_few("place"),
-            given=self._given.table("$3::bytea", "given"),
-            sent=self._sent.table("$4::bytea", "sent"),
-            insertion=self._sent.insertion(events, "sent", _OWN_VALUES),
+            sessions=self._sessions.table("$2::bytea", "sent_sessions"),
+            few_sessions=is_one_of_few("group_index"),
+            event_ids=self._event_ids.table("$3::bytea", "sent_ids"),
+            events=self._events.table("$4::bytea", "sent_events"),
+            insert_events=self._events.insertion(events, "sent_events", _COMPUTED),
         )
         super().__init__(database, statement, _SessionGroup, observer)
 
-    def _rows(self, groups: Collection[_SessionGroup]) -> tuple[bytes, ...]:
-        wanted = [(s.place, s.namespace, s.session_id, len(s.rows), s.expected) for s in groups]
-        given = [(group.place, event_id) for group in groups for event_id in group.event_ids]
-        sent = (row for group in groups for row in group.rows)
-        return self._wanted.dump(wanted), self._given.dump(given), self._sent.dump(sent)
+    def _parameters(self, groups: Collection[_SessionGroup]) -> tuple[bytes, ...]:
+        sessions = [
+            (group.index, group.namespace, group.session_id, len(group.rows), group.expected_sequence)
+            for group in groups
+        ]
+        event_ids = [(group.index, event_id) for group in groups for event_id in group.event_ids]
+        event_rows = (row for group in groups for row in group.rows)
+        return self._sessions.dump(sessions), self._event_ids.dump(event_ids), self._events.dump(event_rows)
 
-    def _committed(
-        self, found: Sequence[Any], groups: Mapping[int, _SessionGroup], now: datetime
+    def _answers(
+        self, written: Sequence[Any], groups: Mapping[int, _SessionGroup], now: datetime
     ) -> list[tuple[int, AppendResult]]:
-        self._published({session_topic(row["key"]) for row in found})
-        return [answer for row in found for answer in groups[row["place"]].answers(row["last_sequence"], now)]
+        self._publish({session_topic(row["key"]) for row in written})
+        return [
+            answer
+            for row in written
+            for answer in groups[row["group_index"]].answers(row["last_sequence"], now)
+        ]

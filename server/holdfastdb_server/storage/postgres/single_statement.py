@@ -27,8 +27,8 @@ S = TypeVar("S", bound="SessionGroup[Any]")
 class SessionGroup(Struct, Generic[E]):
     """The requests to one session among those of a statement."""
 
-    place: int
-    """The group's number in the statement, from 0."""
+    index: int
+    """The group's index in the statement, from 0."""
     namespace: str
     session_id: str
     size: int = 0
@@ -81,13 +81,13 @@ class PostgresWriter(ABC, Generic[E, S]):
         return groups.values()
 
     def _sendable(self, groups: Iterable[S]) -> Mapping[int, S]:
-        """Return the groups that fit one statement, by their places."""
+        """Return the groups that fit one statement, by their indexes."""
         sendable = {}
         for group in groups:
             if group.unsendable is not None:
                 self._fallbacks.unsendable(group.size, group.unsendable)
             elif group.fits_one_statement:
-                sendable[group.place] = group
+                sendable[group.index] = group
             else:
                 self._fallbacks.by_checks(group.size)
         return sendable
@@ -97,12 +97,12 @@ class PostgresWriter(ABC, Generic[E, S]):
         now = datetime.now(UTC)
         size = sum(group.size for group in groups.values())
         try:
-            arguments = (now, *self._rows(groups.values()))
+            arguments = (now, *self._parameters(groups.values()))
         except (TypeError, ValueError) as error:
             self._fallbacks.unsendable(size, error)
             return ()
         try:
-            found = await self._database.run_at_once(self._statement, arguments)
+            written = await self._database.run_at_once(self._statement, arguments)
         except asyncpg.UniqueViolationError:
             # An id that another server wrote after this statement's snapshot was taken.
             self._fallbacks.by_checks(size)
@@ -110,16 +110,19 @@ class PostgresWriter(ABC, Generic[E, S]):
         except asyncpg.PostgresError as error:
             self._fallbacks.refused(size, error)
             return ()
-        answers = list(self._committed(found, groups, now))
+        answers = list(self._answers(written, groups, now))
         self._fallbacks.by_checks(size - len(answers))
         return answers
 
     @abstractmethod
-    def _rows(self, groups: Collection[S]) -> tuple[bytes, ...]:
+    def _parameters(self, groups: Collection[S]) -> tuple[bytes, ...]:
         """Return what the statement takes from `$2` on; `$1` is the time. TypeError, ValueError as above."""
 
     @abstractmethod
-    def _committed(
-        self, found: Sequence[Any], groups: Mapping[int, S], now: datetime
+    def _answers(
+        self, written: Sequence[Any], groups: Mapping[int, S], now: datetime
     ) -> Iterable[tuple[int, Any]]:
-        """Signal what was written, and return the answers, each with the index of its request."""
+        """Publish what was written; return the answers, each with the index of its request.
+
+        `written` are the rows that the statement returned.
+        """

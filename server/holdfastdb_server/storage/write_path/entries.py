@@ -1,4 +1,4 @@
-"""What group commit is asked for."""
+"""The writes that group commit carries out: appends and saves."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from holdfastdb_server.storage.write_path.transaction import Transaction
 
 
 class Entry(Protocol):
-    """A request to group commit."""
+    """One caller's write."""
 
     kind: ClassVar[WriteKind]
 
@@ -33,11 +33,14 @@ class Entry(Protocol):
 
     @property
     def is_repeatable(self) -> bool:
-        """Whether it carries ids by which an earlier one may be found."""
+        """Whether it carries ids by which an earlier attempt of the same write is recognized."""
         ...
 
     def plan(self, transaction: Transaction) -> Any:
-        """Plan it and return its answer. Raises its own error, and then has planned nothing."""
+        """Plan it in a transaction that has locked its session; return its answer.
+
+        Raises its own error, and then has planned nothing.
+        """
         ...
 
 
@@ -50,9 +53,9 @@ class SingleStatementWriter(Protocol):
         ...
 
     async def write(self, requests: Sequence[Any]) -> list[Any]:
-        """Write durably what fits one statement, and return the answers: those of the entries' `plan`.
+        """Write and commit what one statement can carry out; return the answers that `plan` would give.
 
-        None for the others, of which nothing is written.
+        None for each of the others, of which nothing is written: they are to be planned.
         """
         ...
 
@@ -91,7 +94,7 @@ class Save(Struct, frozen=True):
         return bool(self.request_id)
 
     def fingerprint(self) -> bytes:
-        """Return what two saves with the same content have in common."""
+        """Return the fingerprint of its content: a request id that comes again must have the same."""
         return fingerprint_of("save states", self.writes)
 
     def plan(self, transaction: Transaction) -> list[State]:

@@ -1,9 +1,6 @@
 """Group commit: the write path of AppendEvents and SaveState.
 
-Concurrent requests travel in one transaction: one commit for many callers. What can be written in one
-statement goes first (see SingleStatementWriter). Of the others, a request that fails its own check gets its
-own error; a transaction that fails as a whole is tried again request by request, so that only the culprit
-fails.
+Concurrent writes share one transaction, so that one commit, with its wait for the disk, serves many callers.
 """
 
 from __future__ import annotations
@@ -19,16 +16,26 @@ from holdfastdb_server.domain.states import State
 from holdfastdb_server.storage.observer import StorageObserver
 from holdfastdb_server.storage.write_path import rows
 from holdfastdb_server.storage.write_path.entries import Append, Entry, Save, SingleStatementWriter
-from holdfastdb_server.storage.write_path.request_batcher import RequestBatcher, Waiting
+from holdfastdb_server.storage.write_path.request_batcher import PendingRequest, RequestBatcher
 from holdfastdb_server.storage.write_path.transaction import Conflict, Transaction
 from holdfastdb_server.storage.write_path.writer import Writer
 
-# Two: one batch is planned while the other's commit is on its way to the disk.
+# Two: one batch is planned while the commit of the other waits for the disk.
 _PARALLEL = 2
 
 
 class GroupCommit:
-    """Gathers appends and saves, and writes them."""
+    """Batches concurrent appends and saves (see RequestBatcher), and writes each batch in two steps.
+
+    1. Where the engine has single-statement writers, all appends of the batch are one statement, and all
+       saves another one. A writer leaves what it cannot carry out, see SingleStatementWriter.
+    2. The rest is planned in one transaction: lock the sessions, read what the writes depend on, plan them in
+       the order in which they came, insert and update, commit.
+
+    A write that fails its own check gets its own error, and the others are committed. If the transaction as a
+    whole fails, nothing of it is written, and each write is tried again in a transaction of its own, so that
+    only that which caused the error fails. If the database is unavailable, all writes of the batch fail.
+    """
 
     def __init__(
         self,
@@ -40,94 +47,101 @@ class GroupCommit:
         self._writer = writer
         self._single_statement_writers = single_statement_writers
         self._observer = observer
-        self._gatherer: RequestBatcher[Entry, Any] = RequestBatcher(
+        self._batcher: RequestBatcher[Entry, Any] = RequestBatcher(
             "group_commit", self._run, observer, parallel=_PARALLEL, max_waiting=max_waiting
         )
 
     def append(self, entry: Append) -> Future[AppendResult]:
         """Append durably; see EventStore.append."""
-        return self._gatherer.ask(entry, sum([rows.body_size(event.body) for event in entry.events]))
+        return self._batcher.submit(entry, sum([rows.body_size(event.body) for event in entry.events]))
 
     def save(self, entry: Save) -> Future[list[State]]:
         """Save durably; see StateStore.save."""
-        return self._gatherer.ask(entry, sum([write.payload.size for write in entry.writes]))
+        return self._batcher.submit(entry, sum([write.payload.size for write in entry.writes]))
 
     async def close(self) -> None:
         """Wait for the batches under way."""
-        await self._gatherer.close()
+        await self._batcher.close()
 
-    async def _run(self, waiting: Sequence[Waiting[Entry, Any]]) -> None:
+    async def _run(self, batch: Sequence[PendingRequest[Entry, Any]]) -> None:
         for writer in self._single_statement_writers:
             await self._run_single_statement(
-                writer, [one for one in waiting if isinstance(one.request, writer.entry)]
+                writer, [pending for pending in batch if isinstance(pending.request, writer.entry)]
             )
-        if left := [one for one in waiting if not one.answer.done()]:
-            await self._run_planned(left)
-            for kind, count in Counter(one.request.kind for one in left).items():
+        if rest := [pending for pending in batch if not pending.answer.done()]:
+            await self._run_planned(rest)
+            for kind, count in Counter(pending.request.kind for pending in rest).items():
                 self._observer.writes_finished(kind, "planned", count)
 
     async def _run_single_statement(
-        self, writer: SingleStatementWriter, waiting: Sequence[Waiting[Entry, Any]]
+        self, writer: SingleStatementWriter, batch: Sequence[PendingRequest[Entry, Any]]
     ) -> None:
         """Answer what one statement can carry out."""
-        if not waiting:
+        if not batch:
             return
-        answers = await writer.write([one.request for one in waiting])
+        answers = await writer.write([pending.request for pending in batch])
         written = 0
-        for one, answer in zip(waiting, answers, strict=True):
+        for pending, answer in zip(batch, answers, strict=True):
             if answer is not None:
-                one.succeed(answer)
+                pending.succeed(answer)
                 written += 1
         if written:
             self._observer.writes_finished(writer.entry.kind, "single_statement", written)
 
-    async def _run_planned(self, waiting: Sequence[Waiting[Entry, Any]]) -> None:
+    async def _run_planned(self, batch: Sequence[PendingRequest[Entry, Any]]) -> None:
         try:
-            outcomes = await self._commit([one.request for one in waiting])
+            outcomes = await self._commit([pending.request for pending in batch])
         except DatabaseUnavailable:
             raise
         except Exception:
-            if len(waiting) == 1:
+            if len(batch) == 1:
                 raise
-            for one in waiting:
+            for pending in batch:
                 try:
-                    await self._run_planned([one])
+                    await self._run_planned([pending])
                 except Exception as error:  # noqa: BLE001  # it is handed to the caller
-                    one.fail(error)
+                    pending.fail(error)
             return
-        for one, outcome in zip(waiting, outcomes, strict=True):
+        for pending, outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, HoldfastError):
-                one.fail(outcome)
+                pending.fail(outcome)
             else:
-                one.succeed(outcome)
+                pending.succeed(outcome)
 
     async def _commit(self, entries: Sequence[Entry]) -> list[Any]:
         """Carry out the entries in one transaction; return an answer or an error for each."""
         try:
             return await self._writer.run(
-                lambda transaction: self._apply(transaction, entries, careful=False)
+                lambda transaction: self._apply(transaction, entries, read_all_ids=False)
             )
         except Conflict:
-            return await self._writer.run(lambda transaction: self._apply(transaction, entries, careful=True))
+            return await self._writer.run(
+                lambda transaction: self._apply(transaction, entries, read_all_ids=True)
+            )
 
-    async def _apply(self, transaction: Transaction, entries: Sequence[Entry], *, careful: bool) -> list[Any]:
-        """Plan and write the entries. Most ids are new: they are looked up only when `careful`, or when
-        their request would fail, and the insert tells if one was there after all.
+    async def _apply(
+        self, transaction: Transaction, entries: Sequence[Entry], *, read_all_ids: bool
+    ) -> list[Any]:
+        """Plan and write the entries; return an answer or an error for each. Raises Conflict.
+
+        Most event and request ids are new, so to read them would be for nothing. Without `read_all_ids` only
+        those of entries that fail are read, which may be retries, and an insertion that finds an id raises
+        Conflict.
         """
         await transaction.lock([(entry.namespace, entry.session_id) for entry in entries])
         await self._look_up_heads(transaction, entries)
-        if careful:
+        if read_all_ids:
             await self._look_up_ids(transaction, entries)
         outcomes = [_plan(entry, transaction) for entry in entries]
-        if not careful:
-            doubtful = [
+        if not read_all_ids:
+            possible_retries = [
                 index
                 for index, (entry, outcome) in enumerate(zip(entries, outcomes, strict=True))
                 if isinstance(outcome, HoldfastError) and entry.is_repeatable
             ]
-            if doubtful:
-                await self._look_up_ids(transaction, [entries[index] for index in doubtful])
-                for index in doubtful:
+            if possible_retries:
+                await self._look_up_ids(transaction, [entries[index] for index in possible_retries])
+                for index in possible_retries:
                     outcomes[index] = _plan(entries[index], transaction)
         await transaction.write()
         return outcomes

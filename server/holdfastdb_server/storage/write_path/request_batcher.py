@@ -1,4 +1,4 @@
-"""Gathering: concurrent requests travel together."""
+"""The request batcher: concurrent requests share one statement or one transaction."""
 
 from __future__ import annotations
 
@@ -14,71 +14,80 @@ from msgspec import Struct
 from holdfastdb_server.domain.errors import Overloaded
 from holdfastdb_server.storage.observer import StorageObserver
 
-# For how many pauses of so many seconds a batch may wait for those who are on their way: some thirty calls.
-_PAUSES = 4
+# A batch waits for more requests at most this many times, so many seconds each: in 4 ms some thirty arrive.
+_MAX_PAUSES = 4
 _PAUSE_SECONDS = 0.001
-# So many callers at a time are taken for a part of a crowd that still grows.
-_LARGE_CROWD = 8
-# Which share of its time the thread works when it is the calls that wait for it, and not it for them.
-_HIGH_LOAD = 0.5
+# From this many requests in flight on, more may be on their way than were counted; below it, all callers are
+# known.
+_MANY_IN_FLIGHT = 8
+# CPU share above which the event loop, not the database, is the bottleneck.
+_HIGH_CPU_SHARE = 0.5
 
 Q = TypeVar("Q")
 A = TypeVar("A")
 
 
-class Waiting(Struct, Generic[Q, A], eq=False):
+class PendingRequest(Struct, Generic[Q, A], eq=False):
     """A request and the future of its answer."""
 
     request: Q
-    weight: int
+    size: int
+    """In bytes, about."""
     answer: asyncio.Future[A]
 
     def succeed(self, answer: A) -> None:
-        """Answer it, unless its caller has gone."""
+        """Answer it, unless its caller has cancelled."""
         if not self.answer.done():
             self.answer.set_result(answer)
 
     def fail(self, error: BaseException) -> None:
-        """Fail it, unless its caller has gone."""
+        """Fail it, unless its caller has cancelled."""
         if not self.answer.done():
             self.answer.set_exception(error)
 
 
-class _Load:
-    """How busy this thread is."""
+class _CpuShare:
+    """Measures how busy this thread is."""
 
     def __init__(self) -> None:
-        self._seen = time.perf_counter()
-        self._worked = time.thread_time()
+        self._measured_at = time.perf_counter()
+        self._cpu_time = time.thread_time()
 
     def is_high(self) -> bool:
-        """Whether it had hardly a pause since this was last asked."""
-        now, worked = time.perf_counter(), time.thread_time()
-        share = (worked - self._worked) / (now - self._seen)
-        self._seen, self._worked = now, worked
-        return share > _HIGH_LOAD
+        """Whether this thread used more than _HIGH_CPU_SHARE of a CPU since the last call."""
+        now, cpu_time = time.perf_counter(), time.thread_time()
+        share = (cpu_time - self._cpu_time) / (now - self._measured_at)
+        self._measured_at, self._cpu_time = now, cpu_time
+        return share > _HIGH_CPU_SHARE
 
 
 class RequestBatcher(Generic[Q, A]):
-    """Hands requests over in batches, `parallel` batches at a time.
+    """Collects concurrent requests into batches, and runs up to `parallel` batches at a time.
 
-    A request alone does not wait. A crowd travels together: while the thread is busy, more requests are on
-    their way to it than it knows of, and a batch waits for them a little: until the thread has a pause, for
-    then all have come, or, if there were few lately, until as many are here. It takes up to `max_requests`
-    or `max_weight` (in bytes). `run` must answer each request of its batch; an error that it raises fails
-    all that it left.
+    What is batched: all requests that are queued when a batch starts, in the order of `submit`, up to
+    `max_requests` and up to `max_bytes` (a larger request is a batch of its own). `run` gets the batch and
+    must answer every request in it.
+
+    When a batch starts: as soon as fewer than `parallel` run. A single request does not wait for others. If
+    the event loop is busy, more requests have arrived than it has read, and the batch waits for them, for
+    _MAX_PAUSES times _PAUSE_SECONDS at most: until the event loop is idle, or `max_requests` are queued, or,
+    where less than _MANY_IN_FLIGHT callers were active lately, each of them has a request queued.
+
+    Backpressure: `submit` raises Overloaded when `max_waiting` requests are queued.
+
+    Errors: an exception of `run` fails those requests of its batch that are not answered yet, and no others.
     """
 
     def __init__(
         self,
         kind: str,
-        run: Callable[[Sequence[Waiting[Q, A]]], Awaitable[None]],
+        run: Callable[[Sequence[PendingRequest[Q, A]]], Awaitable[None]],
         observer: StorageObserver,
         *,
         parallel: int,
         max_waiting: int,
         max_requests: int = 512,
-        max_weight: int = 8 * 1024 * 1024,
+        max_bytes: int = 8 * 1024 * 1024,
     ) -> None:
         self._kind = kind
         self._run = run
@@ -86,79 +95,82 @@ class RequestBatcher(Generic[Q, A]):
         self._parallel = parallel
         self._max_waiting = max_waiting
         self._max_requests = max_requests
-        self._max_weight = max_weight
-        self._load = _Load()
-        self._is_gathering = False
-        # What a batch waits for while it gathers.
+        self._max_bytes = max_bytes
+        self._cpu_share = _CpuShare()
+        self._queue: deque[PendingRequest[Q, A]] = deque()
+        self._workers: set[asyncio.Task[None]] = set()
+        # Whether a worker is waiting for more requests, and what ends its present pause early.
+        self._is_collecting = False
         self._pause: asyncio.Future[None] | None = None
-        # Requests that are not answered yet: how many now, and how many at most since the last batch began.
-        self._open = 0
-        self._crowd = 0
-        self._queue: deque[Waiting[Q, A]] = deque()
-        self._under_way: set[asyncio.Task[None]] = set()
+        # Requests that are queued or run: how many now, and how many at most since the last batch started.
+        self._in_flight = 0
+        self._most_in_flight = 0
 
-    def ask(self, request: Q, weight: int = 0) -> asyncio.Future[A]:
-        """Return what the answer to a request will be. Raises Overloaded when too many wait.
+    def submit(self, request: Q, size: int = 0) -> asyncio.Future[A]:
+        """Queue a request of about this many bytes; return the future of its answer. Raises Overloaded.
 
-        Whoever cancels it takes the request back, if it has not gone off.
+        To cancel the future takes the request back, unless its batch has started.
         """
         if len(self._queue) >= self._max_waiting:
             raise Overloaded(f"{len(self._queue)} requests are waiting for the database; retry later")
         answer: asyncio.Future[A] = asyncio.get_running_loop().create_future()
-        self._queue.append(Waiting(request, weight, answer))
-        self._open += 1
-        self._crowd = max(self._crowd, self._open)
-        if self._pause is not None and self._are_all_here():
+        self._queue.append(PendingRequest(request, size, answer))
+        self._in_flight += 1
+        self._most_in_flight = max(self._most_in_flight, self._in_flight)
+        if self._pause is not None and self._is_batch_complete():
             _end(self._pause)
-        self._start()
+        self._start_worker()
         return answer
 
-    def _are_all_here(self) -> bool:
-        is_small = self._crowd < _LARGE_CROWD and self._open >= self._crowd
-        return is_small or len(self._queue) >= self._max_requests
+    def _is_batch_complete(self) -> bool:
+        """Whether no more requests are expected, or no more fit."""
+        has_all_callers = self._most_in_flight < _MANY_IN_FLIGHT and self._in_flight >= self._most_in_flight
+        return has_all_callers or len(self._queue) >= self._max_requests
 
-    def _start(self) -> None:
-        if not self._is_gathering and len(self._under_way) < self._parallel:
-            self._is_gathering = True
-            # A context of its own: its batches serve many callers, and its logs are none of them's.
-            self._under_way.add(asyncio.create_task(self._work_off(), context=contextvars.Context()))
+    def _start_worker(self) -> None:
+        if not self._is_collecting and len(self._workers) < self._parallel:
+            self._is_collecting = True
+            # An empty context: a batch serves many callers, and must not log under the call of one of them.
+            self._workers.add(asyncio.create_task(self._work(), context=contextvars.Context()))
 
-    async def _work_off(self) -> None:
+    async def _work(self) -> None:
+        """Run batches until the queue is empty."""
         while True:
-            await self._gather()
-            batch = self._take()
-            self._is_gathering = False
+            await self._wait_for_more()
+            batch = self._next_batch()
+            self._is_collecting = False
             if self._queue:
-                self._start()
+                self._start_worker()
             if batch:
-                await self._carry_out(batch)
-            if self._is_gathering or not self._queue:
+                await self._run_batch(batch)
+            if self._is_collecting or not self._queue:
                 break
-            self._is_gathering = True
-        # Here and not when the task is done: a caller whom the last batch woke may ask again before that,
-        # and would wait for a task that has seen the queue empty.
-        self._under_way.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+            self._is_collecting = True
+        # Here and not in a callback of the task, which runs later: a caller whom the last batch woke may
+        # submit again before, and would find a worker that has already seen the queue empty.
+        self._workers.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
-    async def _carry_out(self, batch: Sequence[Waiting[Q, A]]) -> None:
+    async def _run_batch(self, batch: Sequence[PendingRequest[Q, A]]) -> None:
         began = time.perf_counter()
         try:
             await self._run(batch)
         except Exception as error:  # noqa: BLE001  # it is handed to each caller
-            for waiting in batch:
-                waiting.fail(error)
-        self._open -= len(batch)
+            for pending in batch:
+                pending.fail(error)
+        self._in_flight -= len(batch)
         self._observer.batch_written(self._kind, len(batch), time.perf_counter() - began)
 
-    async def _gather(self) -> None:
-        """Let those come in that are about to."""
+    async def _wait_for_more(self) -> None:
+        """Wait while the event loop is busy, for requests that it has not read yet."""
         await asyncio.sleep(0)
-        for _ in range(_PAUSES):
-            if not self._load.is_high() or self._are_all_here():
+        for _ in range(_MAX_PAUSES):
+            if not self._cpu_share.is_high() or self._is_batch_complete():
                 break
-            await self._wait_a_little()
-        self._crowd = self._open
+            await self._wait_for_pause()
+        self._most_in_flight = self._in_flight
 
-    async def _wait_a_little(self) -> None:
+    async def _wait_for_pause(self) -> None:
+        """Wait for _PAUSE_SECONDS, or until `submit` finds the batch complete."""
         loop = asyncio.get_running_loop()
         self._pause = loop.create_future()
         timer = loop.call_later(_PAUSE_SECONDS, _end, self._pause)
@@ -168,23 +180,24 @@ class RequestBatcher(Generic[Q, A]):
             timer.cancel()
             self._pause = None
 
-    def _take(self) -> list[Waiting[Q, A]]:
-        batch: list[Waiting[Q, A]] = []
-        weight = 0
+    def _next_batch(self) -> list[PendingRequest[Q, A]]:
+        """Take the next batch out of the queue; cancelled requests are dropped."""
+        batch: list[PendingRequest[Q, A]] = []
+        size = 0
         while self._queue and len(batch) < self._max_requests:
-            weight += self._queue[0].weight
-            if batch and weight > self._max_weight:
+            size += self._queue[0].size
+            if batch and size > self._max_bytes:
                 break
-            waiting = self._queue.popleft()
-            if waiting.answer.cancelled():
-                self._open -= 1
+            pending = self._queue.popleft()
+            if pending.answer.cancelled():
+                self._in_flight -= 1
             else:
-                batch.append(waiting)
+                batch.append(pending)
         return batch
 
     async def close(self) -> None:
-        """Wait for what is under way."""
-        await asyncio.gather(*self._under_way, return_exceptions=True)
+        """Wait for the batches under way."""
+        await asyncio.gather(*self._workers, return_exceptions=True)
 
 
 def _end(pause: asyncio.Future[None]) -> None:

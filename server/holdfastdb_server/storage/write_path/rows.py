@@ -1,4 +1,4 @@
-"""Between rows and the domain's values."""
+"""Conversion between rows of sessions, events and states, and the domain's values."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The statements of the write path and of the point reads, built once.
 
-Each takes its parameters as a table of rows, so that it is the same statement for one request and
-for a crowd of them, and is planned once.
+Each takes its parameters as a table of rows, so that its text is the same for one request and for 512, and
+the driver prepares it once.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Statements:
     def __init__(self, dialect: Dialect) -> None:
         self.dialect = dialect
 
-        self.names = InlineRows(dialect, "n", {"namespace": sa.Text(), "id": sa.Text()})
+        self.names = InlineRows(dialect, "names", {"namespace": sa.Text(), "id": sa.Text()})
         named = sa.and_(sessions.c.namespace == self.names.c.namespace, sessions.c.id == self.names.c.id)
         self.sessions_by_name = sa.select(sessions).join(self.names.table, named)
         locking = (
@@ -31,13 +31,13 @@ class Statements:
                 sessions.c.last_sequence,
             )
             .join(self.names.table, named)
-            # One order for all who lock, or they would deadlock.
+            # All transactions lock in this order: otherwise two of them could deadlock.
             .order_by(sessions.c.key)
         )
         self.lock_sessions = locking.with_for_update(key_share=True, of=sessions)
         self.try_lock_sessions = locking.with_for_update(key_share=True, of=sessions, skip_locked=True)
 
-        self.keyed = InlineRows(dialect, "k", {"session_key": sa.BigInteger(), "name": sa.Text()})
+        self.keyed = InlineRows(dialect, "keyed", {"session_key": sa.BigInteger(), "name": sa.Text()})
         keyed = self.keyed
         self.events_by_id = sa.select(events).join(
             keyed.table,
@@ -56,7 +56,7 @@ class Statements:
 
         self.progress = InlineRows(
             dialect,
-            "p",
+            "progress",
             {"session_key": sa.BigInteger(), "last_sequence": sa.BigInteger(), "time": Micros()},
         )
         self.touch_sessions = (
@@ -67,7 +67,7 @@ class Statements:
 
         self.bounds = InlineRows(
             dialect,
-            "b",
+            "bounds",
             {"session_key": sa.BigInteger(), "name": sa.Text(), "version": sa.BigInteger()},
         )
         bounds = self.bounds
@@ -86,52 +86,55 @@ class Statements:
         )
 
         # A version of NULL stands for the newest.
-        self.wanted_states = InlineRows(
+        self.loads = InlineRows(
             dialect,
-            "l",
+            "loads",
             {
-                "place": sa.BigInteger(),
+                "request_index": sa.BigInteger(),
                 "namespace": sa.Text(),
                 "id": sa.Text(),
                 "name": sa.Text(),
                 "version": sa.BigInteger(),
             },
         )
-        wanted = self.wanted_states
-        # In steps, each materialized. Joined all at once, PostgreSQL finds it cheaper to look through a
-        # session's states than to enter their index by the whole key, which it is not where they are many.
-        found = (
-            sa.select(wanted.c.place, sessions.c.key, wanted.c.name, wanted.c.version)
-            .select_from(wanted.table)
+        loads = self.loads
+        # Three steps, of which two are materialized. As one join, PostgreSQL expects it to be cheaper to scan
+        # all states of a session than to look one up by its whole key, which is wrong where they are many.
+        sessions_found = (
+            sa.select(loads.c.request_index, sessions.c.key, loads.c.name, loads.c.version)
+            .select_from(loads.table)
             .join(
                 sessions,
-                sa.and_(sessions.c.namespace == wanted.c.namespace, sessions.c.id == wanted.c.id),
+                sa.and_(sessions.c.namespace == loads.c.namespace, sessions.c.id == loads.c.id),
             )
-            .cte("found")
+            .cte("sessions_found")
             .prefix_with("MATERIALIZED")
         )
-        version = sa.func.coalesce(found.c.version, states.c.version).label("version")
-        chosen = (
-            sa.select(found.c.place, found.c.key, found.c.name, version)
-            .select_from(found)
-            .outerjoin(states, sa.and_(states.c.session_key == found.c.key, states.c.key == found.c.name))
-            .cte("chosen")
+        version = sa.func.coalesce(sessions_found.c.version, states.c.version).label("version")
+        versions_chosen = (
+            sa.select(sessions_found.c.request_index, sessions_found.c.key, sessions_found.c.name, version)
+            .select_from(sessions_found)
+            .outerjoin(
+                states,
+                sa.and_(states.c.session_key == sessions_found.c.key, states.c.key == sessions_found.c.name),
+            )
+            .cte("versions_chosen")
             .prefix_with("MATERIALIZED")
         )
         self.load_states = (
-            sa.select(chosen.c.place, state_versions)
-            .select_from(chosen)
+            sa.select(versions_chosen.c.request_index, state_versions)
+            .select_from(versions_chosen)
             .outerjoin(
                 state_versions,
                 sa.and_(
-                    state_versions.c.session_key == chosen.c.key,
-                    state_versions.c.key == chosen.c.name,
-                    state_versions.c.version == chosen.c.version,
+                    state_versions.c.session_key == versions_chosen.c.key,
+                    state_versions.c.key == versions_chosen.c.name,
+                    state_versions.c.version == versions_chosen.c.version,
                 ),
             )
         )
 
-        self.keys = InlineRows(dialect, "h", {"session_key": sa.BigInteger()})
+        self.keys = InlineRows(dialect, "keys", {"session_key": sa.BigInteger()})
         self.last_sequences = sa.select(sessions.c.key, sessions.c.last_sequence).join(
             self.keys.table, sessions.c.key == self.keys.c.session_key
         )

@@ -1,7 +1,11 @@
-"""A transaction: the sessions that it has locked, and the rows to write to them.
+"""A transaction that appends events and saves states: the planned way to write.
 
-Whatever appends events or saves states goes through here, be it one request or a crowd of them:
-lock the sessions, look up what the requests expect, plan in memory, write with a few statements.
+1. `lock` the rows of the sessions.
+2. `look_up_…`: read what the requests depend on.
+3. `append`, `save`, …: check each request against what was read, and collect the rows to write.
+4. `write` the rows, with one statement a table.
+
+The number of statements does not depend on the number of requests.
 """
 
 from __future__ import annotations
@@ -34,7 +38,7 @@ from holdfastdb_server.storage.write_path.statements import Statements
 
 @dataclass(slots=True)
 class LockedSession:
-    """A session that this transaction has locked, as it will be once what is planned is written."""
+    """A session whose row is locked, as it will be after what is planned so far."""
 
     key: int
     namespace: str
@@ -49,11 +53,11 @@ class LockedSession:
 
 
 _Known = tuple[Event, EventReceipt]
-"""An event that is in the history, or will be, and its receipt."""
+"""An event that is stored or planned, and its receipt."""
 
 
 class Conflict(Exception):
-    """Something that was not looked up is there already: look it up, and plan again."""
+    """An event or request id that was not looked up exists: look up all ids, and plan again."""
 
 
 class Transaction:
@@ -75,14 +79,14 @@ class Transaction:
         self._version_rows: list[tuple[Any, ...]] = []
         self._request_rows: list[tuple[Any, ...]] = []
         self.topics: set[str] = set()
-        """What to signal once the transaction is committed."""
+        """What to publish once the transaction is committed."""
 
     async def lock(self, ids: Iterable[tuple[str, str]]) -> None:
-        """Lock the sessions with these (namespace, id), in the order of their keys."""
+        """Lock the rows of the sessions with these (namespace, id), in the order of their keys."""
         await self._lock(self._sql.lock_sessions, ids)
 
     async def try_lock(self, ids: Iterable[tuple[str, str]]) -> None:
-        """Lock those of the sessions that nobody has locked: `find` tells which. It never waits."""
+        """Lock those of the sessions that are not locked, without waiting: `find` returns them."""
         await self._lock(self._sql.try_lock_sessions, ids)
 
     async def _lock(self, statement: sa.Select[Any], ids: Iterable[tuple[str, str]]) -> None:
@@ -96,7 +100,7 @@ class Transaction:
             )
 
     async def lock_owner(self, namespace: str, session_id: str) -> LockedSession | None:
-        """Lock the session that something belongs to; an empty id is none. Raises SessionNotFound."""
+        """Lock the session that a resource belongs to; None for an empty id. Raises SessionNotFound."""
         if not session_id:
             return None
         await self.lock([(namespace, session_id)])
@@ -169,7 +173,10 @@ class Transaction:
     def append(
         self, session: LockedSession, events: Sequence[Event], expected_last_sequence: int | None = None
     ) -> AppendResult:
-        """Plan to append what is not there yet. Raises EventIdTaken, SequenceMismatch."""
+        """Plan to append the events that are not stored yet. Raises EventIdTaken, SequenceMismatch.
+
+        An event with the id and the content of a stored one gets that one's receipt.
+        """
         stored = [self._events.get((session.key, event.event_id)) for event in events]
         for event, known in zip(events, stored, strict=True):
             if known is not None and not known[0].says_the_same(event):
@@ -216,11 +223,11 @@ class Transaction:
         return [head + 1 for head in heads]
 
     def touch(self, session: LockedSession) -> None:
-        """Count as activity of the session, and write its last sequence."""
+        """Have `write` update the session's last activity time, and its last sequence."""
         self._touched[session.key] = session
 
     async def write(self) -> None:
-        """Write what was planned. Raises Conflict if an event or request id is taken after all."""
+        """Write what was planned. Raises Conflict if an event or request id exists that was not looked up."""
         dialect, connection = self._sql.dialect, self.connection
         for table, planned in (
             (schema.events, self._event_rows),
@@ -243,10 +250,10 @@ class Transaction:
             heads,
             "ON CONFLICT (session_key, key) DO UPDATE SET version = excluded.version",
         )
-        surplus = [
+        newest_surplus = [
             (key, name, version - self._versions_kept)
             for key, name, _, version in heads
             if version > self._versions_kept
         ]
-        if surplus:
-            await self.connection.execute(self._sql.trim_versions, self._sql.bounds.params(surplus))
+        if newest_surplus:
+            await self.connection.execute(self._sql.trim_versions, self._sql.bounds.params(newest_surplus))

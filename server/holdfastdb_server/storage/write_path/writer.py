@@ -1,4 +1,4 @@
-"""The writer: how everything that appends to sessions, or that somebody waits for, is written."""
+"""The writer: transactions that append to sessions, or that others wait for, and their signals."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ T = TypeVar("T")
 
 
 class Writer:
-    """Runs work in a transaction, and signals its topics once it is committed."""
+    """Runs work in a transaction, and publishes its topics once it is committed."""
 
     def __init__(
         self,
         database: Database,
         statements: Statements,
         versions_kept: int,
-        published: Callable[[set[str]], None],
+        publish: Callable[[set[str]], None],
     ) -> None:
         self._database = database
         self._statements = statements
         self._versions_kept = versions_kept
-        self._published = published
+        self._publish = publish
 
     async def run(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
-        """Return what the work returns. It may be run again, on a new transaction, before it is committed.
+        """Run work, commit, publish its topics, and return what the work returned.
 
-        A cancelled caller cancels neither the commit nor the signals.
+        After a deadlock or a lost connection the work is run again, in a new transaction. A cancelled caller
+        cancels neither the commit nor the signals.
         """
         topics: set[str] = set()
 
@@ -42,4 +43,4 @@ class Writer:
             topics = transaction.topics
             return await work(transaction)
 
-        return await self._database.write(attempt, lambda: self._published(topics))
+        return await self._database.write(attempt, lambda: self._publish(topics))
