@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -24,22 +23,22 @@ def page_size(limit: int | None) -> int:
 
 
 async def read(
-    pager: AsyncPager[T], limit: int | None, to_json: Callable[[T], dict[str, Any]] | None
+    pager: AsyncPager[T], limit: int | None, as_json: bool, *, member: str = ""
 ) -> tuple[list[T], int]:
     """The first items of a list, and how many there are in all, where that was asked for.
 
-    With `to_json` each is written as a line of JSON as soon as it is there.
+    For scripts each is written as a line of JSON as soon as it is there: its fields, or itself as a `member`.
     """
-    from holdfastdb_server.cli.views import as_json
+    from holdfastdb_server.cli.views.as_json import dump, write
 
     found: list[T] = []
     total = 0
     async for page in pager.pages():
         total = page.total_size or 0
         items = page.items if limit is None else page.items[: limit - len(found)]
-        if to_json is not None:
+        if as_json:
             for item in items:
-                emit(as_json.dump(to_json(item)))
+                emit(dump({member: item})) if member else write(item)
         found.extend(items)
         if limit is not None and len(found) >= limit:
             break

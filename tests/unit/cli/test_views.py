@@ -160,21 +160,24 @@ def test_json_has_every_field_with_the_contracts_names() -> None:
         OtherPart("1"),
     )
     event = Event(body=Message("user", parts), sequence=1, event_id="e", create_time=NOW)
-    assert as_json.event(event)["message"]["parts"] == [
+    assert as_json.describe(event)["message"]["parts"] == [
         {"text": "t"},
         {"tool_call": {"id": "c", "name": "f", "arguments": "{}"}},
         {"tool_call_response": {"id": "c", "name": "f", "response": "r"}},
         {"blob": {"media_type": "image/png", "modality": "image", "data": "AA=="}},
         {"other_json": "1"},
     ]
-    assert as_json.event(event)["create_time"] == "2026-01-01T12:00:00Z"
-    assert as_json.event(Event(body=Json("[1.0]")))["payload"] == {"json": "[1.0]", "media_type": ""}
-    assert as_json.event(Event(body=Data(b"\0", "x/y")))["payload"] == {"data": "AA==", "media_type": "x/y"}
-    assert as_json.event(Event.step(thought="t"))["step"]["thought"] == "t"
-    shown = as_json.session(session(retention=timedelta(days=1), metadata={"n": 2.0}))
+    assert as_json.describe(event)["create_time"] == "2026-01-01T12:00:00Z"
+    assert as_json.describe(Event(body=Json("[1.0]")))["payload"] == {"json": "[1.0]", "media_type": ""}
+    assert as_json.describe(Event(body=Data(b"\0", "x/y")))["payload"] == {
+        "data": "AA==",
+        "media_type": "x/y",
+    }
+    assert as_json.describe(Event.step(thought="t"))["step"]["thought"] == "t"
+    shown = as_json.describe(session(retention=timedelta(days=1), metadata={"n": 2.0}))
     assert (shown["retention_seconds"], shown["never_expires"], shown["metadata"]) == (
         86_400,
         False,
         {"n": 2},
     )
-    assert as_json.session(session(retention="never"))["never_expires"] is True
+    assert as_json.describe(session(retention="never"))["never_expires"] is True

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from holdfastdb_server.cli import lists, options
-from holdfastdb_server.cli.invocation import Server, call, emit
+from holdfastdb_server.cli.invocation import Server, call
 
 if TYPE_CHECKING:
     from holdfastdb import Approval, AsyncClient
@@ -123,8 +123,6 @@ async def _list(
     limit: int | None,
     as_json: bool,
 ) -> None:
-    from holdfastdb_server.cli.views import as_json as to_json
-
     found: list[Approval] = []
     total = 0
     pending = ApprovalStatus.PENDING.value
@@ -143,7 +141,7 @@ async def _list(
         if left == 0:
             total += 0 if as_json else (await pager.page()).total_size or 0
             continue
-        some, count = await lists.read(pager, left, to_json.approval if as_json else None)
+        some, count = await lists.read(pager, left, as_json)
         found.extend(some)
         total += count
     if not as_json:
@@ -154,9 +152,9 @@ async def _list(
 
 def _print(approval: Approval, as_json: bool) -> None:
     if as_json:
-        from holdfastdb_server.cli.views import as_json as to_json
+        from holdfastdb_server.cli.views.as_json import write
 
-        emit(to_json.dump(to_json.approval(approval)))
+        write(approval)
     else:
         from holdfastdb_server.cli.views.approvals import print_approval
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from holdfastdb_server.cli import lists, options
-from holdfastdb_server.cli.invocation import Server, call, emit
+from holdfastdb_server.cli.invocation import Server, call
 
 if TYPE_CHECKING:
     from holdfastdb import AsyncClient, Document
@@ -68,7 +68,7 @@ async def _list_collections(
     pager = client.documents.collections(
         under, max_depth=depth, page_size=lists.page_size(limit), include_total_size=not as_json
     )
-    found, total = await lists.read(pager, limit, (lambda path: {"collection": path}) if as_json else None)
+    found, total = await lists.read(pager, limit, as_json, member="collection")
     if not as_json:
         from holdfastdb_server.cli.views.documents import print_collections
 
@@ -83,7 +83,6 @@ async def _list(
     limit: int | None,
     as_json: bool,
 ) -> None:
-    from holdfastdb_server.cli.views import as_json as to_json
     from holdfastdb_server.cli.views.documents import print_documents
 
     asked: dict[str, Any] = {
@@ -95,11 +94,11 @@ async def _list(
     rows: list[tuple[Document, float | None]]
     if query:
         matches = client.documents.search(query, collection, **asked)
-        found, total = await lists.read(matches, limit, to_json.document_match if as_json else None)
+        found, total = await lists.read(matches, limit, as_json)
         rows = [(match.document, match.score) for match in found]
     else:
         pager = client.documents.list(collection, **asked)
-        listed, total = await lists.read(pager, limit, to_json.document if as_json else None)
+        listed, total = await lists.read(pager, limit, as_json)
         rows = [(document, None) for document in listed]
     if not as_json:
         print_documents(rows, total, is_filtered=bool(query) or any(filters.values()))
@@ -108,9 +107,9 @@ async def _list(
 def _show(server: Server, collection: str, document: str, as_json: bool) -> None:
     found = call(server, lambda client: client.documents.get(collection, document))
     if as_json:
-        from holdfastdb_server.cli.views import as_json as to_json
+        from holdfastdb_server.cli.views.as_json import write
 
-        emit(to_json.dump(to_json.document(found)))
+        write(found)
     else:
         from holdfastdb_server.cli.views.documents import print_document
 

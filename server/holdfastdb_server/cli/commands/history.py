@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from holdfastdb_server.cli import options
-from holdfastdb_server.cli.invocation import Server, call, emit
+from holdfastdb_server.cli.invocation import Server, call
 
 if TYPE_CHECKING:
     from holdfastdb import AsyncClient, Event
@@ -163,9 +163,9 @@ def _filters(
 
 def _printer(as_json: bool, full: bool) -> Callable[[Event], None]:
     if as_json:
-        from holdfastdb_server.cli.views import as_json as to_json
+        from holdfastdb_server.cli.views.as_json import write
 
-        return lambda event: emit(to_json.dump(to_json.event(event)))
+        return write
     from holdfastdb_server.cli.views import formatting
     from holdfastdb_server.cli.views.events import EventPrinter
 

@@ -64,10 +64,8 @@ def memories(
 
 
 async def _list(client: AsyncClient, filters: dict[str, Any], limit: int | None, as_json: bool) -> None:
-    from holdfastdb_server.cli.views import as_json as to_json
-
     pager = client.memories.list(**filters, page_size=lists.page_size(limit), include_total_size=not as_json)
-    found, total = await lists.read(pager, limit, to_json.memory if as_json else None)
+    found, total = await lists.read(pager, limit, as_json)
     if not as_json:
         from holdfastdb_server.cli.views.memories import print_memories
 
@@ -82,10 +80,8 @@ async def _search(
     limit: int | None,
     as_json: bool,
 ) -> None:
-    from holdfastdb_server.cli.views import as_json as to_json
-
     pager = client.memories.search(query, match_all=match_all, **filters, page_size=lists.page_size(limit))
-    found, _ = await lists.read(pager, limit, to_json.match if as_json else None)
+    found, _ = await lists.read(pager, limit, as_json)
     if not as_json:
         from holdfastdb_server.cli.views.memories import print_memories
 

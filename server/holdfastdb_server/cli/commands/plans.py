@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from holdfastdb_server.cli import lists, options
-from holdfastdb_server.cli.invocation import Server, call, emit
+from holdfastdb_server.cli.invocation import Server, call
 
 if TYPE_CHECKING:
     from holdfastdb import AsyncClient
@@ -40,9 +40,9 @@ def plans(
     if plan is not None:
         found = call(server, lambda client: client.plans.get(plan))
         if as_json:
-            from holdfastdb_server.cli.views import as_json as to_json
+            from holdfastdb_server.cli.views.as_json import write
 
-            emit(to_json.dump(to_json.plan(found)))
+            write(found)
         else:
             from holdfastdb_server.cli.views.plans import print_checklist
 
@@ -58,15 +58,13 @@ def plans(
 
 
 async def _list(client: AsyncClient, filters: dict[str, Any], limit: int | None, as_json: bool) -> None:
-    from holdfastdb_server.cli.views import as_json as to_json
-
     pager = client.plans.list(
         **filters,
         page_size=lists.page_size(limit),
         include_total_size=not as_json,
         omit_items=not as_json,
     )
-    found, total = await lists.read(pager, limit, to_json.plan if as_json else None)
+    found, total = await lists.read(pager, limit, as_json)
     if not as_json:
         from holdfastdb_server.cli.views.plans import print_plans
 

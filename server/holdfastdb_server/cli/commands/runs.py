@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from holdfastdb_server.cli import lists, options
-from holdfastdb_server.cli.invocation import Server, call, emit
+from holdfastdb_server.cli.invocation import Server, call
 
 if TYPE_CHECKING:
     from holdfastdb import AsyncClient
@@ -102,9 +102,9 @@ def runs(
 def _show(server: Server, run: str, as_json: bool) -> None:
     found = call(server, lambda client: client.runs.get(run))
     if as_json:
-        from holdfastdb_server.cli.views import as_json as to_json
+        from holdfastdb_server.cli.views.as_json import write
 
-        emit(to_json.dump(to_json.run(found)))
+        write(found)
     else:
         from holdfastdb_server.cli.views.runs import print_run
 
@@ -112,15 +112,13 @@ def _show(server: Server, run: str, as_json: bool) -> None:
 
 
 async def _list(client: AsyncClient, filters: dict[str, Any], limit: int | None, as_json: bool) -> None:
-    from holdfastdb_server.cli.views import as_json as to_json
-
     pager = client.runs.list(
         **filters,
         page_size=lists.page_size(limit),
         include_total_size=not as_json,
         omit_payload=not as_json,
     )
-    found, total = await lists.read(pager, limit, to_json.run if as_json else None)
+    found, total = await lists.read(pager, limit, as_json)
     if not as_json:
         from holdfastdb_server.cli.views.runs import print_runs
 
@@ -137,10 +135,10 @@ async def _summarize(
     groups = [*groups, "time"] if bucket else groups
     summaries = await client.runs.summarize(groups, bucket=bucket, **filters)
     if as_json:
-        from holdfastdb_server.cli.views import as_json as to_json
+        from holdfastdb_server.cli.views.as_json import write
 
         for one in summaries:
-            emit(to_json.dump(to_json.run_summary(one)))
+            write(one)
     else:
         from holdfastdb_server.cli.views.runs import print_summaries
 

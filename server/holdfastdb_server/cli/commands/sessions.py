@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from holdfastdb_server.cli import lists, options
-from holdfastdb_server.cli.invocation import Server, call, emit
+from holdfastdb_server.cli.invocation import Server, call
 
 if TYPE_CHECKING:
     from holdfastdb import AsyncClient
@@ -40,9 +40,9 @@ def sessions(
     if session is not None:
         found = call(server, lambda client: client.sessions.get(session))
         if as_json:
-            from holdfastdb_server.cli.views import as_json as to_json
+            from holdfastdb_server.cli.views.as_json import write
 
-            emit(to_json.dump(to_json.session(found)))
+            write(found)
         else:
             from holdfastdb_server.cli.views.sessions import print_session
 
@@ -59,10 +59,8 @@ def sessions(
 
 
 async def _list(client: AsyncClient, filters: dict[str, Any], limit: int | None, as_json: bool) -> None:
-    from holdfastdb_server.cli.views import as_json as to_json
-
     pager = client.sessions.list(**filters, page_size=lists.page_size(limit), include_total_size=not as_json)
-    found, total = await lists.read(pager, limit, to_json.session if as_json else None)
+    found, total = await lists.read(pager, limit, as_json)
     if not as_json:
         from holdfastdb_server.cli.views.sessions import print_sessions
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from holdfastdb_server.cli import options
-from holdfastdb_server.cli.invocation import FAILED, Server, call, complain, emit
+from holdfastdb_server.cli.invocation import FAILED, Server, call, complain
 
 if TYPE_CHECKING:
     from holdfastdb import Json
@@ -55,9 +55,9 @@ def sync(
     server = Server(target, namespace, token, tls)
     done = call(server, lambda client: client.documents.sync(name, documents, prune=prune))
     if as_json:
-        from holdfastdb_server.cli.views import as_json as to_json
+        from holdfastdb_server.cli.views.as_json import write
 
-        emit(to_json.dump(to_json.synced(name, done)))
+        write(done, collection=name)
     else:
         from holdfastdb_server.cli.views.documents import print_synced
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from holdfastdb_server.cli import lists, options
-from holdfastdb_server.cli.invocation import Server, call, emit
+from holdfastdb_server.cli.invocation import Server, call
 
 if TYPE_CHECKING:
     from holdfastdb import AsyncClient
@@ -80,9 +80,9 @@ def tasks(
 def _show(server: Server, task: str, as_json: bool) -> None:
     found = call(server, lambda client: client.tasks.get(task))
     if as_json:
-        from holdfastdb_server.cli.views import as_json as to_json
+        from holdfastdb_server.cli.views.as_json import write
 
-        emit(to_json.dump(to_json.task(found)))
+        write(found)
     else:
         from holdfastdb_server.cli.views.tasks import print_task
 
@@ -90,15 +90,13 @@ def _show(server: Server, task: str, as_json: bool) -> None:
 
 
 async def _list(client: AsyncClient, filters: dict[str, Any], limit: int | None, as_json: bool) -> None:
-    from holdfastdb_server.cli.views import as_json as to_json
-
     pager = client.tasks.list(
         **filters,
         page_size=lists.page_size(limit),
         include_total_size=not as_json,
         omit_payload=not as_json,
     )
-    found, total = await lists.read(pager, limit, to_json.task if as_json else None)
+    found, total = await lists.read(pager, limit, as_json)
     if not as_json:
         from holdfastdb_server.cli.views.tasks import print_tasks
 
