@@ -1,10 +1,16 @@
-"""The `holdfast` command line. Each family of commands has a file, which is loaded when one of them is run.
+"""The `holdfast` command line. Each command has a file, which is loaded when it is run.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or a bad setting.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import io
+import keyword
+import os
+import sys
 from importlib import import_module
 from typing import Annotated, Any, Final
 
@@ -12,44 +18,55 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-# The function of each command, under the heading that `holdfast --help` shows it with.
+from holdfastdb_server.cli.invocation import FAILED, USAGE, complain
+
+# The commands, under the heading that `holdfast --help` shows them with. Each is the function of its name in
+# the module of its name; that of `import`, a keyword, is `import_`.
 _PANELS = {
-    "Run the server": {
-        "serve": "serve.serve",
-        "migrate": "migrate.migrate",
-        "janitor": "janitor.janitor",
-        "doctor": "doctor.doctor",
-        "health": "health.health",
-    },
-    "Look at what is kept": {
-        "sessions": "sessions.sessions",
-        "history": "history.history",
-        "tail": "history.tail",
-        "tasks": "tasks.tasks",
-        "runs": "runs.runs",
-        "plans": "plans.plans",
-        "memories": "memories.memories",
-        "documents": "documents.documents",
-    },
-    "Decide": {
-        "approvals": "approvals.approvals",
-        "approve": "approvals.approve",
-        "reject": "approvals.reject",
-    },
-    "Bring in and take out": {
-        "import": "import_.import_",
-        "export": "export.export",
-        "sync": "sync.sync",
-    },
+    "Run the server": ("serve", "migrate", "janitor", "doctor", "health"),
+    "Look at what is kept": (
+        "sessions",
+        "history",
+        "tail",
+        "tasks",
+        "runs",
+        "plans",
+        "memories",
+        "documents",
+    ),
+    "Decide": ("approvals", "approve", "reject"),
+    "Bring in and take out": ("import", "export", "sync"),
 }
 _MARKUP: Final = "markdown"
+
+
+# The base of its errors: older releases have it from the package click, newer ones from a copy of their own.
+_UsageError: Any = typer.BadParameter.__base__
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class _Commands(TyperGroup):
     """Commands that are made when they are asked for: to load them all takes longer than most of them run."""
 
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run a command and exit. What goes wrong is said in a line on stderr."""
+        try:
+            code = super().main(*args, **{**extra, "standalone_mode": False})
+            sys.stdout.flush()
+        except _UsageError as error:
+            code = _explain(error)
+        except BrokenPipeError:  # the reader of our output has seen enough
+            code = FAILED
+            _discard_output()
+        except OSError as error:
+            code = FAILED
+            what = error.filename or ("the output cannot be written" if error.errno in _DISK_ERRORS else "")
+            complain(": ".join(filter(None, (what, error.strerror or str(error)))))
+            _discard_output()
+        sys.exit(code)
+
     def list_commands(self, ctx: Any) -> list[str]:
-        return [name for functions in _PANELS.values() for name in functions]
+        return [name for names in _PANELS.values() for name in names]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         known = self.list_commands(ctx)
@@ -60,13 +77,27 @@ class _Commands(TyperGroup):
         return super().get_command(ctx, cmd_name)
 
 
+def _explain(error: Any) -> int:
+    """Say what is wrong with the command line; where it is empty, which commands there are. The exit code."""
+    if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help, which is printed already
+        return USAGE
+    hint = f"; see {error.ctx.command_path} --help" if error.ctx else ""
+    complain(error.format_message().replace("Value error, ", "").rstrip(".") + hint)
+    return int(error.exit_code)
+
+
+def _discard_output() -> None:
+    """Have Python not try once more at its end to write what could not be written."""
+    with contextlib.suppress(io.UnsupportedOperation):  # where a test has put something else in its place
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _make(name: str) -> Any:
-    panel, path = next((panel, functions[name]) for panel, functions in _PANELS.items() if name in functions)
-    module, _, function = path.partition(".")
+    panel = next(panel for panel, names in _PANELS.items() if name in names)
+    identifier = f"{name}_" if keyword.iskeyword(name) else name
+    module = import_module(f"holdfastdb_server.cli.commands.{identifier}")
     alone = typer.Typer(rich_markup_mode=_MARKUP, pretty_exceptions_enable=False, add_completion=False)
-    alone.command(name, rich_help_panel=panel)(
-        getattr(import_module(f"holdfastdb_server.cli.commands.{module}"), function)
-    )
+    alone.command(name, rich_help_panel=panel)(getattr(module, identifier))
     return get_command(alone)
 
 

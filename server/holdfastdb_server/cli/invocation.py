@@ -5,13 +5,17 @@
 
 from __future__ import annotations
 
-import asyncio
+import shlex
+import shutil
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import typer
+
+from holdfastdb_server.cli.target import choose_target
 
 if TYPE_CHECKING:
     from holdfastdb import AsyncClient, HoldfastError
@@ -36,12 +40,14 @@ class Server:
 
 def call(server: Server, action: Callable[[AsyncClient], Awaitable[T]]) -> T:
     """The result of an action with a client of the server. Ends the command if a call fails."""
+    import asyncio  # here, not above: to print the version or the help takes half as long without it
+
     import holdfastdb
 
+    target = choose_target(server.target)
+
     async def run() -> T:
-        client = holdfastdb.connect(
-            server.target, namespace=server.namespace, token=server.token, tls=server.tls
-        )
+        client = holdfastdb.connect(target, namespace=server.namespace, token=server.token, tls=server.tls)
         async with client:
             try:
                 return await action(client)
@@ -51,11 +57,7 @@ def call(server: Server, action: Callable[[AsyncClient], Awaitable[T]]) -> T:
     try:
         return asyncio.run(run())
     except holdfastdb.HoldfastError as error:
-        fail(describe(error, server), USAGE if isinstance(error, holdfastdb.InvalidArgument) else FAILED)
-    except BrokenPipeError:
-        raise  # the reader of our output has seen enough: no failure to report
-    except OSError as error:
-        fail(str(error))
+        fail(describe(error, target), USAGE if isinstance(error, holdfastdb.InvalidArgument) else FAILED)
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
@@ -65,15 +67,24 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     return error
 
 
-def describe(error: HoldfastError, server: Server) -> str:
+def describe(error: HoldfastError, target: str) -> str:
     """The error in a line, with what to do about it where that is known."""
     import holdfastdb
-    from holdfastdb._transport.channel import DEFAULT_TARGET
 
     if isinstance(error, holdfastdb.Unavailable | holdfastdb.DeadlineExceeded) and not error.reason:
-        target = server.target or DEFAULT_TARGET
         return f"no server answers at {target}; start one with `holdfast serve`, or name it with --target"
     return str(error)
+
+
+def program() -> str:
+    """How this program must be typed: `holdfast`, if the shell finds it by that name, else its path."""
+    started_as = Path(sys.argv[0])
+    if started_as.name == "__main__.py":
+        return f"{shlex.quote(sys.executable)} -m holdfastdb_server"
+    found = shutil.which(started_as.name)
+    if found is not None and started_as.exists() and started_as.samefile(found):
+        return started_as.name
+    return shlex.quote(str(started_as))
 
 
 def fail(message: str, code: int = FAILED) -> NoReturn:

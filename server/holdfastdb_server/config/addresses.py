@@ -10,6 +10,9 @@ from typing import Any
 
 from holdfastdb_server.storage.options import StartupRefused
 
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 7420
+
 
 def check_address_is_free(host: str, port: int, variable: str) -> None:
     """Raise StartupRefused with a reason: gRPC's own error has none, and it writes to stderr itself."""

@@ -40,6 +40,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from holdfastdb_server.config.addresses import DEFAULT_HOST, DEFAULT_PORT
 from holdfastdb_server.config.database_url import join_database_url, mask_password
 from holdfastdb_server.config.yaml_file import read_config_file
 from holdfastdb_server.domain.limits import MEBIBYTE, RETENTION_MAX, Policy
@@ -71,9 +72,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    host: str = "127.0.0.1"
+    host: str = DEFAULT_HOST
     """The address to listen on; any but loopback needs TLS and tokens, or `insecure`. Default: 127.0.0.1."""
-    port: Port = 7420
+    port: Port = DEFAULT_PORT
     """The port to listen on; 0 takes a free one. Default: 7420."""
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     """Processes that listen on the port, each with connections of its own to PostgreSQL. A connection of a

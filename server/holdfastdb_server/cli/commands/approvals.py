@@ -1,4 +1,4 @@
-"""`holdfast approvals`, `approve` and `reject`: what waits for a decision, and the decision."""
+"""`holdfast approvals`: what waits for a decision, and what was decided."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from holdfastdb_server.cli import lists, options
+from holdfastdb_server.cli.decisions import show
 from holdfastdb_server.cli.invocation import Server, call
 
 if TYPE_CHECKING:
@@ -22,14 +23,6 @@ class ApprovalStatus(StrEnum):
     REJECTED = "rejected"
     CANCELLED = "cancelled"
     EXPIRED = "expired"
-
-
-ApprovalId = Annotated[str, typer.Argument(metavar="APPROVAL", help="The approval's id.")]
-Decider = Annotated[
-    str,
-    typer.Option("--by", metavar="NAME", help="Who decides. [default: the user of this computer]"),
-]
-Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; the one who asked sees it.")]
 
 
 def approvals(
@@ -63,7 +56,7 @@ def approvals(
     """
     server = Server(target, namespace, token, tls)
     if approval is not None:
-        _print(call(server, lambda client: client.approvals.get(approval)), as_json)
+        show(call(server, lambda client: client.approvals.get(approval)), as_json)
         return
     filters = {"approver": approver, "session_id": session, "labels": options.pairs("--label", label)}
     wanted = [one.value for one in status or ApprovalStatus]
@@ -71,48 +64,6 @@ def approvals(
     call(
         server, lambda client: _list(client, wanted, filters, is_filtered, None if every else limit, as_json)
     )
-
-
-def approve(
-    approval: ApprovalId,
-    by: Decider = "",
-    reason: Reason = "",
-    as_json: options.AsJson = False,
-    target: options.Target = None,
-    namespace: options.Namespace = "default",
-    token: options.Token = None,
-    tls: options.Tls = False,
-) -> None:
-    """Say yes to what waits for a decision.
-
-    Example: holdfast approve 0197-refund --reason "the invoice is right"
-
-    Exits with 1 if it is not there, no longer pending or no server answers, with 2 for wrong usage.
-    """
-    server, decider = Server(target, namespace, token, tls), by or _user()
-    decided = call(server, lambda client: client.approvals.approve(approval, decider, reason=reason))
-    _print(decided, as_json)
-
-
-def reject(
-    approval: ApprovalId,
-    by: Decider = "",
-    reason: Reason = "",
-    as_json: options.AsJson = False,
-    target: options.Target = None,
-    namespace: options.Namespace = "default",
-    token: options.Token = None,
-    tls: options.Tls = False,
-) -> None:
-    """Say no to what waits for a decision.
-
-    Example: holdfast reject 0197-refund --reason "paid already"
-
-    Exits with 1 if it is not there, no longer pending or no server answers, with 2 for wrong usage.
-    """
-    server, decider = Server(target, namespace, token, tls), by or _user()
-    decided = call(server, lambda client: client.approvals.reject(approval, decider, reason=reason))
-    _print(decided, as_json)
 
 
 async def _list(
@@ -148,25 +99,3 @@ async def _list(
         from holdfastdb_server.cli.views.approvals import print_approvals
 
         print_approvals(found, total, is_filtered)
-
-
-def _print(approval: Approval, as_json: bool) -> None:
-    if as_json:
-        from holdfastdb_server.cli.views.as_json import write
-
-        write(approval)
-    else:
-        from holdfastdb_server.cli.views.approvals import print_approval
-
-        print_approval(approval)
-
-
-def _user() -> str:
-    import getpass
-
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # KeyError before Python 3.13
-        raise typer.BadParameter(
-            "this computer has no name for you; say who decides", param_hint="--by"
-        ) from None

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from holdfastdb_server.cli import options
-from holdfastdb_server.cli.commands.health import ask
-from holdfastdb_server.cli.commands.migrate import load_settings
+from holdfastdb_server.cli.administration import load_settings
 from holdfastdb_server.cli.invocation import FAILED
+from holdfastdb_server.cli.probe import ask
+from holdfastdb_server.cli.target import reachable_address
 
 if TYPE_CHECKING:
     from holdfastdb_server.cli.checks import Check
@@ -36,7 +37,7 @@ def doctor(
     Exits with 1 if a check fails, with 2 for a bad setting.
     """
     settings = load_settings(config, profile, database_url=database_url, insecure=insecure or None)
-    checks = _checks(settings, target or f"{_reachable(settings.host)}:{settings.port}", tls)
+    checks = _checks(settings, target or reachable_address(settings.host, settings.port), tls)
     if as_json:
         for check in checks:
             described = {"check": check.name, "outcome": check.outcome, "found": check.found}
@@ -72,11 +73,6 @@ def _check_server(target: str, tls: bool) -> Check:
     return Check(
         "server", "warn", f"no server answers at {target} ({status})", "start one with `holdfast serve`"
     )
-
-
-def _reachable(host: str) -> str:
-    """The address by which this machine reaches what listens on `host`."""
-    return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
 
 
 def _print(checks: list[Check]) -> None:

@@ -11,7 +11,7 @@ import typer
 from msgspec.structs import asdict
 
 from holdfastdb_server.cli import options
-from holdfastdb_server.cli.commands.migrate import load_settings
+from holdfastdb_server.cli.administration import load_settings
 from holdfastdb_server.cli.invocation import fail
 
 if TYPE_CHECKING:

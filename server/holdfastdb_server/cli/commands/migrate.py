@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from holdfastdb_server.cli import options
-from holdfastdb_server.cli.invocation import USAGE, fail
-
-if TYPE_CHECKING:
-    from holdfastdb_server.config.settings import Settings
-    from holdfastdb_server.storage.engines.migrations import Migrated
+from holdfastdb_server.cli.administration import load_settings, upgrade
 
 
 def migrate(
@@ -47,32 +41,3 @@ def migrate(
         typer.echo(f"{shown} has schema {done.after} already")
     else:
         typer.echo(f"{shown}: from {done.before or 'nothing'} to schema {done.after}")
-
-
-def load_settings(config: Path | None, profile: str, **said: object) -> Settings:
-    """The settings of a server. Ends the command if one is wrong."""
-    from holdfastdb_server.config.settings import SettingsRefused, load
-
-    try:
-        return load(config, profile, **said)
-    except SettingsRefused as refused:
-        fail(str(refused), USAGE)
-
-
-def upgrade(settings: Settings) -> Migrated:
-    """Upgrade the database of the settings. Ends the command if that cannot be done."""
-    from holdfastdb_server.domain.errors import DatabaseUnavailable
-    from holdfastdb_server.storage.engines import migrations
-    from holdfastdb_server.storage.options import StartupRefused
-
-    try:
-        options = settings.storage_options()
-        done = asyncio.run(migrations.upgrade(options.url, pgbouncer=options.pgbouncer))
-    except DatabaseUnavailable:
-        fail(f"{settings.describe()['database_url']} cannot be reached; `holdfast doctor` says why")
-    except StartupRefused as refused:
-        fail(str(refused))
-    schema = migrations.SchemaState(done.after)
-    if schema.is_newer:
-        fail(schema.problem())
-    return done

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from holdfastdb_server.cli import options
-from holdfastdb_server.cli.commands.migrate import load_settings, upgrade
-from holdfastdb_server.cli.invocation import complain
+from holdfastdb_server.cli.administration import load_settings, upgrade
+from holdfastdb_server.cli.invocation import complain, program
+from holdfastdb_server.cli.target import reachable_address
 from holdfastdb_server.cli.version import release
+from holdfastdb_server.config.addresses import DEFAULT_HOST, DEFAULT_PORT, join_address
 
 if TYPE_CHECKING:
     from holdfastdb_server.app import Started
@@ -93,17 +95,19 @@ def serve(
     if settings.workers > 1:
         from holdfastdb_server import workers as several
 
-        raise typer.Exit(several.run(settings, _print_banner))
+        raise typer.Exit(several.run(settings, print_banner))
     from holdfastdb_server import app
 
-    raise typer.Exit(app.run(settings, _print_banner))
+    raise typer.Exit(app.run(settings, print_banner))
 
 
-def _print_banner(started: Started) -> None:
+def print_banner(started: Started) -> None:
     """Say what runs, where the data is, and what to try next."""
     guards = [name for name, there in (("TLS", started.has_tls), ("tokens", started.needs_token)) if there]
-    is_usual = started.address == "127.0.0.1:7420"
-    target = "" if is_usual else f" --target {started.address}"
+    host, _, port = started.address.rpartition(":")
+    target = reachable_address(host, int(port))
+    options = "" if target == join_address(DEFAULT_HOST, DEFAULT_PORT) else f" --target {target}"
+    options += " --tls" * started.has_tls
     lines = [
         ("address", started.address + (f" ({' and '.join(guards)})" if guards else "")),
         ("data", _place(started.database)),
@@ -116,9 +120,12 @@ def _print_banner(started: Started) -> None:
     if started.metrics_url:
         further = ", and a port further for each further worker" if started.workers > 1 else ""
         lines.append(("metrics", started.metrics_url + further))
-    lines.append(("try", f"holdfast doctor{target}"))
-    lines.append(("", f"holdfast import transcripts.jsonl{target}"))
-    lines.append(("", f"holdfast sessions{target}"))
+    holdfast = program()
+    lines.append(("try", f"{holdfast} doctor{options}"))
+    lines.append(("", f"{holdfast} import transcripts.jsonl{options}"))
+    lines.append(("", f"{holdfast} sessions{options}"))
+    if started.needs_token:
+        lines.append(("", "with one of the tokens in HOLDFAST_TOKEN"))
     title = typer.style(f"Holdfast {release()}", bold=True)
     # Not by Rich, as tables are: it takes 0.1 s to load, and the first call would wait for it.
     typer.echo(f"{title} is serving; Ctrl-C stops it")

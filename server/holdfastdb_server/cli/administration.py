@@ -1,0 +1,46 @@
+"""What the commands share that work on the server's settings and its database, not through a server."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from holdfastdb_server.cli.invocation import USAGE, complain, fail
+
+if TYPE_CHECKING:
+    from holdfastdb_server.config.settings import Settings
+    from holdfastdb_server.storage.engines.migrations import Migrated
+
+
+def load_settings(config: Path | None, profile: str, **said: object) -> Settings:
+    """The settings of a server. Warns of variables that are none; ends the command if a setting is wrong."""
+    from holdfastdb_server.config.environment import explain_unknown_variables
+    from holdfastdb_server.config.settings import SettingsRefused, load
+
+    for warning in explain_unknown_variables(os.environ):
+        complain(warning)
+    try:
+        return load(config, profile, **said)
+    except SettingsRefused as refused:
+        fail(str(refused), USAGE)
+
+
+def upgrade(settings: Settings) -> Migrated:
+    """Upgrade the database of the settings. Ends the command if that cannot be done."""
+    from holdfastdb_server.domain.errors import DatabaseUnavailable
+    from holdfastdb_server.storage.engines import migrations
+    from holdfastdb_server.storage.options import StartupRefused
+
+    try:
+        options = settings.storage_options()
+        done = asyncio.run(migrations.upgrade(options.url, pgbouncer=options.pgbouncer))
+    except DatabaseUnavailable:
+        fail(f"{settings.describe()['database_url']} cannot be reached; `holdfast doctor` says why")
+    except StartupRefused as refused:
+        fail(str(refused))
+    schema = migrations.SchemaState(done.after)
+    if schema.is_newer:
+        fail(schema.problem())
+    return done

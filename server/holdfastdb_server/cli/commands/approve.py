@@ -1,0 +1,27 @@
+"""`holdfast approve`: say yes to what waits for a decision."""
+
+from __future__ import annotations
+
+from holdfastdb_server.cli import decisions, options
+from holdfastdb_server.cli.invocation import Server, call
+
+
+def approve(
+    approval: decisions.ApprovalId,
+    by: decisions.Decider = "",
+    reason: decisions.Reason = "",
+    as_json: options.AsJson = False,
+    target: options.Target = None,
+    namespace: options.Namespace = "default",
+    token: options.Token = None,
+    tls: options.Tls = False,
+) -> None:
+    """Say yes to what waits for a decision.
+
+    Example: holdfast approve 0197-refund --reason "the invoice is right"
+
+    Exits with 1 if it is not there, no longer pending or no server answers, with 2 for wrong usage.
+    """
+    server, who = Server(target, namespace, token, tls), decisions.decider(by)
+    decided = call(server, lambda client: client.approvals.approve(approval, who, reason=reason))
+    decisions.show(decided, as_json)

@@ -1,0 +1,70 @@
+"""What `holdfast history` and `holdfast tail` share: which events, and how they are printed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from holdfastdb_server.cli import options
+
+if TYPE_CHECKING:
+    from holdfastdb import Event
+
+
+class Kind(StrEnum):
+    """What an event's body is. Repeated from the client, which is too slow to load for `--help`."""
+
+    MESSAGE = "message"
+    STEP = "step"
+    PAYLOAD = "payload"
+    EMPTY = "empty"
+
+
+SessionId = Annotated[str, typer.Argument(metavar="SESSION", help="The session's id.", show_default=False)]
+Types = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--type",
+        metavar="TYPE",
+        help="Only events of this type; `tool.*` for all that begin so. May be repeated.",
+    ),
+]
+Kinds = Annotated[
+    list[Kind] | None, typer.Option("--kind", help="Only events with this kind of body. May be repeated.")
+]
+Actor = Annotated[str, typer.Option("--actor", metavar="NAME", help="Only what this one did.")]
+Run = Annotated[str, typer.Option("--run", metavar="ID", help="Only events of this run.")]
+Label = Annotated[
+    list[str] | None,
+    typer.Option("--label", metavar="KEY=VALUE", help="Only with this label. May be repeated."),
+]
+Full = Annotated[bool, typer.Option("--full", help="Shorten nothing.")]
+
+
+def filters(
+    types: list[str] | None, kinds: list[Kind] | None, actor: str, run: str, label: list[str] | None
+) -> dict[str, Any]:
+    """Only what is given: a condition that is there counts, also when it is empty."""
+    given = {
+        "types": types,
+        "kinds": [kind.value for kind in kinds or ()],
+        "actor": actor,
+        "run_id": run,
+        "labels": options.pairs("--label", label),
+    }
+    return {name: value for name, value in given.items() if value}
+
+
+def printer(as_json: bool, full: bool) -> Callable[[Event], None]:
+    """What prints one event, for people or for scripts."""
+    if as_json:
+        from holdfastdb_server.cli.views.as_json import write
+
+        return write
+    from holdfastdb_server.cli.views import formatting
+    from holdfastdb_server.cli.views.events import EventPrinter
+
+    return EventPrinter(formatting.console(), full).print
