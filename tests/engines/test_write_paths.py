@@ -50,13 +50,13 @@ def executed(proxy: PostgresProxy) -> list[str]:
 async def test_an_append_is_one_statement(opener: StoreOpener, proxy: PostgresProxy) -> None:
     store = await opened(opener, proxy)
     assert await append(store, note("second"), note("third")) == [2, 3]
-    assert executed(proxy) == ["WITH wanted"]
+    assert executed(proxy) == ["WITH requested"]
 
 
 async def test_a_save_is_one_statement(opener: StoreOpener, proxy: PostgresProxy) -> None:
     store = await opened(opener, proxy)
     assert await save(store, write("k"), write("other"), request_id="r") == [2, 1]
-    assert executed(proxy) == ["WITH wanted"]
+    assert executed(proxy) == ["WITH requested"]
 
 
 async def test_appends_and_saves_at_once_are_a_statement_for_each_kind(
@@ -67,7 +67,7 @@ async def test_appends_and_saves_at_once_are_a_statement_for_each_kind(
         *(append(store, note(f"e{number}")) for number in range(10)),
         *(save(store, write(f"k{number}")) for number in range(10)),
     )
-    assert executed(proxy) == ["WITH wanted"] * 2
+    assert executed(proxy) == ["WITH requested"] * 2
 
 
 @pytest.mark.parametrize("operation", ["append", "save"])
@@ -79,7 +79,7 @@ async def test_without_single_statements_a_write_is_a_transaction(
     first, *statements, last = executed(proxy)
     assert (first.rstrip(";"), last.rstrip(";")) == ("BEGIN ISOLATION", "COMMIT")
     assert statements
-    assert "WITH wanted" not in statements
+    assert "WITH requested" not in statements
 
 
 @pytest.mark.parametrize(
