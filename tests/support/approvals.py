@@ -11,6 +11,8 @@ from holdfastdb_server.domain.approvals import Approval, ApprovalRequest, Approv
 from holdfastdb_server.domain.ports import Store
 from tests.support.content import NAMESPACE
 
+MINUTE = timedelta(minutes=1)
+
 
 async def ask(store: Store, approval_id: str = "a", *, namespace: str = NAMESPACE, **fields: Any) -> Approval:
     """Request an approval. `fields` are those of ApprovalRequest."""

@@ -106,3 +106,8 @@ async def rows(store: SqlStore) -> int:
 
 
 SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
+
+
+async def ids(store: Store, query: str, **where: Any) -> list[str]:
+    """Return the ids of the documents that a query finds, the best match first."""
+    return [one.document.key.document_id for one in await search(store, query, **where)]

@@ -6,13 +6,37 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from holdfastdb_server.domain.ports import Store
-from holdfastdb_server.domain.runs.run import Run, RunChange, RunDraft, RunEnd, RunResults, RunStatus
+from holdfastdb_server.domain.runs.run import (
+    Run,
+    RunChange,
+    RunDraft,
+    RunEnd,
+    RunResults,
+    RunStatus,
+    TokenUsage,
+)
 from holdfastdb_server.domain.values import Payload
 from tests.support.changes import mask_of
 from tests.support.content import NAMESPACE
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 _RESULTS = ("output", "error", "usage", "labels", "metadata")
+
+# The fields of a run, none of them empty.
+FULL: dict[str, Any] = {
+    "parent_run_id": "not recorded",
+    "task_id": "task-7",
+    "agent_id": "planner",
+    "kind": "scan",
+    "trace_id": "trace",
+    "input": Payload(json='{"b": 1, "a": 9007199254740993, "nul": "\\u0000", "🦑": 1.50}'),
+    "start_time": NOON,
+    "output": Payload(data=b"\x00\xff", media_type="image/png"),
+    "error": "none\nyet ☃",
+    "usage": TokenUsage(1, 2, 3, 4, 5),
+    "labels": {"env": "prod", "ключ": "значение"},
+    "metadata": {"count": 3, "deep": {"list": [1, None, True, "x"]}, "none": None},
+}
 
 
 def run_draft(run_id: str = "r", **fields: Any) -> RunDraft:

@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.tasks.moves import Claim, Lease, Release, TaskChange, TaskTransition
 from holdfastdb_server.domain.tasks.task import Task, TaskDraft, TaskFields, TaskStatus
+from holdfastdb_server.domain.values import Payload
 from tests.support.changes import mask_of
-from tests.support.content import NAMESPACE
+from tests.support.content import NAMESPACE, history
 
 _FIXED = ("kind", "session_id", "idempotency_key", "dedupe_key", "trace_id")
 MINUTE = timedelta(minutes=1)
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+FAR_OFF = datetime(2100, 1, 1, tzinfo=UTC)
+NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
+
+# The fields of a task, none of them empty.
+FIELDS: dict[str, Any] = {
+    "phase": "scanning",
+    "from_role": "planner",
+    "to_role": "coder",
+    "payload": Payload(json='{"b": 1.50, "a": "\\u0000"}', media_type="application/x"),
+    "result": Payload(data=b"\x00\xff"),
+    "error": "ünïcode 🦑",
+    "priority": -7,
+    "run_after_time": NOON,
+    "max_attempts": 3,
+    "labels": {"env": "prod", "ключ": "значение"},
+    "metadata": {"count": 3, "deep": {"list": [1, None, True]}},
+}
+
+FINAL = [status for status in TaskStatus if status.is_final]
 
 
 def task_draft(task_id: str = "t", **fields: Any) -> TaskDraft:
@@ -96,3 +117,16 @@ async def bring(store: Store, status: TaskStatus, task_id: str = "t") -> Task:
     if status in (TaskStatus.PENDING, TaskStatus.RUNNING):
         return await store.tasks.get(NAMESPACE, task_id)
     return await transition(store, status, task_id)
+
+
+async def claimed(store: Store, **wanted: Any) -> list[str]:
+    """Claim until there is nothing any more; return the ids in order."""
+    ids = []
+    while (held := await claim(store, **wanted)) is not None:
+        ids.append(held.task.task_id)
+    return ids
+
+
+async def statuses(store: Store) -> list[str]:
+    """Return the statuses that the history of session `s` says its tasks moved to."""
+    return [event.type.removeprefix("holdfast.task.") for event in await history(store)]

@@ -8,7 +8,16 @@ from holdfastdb_server.domain.plans.changes import ItemChange, PlanChange, PlanE
 from holdfastdb_server.domain.plans.items import ItemDraft, ItemFields
 from holdfastdb_server.domain.plans.plan import Plan, PlanDraft, PlanFields
 from holdfastdb_server.domain.ports import Store
+from holdfastdb_server.domain.values import Payload
 from tests.support.content import NAMESPACE
+
+# Payloads that any conversion would change.
+EXACT = [
+    Payload(json='{"b": 1, "a": 9007199254740993, "nul": "\\u0000", "🦑": 1.50, "b": 2}'),
+    Payload(json="null", media_type="application/x-nothing"),
+    Payload(data=bytes(range(256)), media_type="image/png"),
+    Payload(data=b""),
+]
 
 
 def item(item_id: str = "", description: str = "do it", **fields: Any) -> ItemDraft:

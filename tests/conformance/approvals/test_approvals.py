@@ -1,21 +1,15 @@
-"""ApprovalStore: request, decide, get and expire."""
+"""ApprovalStore: request, decide and get."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from holdfastdb_server.domain.approvals import (
-    Approval,
-    ApprovalFilter,
-    ApprovalRequest,
-    ApprovalStatus,
-    Decision,
-)
+from holdfastdb_server.domain.approvals import Approval, ApprovalRequest, ApprovalStatus, Decision
 from holdfastdb_server.domain.errors import (
     ApprovalAlreadyDecided,
     ApprovalNotFound,
@@ -25,16 +19,14 @@ from holdfastdb_server.domain.errors import (
     SessionNotFound,
 )
 from holdfastdb_server.domain.limits import MEBIBYTE
-from holdfastdb_server.domain.paging import PageRequest
 from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.values import Payload
 from holdfastdb_server.storage.store import SqlStore
-from tests.support.approvals import Clock, ask, bring, decide
+from tests.support.approvals import MINUTE, ask, bring, decide
 from tests.support.content import NAMESPACE, create, history
 
 PENDING, APPROVED, REJECTED, CANCELLED, EXPIRED = ApprovalStatus
 DECISIONS = [APPROVED, REJECTED, CANCELLED]
-MINUTE = timedelta(minutes=1)
 
 FULL: dict[str, Any] = {
     "task_id": "task-7",
@@ -47,6 +39,7 @@ FULL: dict[str, Any] = {
     "trace_id": "x",
     "ttl": MINUTE,
 }
+
 OTHER: dict[str, Any] = {
     "task_id": "other",
     "run_id": "other",
@@ -58,12 +51,6 @@ OTHER: dict[str, Any] = {
     "trace_id": "other",
     "ttl": None,
 }
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The storage's clock, to move on."""
-    return Clock(monkeypatch)
 
 
 async def test_a_new_approval_is_pending(store: Store) -> None:
@@ -221,81 +208,3 @@ async def test_of_many_who_decide_at_once_one_does(store: Store) -> None:
     )
     assert sum(isinstance(result, Approval) for result in results) == 1
     assert sum(isinstance(result, ApprovalAlreadyDecided) for result in results) == 31
-
-
-async def test_from_its_expiry_on_an_approval_is_expired_for_every_call(store: Store, clock: Clock) -> None:
-    await create(store)
-    names = ["get", "list", "decide", "wait", "ask"]
-    asked = [await ask(store, name, session_id="s", ttl=MINUTE) for name in names]
-    clock.advance(61)
-    expired = [approval.expired() for approval in asked]
-    assert expired[0].decision == Decision(EXPIRED)
-    assert expired[0].end_time == asked[0].expire_time
-    assert await store.approvals.get(NAMESPACE, "get") == expired[0]
-    with pytest.raises(ApprovalAlreadyDecided) as caught:
-        await decide(store, "decide", request_id="q")
-    assert caught.value.metadata == {"approval_id": "decide", "status": "EXPIRED"}
-    assert await store.approvals.wait(NAMESPACE, "wait", 60) == expired[3]
-    assert await ask(store, "ask", session_id="s", ttl=MINUTE) == expired[4]
-    page = await store.approvals.list(NAMESPACE, ApprovalFilter(), PageRequest(10))
-    assert list(page.items) == expired
-    # And each expiry is in the history, once.
-    events = [event for event in await history(store) if event.type == "holdfast.approval.expired"]
-    assert sorted(event.labels["approval_id"] for event in events) == sorted(names)
-    assert {event.event_time for event in events} == {approval.end_time for approval in expired}
-    assert await store.approvals.expire(10) == 0
-
-
-async def test_until_its_expiry_it_can_be_decided_and_afterwards_stays_so(store: Store, clock: Clock) -> None:
-    await ask(store, ttl=MINUTE)
-    await ask(store, "for ever")
-    clock.advance(55)
-    decided = await decide(store)
-    clock.advance(3_600)
-    assert await store.approvals.get(NAMESPACE, "a") == decided
-    assert await store.approvals.expire(10) == 0
-    assert (await store.approvals.get(NAMESPACE, "for ever")).status is PENDING
-
-
-async def test_a_decision_that_came_too_late_can_be_repeated_and_is_still_late(
-    store: Store, clock: Clock
-) -> None:
-    await ask(store, ttl=MINUTE)
-    clock.advance(61)
-    for _ in range(2):
-        with pytest.raises(ApprovalAlreadyDecided):
-            await decide(store, request_id="q")
-
-
-async def test_expire_takes_so_many_of_those_whose_time_is_up(store: Store, clock: Clock) -> None:
-    await create(store)
-    for number in range(5):
-        namespace = NAMESPACE if number % 2 else "other"
-        await ask(store, f"a{number}", ttl=(5 - number) * MINUTE, namespace=namespace)
-    await ask(store, "with session", session_id="s", ttl=MINUTE)
-    await ask(store, "later", ttl=60 * MINUTE)
-    await ask(store, "never")
-    clock.advance(3 * 60 + 1)
-    assert await store.approvals.expire(3) == 3
-    assert await store.approvals.expire(3) == 1
-    assert await store.approvals.expire(3) == 0
-    statuses = [(await store.approvals.get(NAMESPACE, f"a{n}")).status for n in (1, 3)]
-    assert statuses == [PENDING, EXPIRED]
-    assert [event.type for event in await history(store)] == [
-        "holdfast.approval.pending",
-        "holdfast.approval.expired",
-    ]
-
-
-async def test_of_many_who_look_at_once_one_writes_the_expiry_down(store: Store, clock: Clock) -> None:
-    await create(store)
-    for number in range(4):
-        await ask(store, f"a{number}", session_id="s" if number % 2 else "", ttl=MINUTE)
-    clock.advance(61)
-    calls: list[Any] = [store.approvals.expire(10) for _ in range(4)]
-    calls += [store.approvals.get(NAMESPACE, f"a{n % 4}") for n in range(8)]
-    calls += [decide(store, f"a{n % 4}") for n in range(4)]
-    results = await asyncio.gather(*calls, return_exceptions=True)
-    assert {result.status for result in results if isinstance(result, Approval)} == {EXPIRED}
-    assert sum(isinstance(result, ApprovalAlreadyDecided) for result in results) == 4
-    assert len(await history(store)) == 4

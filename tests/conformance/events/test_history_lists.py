@@ -1,4 +1,4 @@
-"""EventStore.list and list_trace: filters, order and paging."""
+"""EventStore.list: filters, order and paging."""
 
 from __future__ import annotations
 
@@ -15,32 +15,8 @@ from holdfastdb_server.domain.paging import Page, PageRequest
 from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.sessions import SessionStatus
 from holdfastdb_server.domain.values import Payload
-from tests.support.content import (
-    EVERYTHING,
-    NAMESPACE,
-    Fetch,
-    append,
-    create,
-    message,
-    move,
-    note,
-    notes,
-    pages,
-    read_all,
-)
-
-
-@pytest.fixture(autouse=True)
-async def session(store: Store) -> None:
-    """Every test here has a session `s`."""
-    await create(store)
-
-
-def lister(
-    store: Store, where: EventFilter = EVERYTHING, *, after: int = 0, before: int = 0, session_id: str = "s"
-) -> Fetch[Event]:
-    checked = where.checked()
-    return lambda page: store.events.list(NAMESPACE, session_id, checked, page, after, before)
+from tests.support.content import EVERYTHING, NAMESPACE, append, message, move, note, notes, pages, read_all
+from tests.support.events import lister
 
 
 async def found(store: Store, *, size: int = 1_000, descending: bool = False, **where: Any) -> list[str]:
@@ -284,71 +260,3 @@ async def test_removed_events_are_not_listed(store: Store) -> None:
     await append(store, *notes(5))
     await store.events.replace(NAMESPACE, "s", Replacement(newest=2))
     assert [event.sequence for event in await read_all(lister(store), size=2)] == [1, 2, 3, 6]
-
-
-class TestTrace:
-    """list_trace: the events of one trace in all sessions."""
-
-    @pytest.fixture(autouse=True)
-    async def events(self, store: Store) -> None:
-        """Three sessions; `c` is created before `b` and its events are appended last."""
-        for session_id in ("c", "b", "a"):
-            await create(store, session_id)
-        for number in (1, 2, 3):
-            for session_id in ("a", "b", "c"):
-                await append(
-                    store,
-                    note(f"{session_id}{number}", trace_id="x", actor=f"actor{number}"),
-                    note(f"other{number}", trace_id="y"),
-                    note(f"none{number}"),
-                    session_id=session_id,
-                )
-
-    ORDER = ("c1", "c2", "c3", "b1", "b2", "b3", "a1", "a2", "a3")
-
-    def lister(self, store: Store, **where: Any) -> Fetch[Event]:
-        checked = EventFilter(**{"trace_id": "x", **where}).checked()
-        return lambda page: store.events.list_trace(NAMESPACE, checked, page)
-
-    @pytest.mark.parametrize("descending", [False, True])
-    @pytest.mark.parametrize("size", [1, 2, 3, 4, 9, 1_000])
-    async def test_they_come_by_session_and_sequence(self, store: Store, size: int, descending: bool) -> None:
-        events = await read_all(self.lister(store), size=size, descending=descending)
-        wanted = list(self.ORDER[::-1] if descending else self.ORDER)
-        assert [event.event_id for event in events] == wanted
-        assert [event.session_id for event in events] == [name[0] for name in wanted]
-
-    async def test_each_is_the_same_as_in_its_session(self, store: Store) -> None:
-        events = await read_all(self.lister(store), size=100)
-        alone = await read_all(lister(store, EventFilter(trace_id="x"), session_id="b"), size=100)
-        assert [event for event in events if event.session_id == "b"] == alone
-
-    async def test_further_filters_hold_too(self, store: Store) -> None:
-        events = await read_all(self.lister(store, actor="actor2"), size=2)
-        assert [event.event_id for event in events] == ["c2", "b2", "a2"]
-
-    async def test_an_unknown_trace_has_no_events(self, store: Store) -> None:
-        assert await read_all(self.lister(store, trace_id="absent"), size=2) == []
-
-    async def test_the_cursor_is_the_session_key_and_the_sequence(self, store: Store) -> None:
-        page = await self.lister(store)(PageRequest(2))
-        assert page.next is not None
-        assert page.next[1] == page.items[-1].sequence
-        assert all(isinstance(part, int) for part in page.next)
-
-    async def test_the_total_counts_all_that_match(self, store: Store) -> None:
-        page = await self.lister(store)(PageRequest(2, with_total=True))
-        assert page.total_size == 9
-
-    async def test_deleted_sessions_have_no_events(self, store: Store) -> None:
-        await store.sessions.delete(NAMESPACE, "b")
-        events = await read_all(self.lister(store), size=2)
-        assert [event.event_id for event in events] == ["c1", "c2", "c3", "a1", "a2", "a3"]
-
-    async def test_a_page_ends_before_it_passes_the_page_bytes(self, store: Store) -> None:
-        for number in range(5):
-            event = note(f"large{number}", trace_id="z", body=Payload(data=bytes(MEBIBYTE)))
-            await append(store, event, session_id="ab"[number % 2])
-        read = [page async for page in pages(self.lister(store, trace_id="z"), 100)]
-        assert sum(len(page.items) for page in read) == 5
-        assert all(len(page.items) <= PAGE_BYTES // MEBIBYTE for page in read)

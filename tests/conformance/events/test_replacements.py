@@ -19,12 +19,6 @@ from tests.support.content import NAMESPACE, append, create, history, message, m
 ALL: dict[str, Any] = {}
 
 
-@pytest.fixture(autouse=True)
-async def session(store: Store) -> None:
-    """Every test here has a session `s`."""
-    await create(store)
-
-
 async def replace(store: Store, *events: Event, expected: int | None = None, **what: Any) -> ReplaceResult:
     replacement = Replacement(events=events, **what).checked()
     return await store.events.replace(NAMESPACE, "s", replacement, expected)

@@ -19,12 +19,6 @@ TYPE, ACTOR, TIME = EventGrouping
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@pytest.fixture(autouse=True)
-async def session(store: Store) -> None:
-    """Every test here has a session `s`."""
-    await create(store)
-
-
 async def summarize(
     store: Store, *groups: EventGrouping, bucket: int = 0, where: EventFilter = EVERYTHING
 ) -> Sequence[EventSummary]:

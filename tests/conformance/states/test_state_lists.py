@@ -12,16 +12,10 @@ from holdfastdb_server.domain.paging import Page, PageRequest
 from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.states import State, StateFilter, StateSelection
 from holdfastdb_server.domain.values import Payload, dump_json
-from tests.support.content import NAMESPACE, Fetch, create, pages, read_all, save, write
+from tests.support.content import NAMESPACE, Fetch, pages, read_all, save, write
 
 # By bytes of UTF-8, which is not the order of UTF-16 (the last two) nor of any language.
 KEYS = ["A", "B", "Z", "_", "a", "a%", "a/1", "a/10", "a/2", "a0", "b", "~", "é", "ｚ", "𐀀"]
-
-
-@pytest.fixture(autouse=True)
-async def session(store: Store) -> None:
-    """Every test here has a session `s`."""
-    await create(store)
 
 
 def lister(store: Store, where: StateFilter) -> Fetch[State]:
