@@ -85,7 +85,7 @@ Call = Callable[[Tenant, str], Awaitable[Any]]
 
 
 def _update_session(tenant: Tenant, request_id: str) -> Awaitable[Any]:
-    change = SessionChange(SessionFields(title=tenant.name))
+    change = SessionChange(SessionFields(title=tenant.name), frozenset({"title"}))
     return tenant.store.sessions.update(tenant.namespace, tenant.name, change, None, request_id)
 
 
@@ -125,7 +125,7 @@ def _decide(tenant: Tenant, request_id: str) -> Awaitable[Any]:
 
 
 def _update_task(tenant: Tenant, request_id: str) -> Awaitable[Any]:
-    change = TaskChange(TaskFields(phase=tenant.name)).checked()
+    change = TaskChange(TaskFields(phase=tenant.name), frozenset({"phase"})).checked()
     return tenant.store.tasks.update(tenant.namespace, tenant.name, change, None, request_id)
 
 
