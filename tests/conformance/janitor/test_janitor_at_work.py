@@ -18,7 +18,7 @@ from tests.support.waiting import eventually
 async def test_a_sweep_that_failed_is_told_and_tried_again(
     store: SqlStore, caplog: pytest.LogCaptureFixture
 ) -> None:
-    troubles: list[Exception] = [RuntimeError("a broken chore"), DatabaseUnavailable()]
+    troubles: list[Exception] = [RuntimeError("a broken job"), DatabaseUnavailable()]
     times_there = iter([False, False])
     swept = []
 

@@ -67,17 +67,17 @@ async def test_while_one_server_sweeps_another_leaves_it_to_it(
     first, second = two_stores
     await create(first)
     await age(first, 8 * DAY)
-    assert await first.janitor._leadership.take()
+    assert await first.janitor._leadership.acquire()
     assert await second.janitor.sweep() == NOTHING
     waiting = asyncio.create_task(second.janitor.sweep(patient=True))
-    await first.janitor._leadership.give_back()
+    await first.janitor._leadership.release()
     assert await waiting == SweepCounts(sessions_expired=1)
 
 
-async def test_the_turn_of_a_server_that_died_lapses(two_stores: tuple[SqlStore, SqlStore]) -> None:
+async def test_the_leadership_of_a_server_that_died_expires(two_stores: tuple[SqlStore, SqlStore]) -> None:
     first, second = two_stores
     await create(first)
-    assert await first.janitor._leadership.take()
+    assert await first.janitor._leadership.acquire()
     await age(first, 8 * DAY)
     assert await second.janitor.sweep() == SweepCounts(sessions_expired=1)
 
@@ -98,7 +98,7 @@ async def test_what_a_writer_has_locked_is_passed_over(two_stores: tuple[SqlStor
     assert await second.janitor.sweep() == SweepCounts(sessions_expired=1)
 
 
-async def test_no_chore_reads_a_whole_table(open_store: StoreOpener) -> None:
+async def test_no_job_reads_a_whole_table(open_store: StoreOpener) -> None:
     store = await open_store(policy=Policy(session_purge=DAY, state_versions_kept=1))
     await create(store)
     await save(store, write())

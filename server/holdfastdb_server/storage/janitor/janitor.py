@@ -1,4 +1,4 @@
-"""The janitor: what time has overtaken goes, a little at a time."""
+"""The janitor: expires and deletes rows whose time has passed, in small transactions."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ from holdfastdb_server.storage.janitor.retention import Retention
 from holdfastdb_server.storage.observer import StorageObserver
 from holdfastdb_server.storage.sessions.jobs import SessionJobs
 
-_BATCH = 200
-_PATIENCE = 0.5
+_ROWS_IN_BATCH = 200
+# How often a patient sweep tries to become the leader.
+_RETRY_SECONDS = 0.5
 
 logger = logging.getLogger("holdfast.janitor")
 
@@ -34,9 +35,9 @@ def jobs_of(
     approvals: ApprovalStore,
     tasks: TaskStore,
     documents: DocumentStore,
-    leftovers: Retention,
+    retention: Retention,
 ) -> list[Job]:
-    """Return all jobs, what somebody may wait for first."""
+    """Return all jobs, in the order of a sweep: first those for which callers may be waiting."""
     return [
         Job("leases_checked", counted(tasks.requeue_lapsed)),
         Job("approvals_expired", counted(approvals.expire)),
@@ -44,10 +45,10 @@ def jobs_of(
         Job("sessions_expired", sessions.expire_default),
         Job("sessions_expired", sessions.expire_shortened),
         Job("documents_deleted", counted(documents.delete_lapsed)),
-        Job("keys_freed", leftovers.free_keys),
-        Job("requests_forgotten", leftovers.forget_requests),
-        Job("requests_forgotten", leftovers.forget_session_requests),
-        Job("versions_deleted", leftovers.trim_versions),
+        Job("keys_freed", retention.free_keys),
+        Job("requests_forgotten", retention.forget_requests),
+        Job("requests_forgotten", retention.forget_session_requests),
+        Job("versions_deleted", retention.trim_versions),
         Job("sessions_deleted", sessions.purge),
     ]
 
@@ -56,46 +57,49 @@ class SqlJanitor:
     """See Janitor."""
 
     def __init__(self, database: Database, jobs: Sequence[Job], observer: StorageObserver) -> None:
-        self._chores = jobs
+        self._jobs = jobs
         self._leadership = Leadership(database, "janitor")
         self._observer = observer
 
     async def sweep(self, *, patient: bool = False) -> SweepCounts:
         counts: Counter[str] = Counter()
-        waiting = deque(self._chores)
-        while waiting and await self._has_leadership(patient):
+        waiting = deque(self._jobs)
+        while waiting and await self._become_leader(patient):
             job = waiting[0]
             started = time.monotonic()
-            done = await job.do_batch(_BATCH)
-            if done.count:
-                counts[job.counts] += done.count
-                self._observer.swept(job.counts, done.count)
-            if done.may_be_more:
-                # At least half of the time is the writers'.
+            result = await job.run_batch(_ROWS_IN_BATCH)
+            if result.count:
+                counts[job.counts] += result.count
+                self._observer.swept(job.counts, result.count)
+            if result.may_be_more:
+                # A pause as long as the batch, so that a sweep takes at most half of the database's time.
                 await asyncio.sleep(time.monotonic() - started)
             else:
                 waiting.popleft()
-        await self._leadership.give_back()
+        await self._leadership.release()
         return SweepCounts(**counts)
 
-    async def _has_leadership(self, patient: bool) -> bool:
-        while not await self._leadership.take():
+    async def _become_leader(self, patient: bool) -> bool:
+        while not await self._leadership.acquire():
             if not patient:
                 return False
-            await asyncio.sleep(_PATIENCE)
+            await asyncio.sleep(_RETRY_SECONDS)
         return True
 
     async def run(self, interval: float, is_available: Callable[[], bool]) -> None:
-        """Sweep every `interval` seconds, for ever."""
+        """Sweep every `interval` seconds, for ever, while the database is available.
+
+        A sweep that fails is logged, and the next one comes as usual.
+        """
         while True:
-            # Servers that were started together do not come together.
+            # At random, against a thundering herd of servers that were started together.
             await asyncio.sleep(interval * random.uniform(0.5, 1))  # noqa: S311
             if not is_available():
                 continue
             try:
                 swept = await self.sweep()
             except DatabaseUnavailable:
-                continue  # whoever watches over the database says so
+                continue  # Availability logs it
             except Exception:
                 logger.exception("the janitor failed, and tries again later")
                 continue

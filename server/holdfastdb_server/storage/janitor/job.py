@@ -1,4 +1,4 @@
-"""Jobs: what the janitor does, a batch of rows at a time."""
+"""Jobs: what the janitor does, a batch of rows in each transaction."""
 
 from __future__ import annotations
 
@@ -8,27 +8,28 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class JobResult:
-    """What one batch of a job did."""
+    """What one batch of a job did: how many rows it dealt with."""
 
     count: int
     may_be_more: bool = False
-    """Whether another batch may find more to do."""
+    """Whether another batch may find more rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job, and what it counts: the name of a field of SweepCounts."""
+    """A job of the janitor."""
 
     counts: str
-    do_batch: Callable[[int], Awaitable[JobResult]]
-    """Deals with at most so many, in one short transaction."""
+    """The field of SweepCounts that it adds to."""
+    run_batch: Callable[[int], Awaitable[JobResult]]
+    """Takes a number of rows, and deals with that many at most, in one transaction."""
 
 
-def counted(do_batch: Callable[[int], Awaitable[int]]) -> Callable[[int], Awaitable[JobResult]]:
-    """Return a batch for a method that tells how many it dealt with: fewer than asked for are all."""
+def counted(run_batch: Callable[[int], Awaitable[int]]) -> Callable[[int], Awaitable[JobResult]]:
+    """Return `run_batch` for a method that returns how many rows it dealt with: all, if below its limit."""
 
-    async def do(limit: int) -> JobResult:
-        count = await do_batch(limit)
+    async def run(limit: int) -> JobResult:
+        count = await run_batch(limit)
         return JobResult(count, may_be_more=count >= limit)
 
-    return do
+    return run

@@ -1,4 +1,4 @@
-"""What the janitor throws away: keys and ids that no longer hold, and versions beyond the number kept."""
+"""Janitor jobs: delete expired idempotency keys and request ids, and versions beyond the number kept."""
 
 from __future__ import annotations
 
@@ -13,37 +13,37 @@ from holdfastdb_server.storage.engines.connection import Database
 from holdfastdb_server.storage.janitor.job import JobResult
 from holdfastdb_server.storage.schema import requests, session_requests, state_versions, states, tasks
 
-# Keys of states that are looked at in one transaction: most have no version too many.
-_STATES_READ = 1_000
+# States whose versions are checked in one transaction; most have none too many.
+_STATES_CHECKED = 1_000
 
 
 class Retention:
-    """Batches of rows that nothing needs any more. What others have locked is passed over."""
+    """Deletes rows in batches. Rows that another transaction has locked are skipped until the next sweep."""
 
     def __init__(self, database: Database, policy: Policy) -> None:
         self._database = database
         self._policy = policy
-        self._trimmed_to: tuple[int, str] | None = (0, "")
+        self._checked_to: tuple[int, str] | None = (0, "")
 
     async def free_keys(self, limit: int) -> JobResult:
-        """Free the idempotency keys of tasks."""
-        lapsed = (tasks.c.held_key.is_not(None), self._is_past(tasks.c.create_time))
+        """Clear the idempotency keys of tasks that are older than `idempotency_ttl`."""
+        conditions = (tasks.c.held_key.is_not(None), self._has_expired(tasks.c.create_time))
         free = tasks.update().values(held_key=None)
-        return await self._remove(free, limit, [tasks.c.key], tasks.c.create_time, *lapsed)
+        return await self._remove(free, limit, [tasks.c.key], tasks.c.create_time, *conditions)
 
     async def forget_requests(self, limit: int) -> JobResult:
-        """Forget the ids of requests that belong to no session."""
+        """Delete the ids of requests that belong to no session, older than `idempotency_ttl`."""
         key = [requests.c.namespace, requests.c.request_id]
-        past = self._is_past(requests.c.create_time)
-        return await self._remove(requests.delete(), limit, key, requests.c.create_time, past)
+        expired = self._has_expired(requests.c.create_time)
+        return await self._remove(requests.delete(), limit, key, requests.c.create_time, expired)
 
     async def forget_session_requests(self, limit: int) -> JobResult:
-        """Forget the ids of requests to sessions."""
+        """Delete the ids of requests to sessions, older than `idempotency_ttl`."""
         key = [session_requests.c.session_key, session_requests.c.request_id]
         time = session_requests.c.create_time
-        return await self._remove(session_requests.delete(), limit, key, time, self._is_past(time))
+        return await self._remove(session_requests.delete(), limit, key, time, self._has_expired(time))
 
-    def _is_past(self, time: sa.Column[datetime]) -> sa.ColumnElement[bool]:
+    def _has_expired(self, time: sa.Column[datetime]) -> sa.ColumnElement[bool]:
         return time <= datetime.now(UTC) - self._policy.idempotency_ttl
 
     async def _remove(
@@ -62,22 +62,23 @@ class Retention:
         return JobResult(count, may_be_more=count == limit)
 
     async def trim_versions(self, limit: int) -> JobResult:
-        """Delete versions beyond the number kept, which only a greater number, a former one, let be.
+        """Delete versions beyond the number kept: a save under a former, greater number has kept them.
 
-        It goes through all states once: a setting holds for as long as a server runs.
+        It checks all states once: the setting does not change while a server runs.
         """
-        if self._trimmed_to is None:
+        if self._checked_to is None:
             return JobResult(0)
-        after = self._trimmed_to
+        after = self._checked_to
         position = sa.tuple_(states.c.session_key, states.c.key)
-        there = (
+        next_states = (
             sa.select(states.c.session_key, states.c.key)
             .where(position > after)
             .order_by(states.c.session_key, states.c.key)
-            .limit(_STATES_READ)
+            .limit(_STATES_CHECKED)
         )
         version = (state_versions.c.session_key, state_versions.c.key, state_versions.c.version)
-        # A version is looked at together with the newest one: a key may be deleted and come again.
+        # Joined with the newest version in the same statement: meanwhile the key may have been deleted, and
+        # begin with version 1 again.
         too_old = sa.and_(
             states.c.session_key == state_versions.c.session_key,
             states.c.key == state_versions.c.key,
@@ -85,7 +86,7 @@ class Retention:
         )
 
         async def work(connection: AsyncConnection) -> tuple[int, tuple[int, str] | None]:
-            found = (await connection.execute(there)).all()
+            found = (await connection.execute(next_states)).all()
             if not found:
                 return 0, None
             last = (found[-1].session_key, found[-1].key)
@@ -100,8 +101,8 @@ class Retention:
             count = await _count(connection, delete)
             return count, last if count < limit else after
 
-        count, self._trimmed_to = await self._database.write(work)
-        return JobResult(count, may_be_more=self._trimmed_to is not None)
+        count, self._checked_to = await self._database.write(work)
+        return JobResult(count, may_be_more=self._checked_to is not None)
 
 
 async def _count(connection: AsyncConnection, statement: sa.Update | sa.Delete) -> int:

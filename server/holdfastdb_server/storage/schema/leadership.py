@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from holdfastdb_server.storage.engines.columns import Micros, text_key
 from holdfastdb_server.storage.schema.base import metadata
 
-# Whose turn it is to do what one server does at a time.
+# Which server is the leader for some work, and until when. See storage/janitor/leadership.py.
 leadership = sa.Table(
     "leadership",
     metadata,
