@@ -46,7 +46,7 @@ async def put(
     request_id: str = "",
     **options: Any,
 ) -> PutResult:
-    """PutResult a document. `options` are those of DocumentPut."""
+    """Put a document. `options` are those of DocumentPut."""
     return await store.documents.put(
         namespace, DocumentPut(wanted or draft(), **options).checked(), request_id
     )

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from holdfastdb_server.domain import limits
 from holdfastdb_server.domain.errors import ApprovalAlreadyDecided
-from holdfastdb_server.domain.events import Event, server_event
+from holdfastdb_server.domain.events import Event, status_event
 from holdfastdb_server.domain.fingerprint import fingerprint_of
 from holdfastdb_server.domain.ids import check_id, check_optional_id, check_optional_ids
 from holdfastdb_server.domain.values import (
@@ -134,20 +134,18 @@ class Approval(Struct, frozen=True):
 
     def event(self) -> Event:
         """Return the event of the status that it has taken."""
-        asked, decision = self.request, self.decision
-        if decision.status.is_final:
-            actor, details = (
-                decision.decided_by,
-                {"from": ApprovalStatus.PENDING.name, "reason": decision.reason},
-            )
+        request, decision, status = self.request, self.decision, self.decision.status
+        if status.is_final:
+            before, actor, details = ApprovalStatus.PENDING, decision.decided_by, {"reason": decision.reason}
         else:
-            actor, details = asked.requested_by, {"title": asked.title, "approver": asked.approver}
+            details = {"title": request.title, "approver": request.approver}
+            before, actor = None, request.requested_by
         return replace(
-            server_event(f"approval.{decision.status}", actor, to=decision.status.name, **details),
-            task_id=asked.task_id,
-            run_id=asked.run_id,
-            trace_id=asked.trace_id,
-            labels={"approval_id": asked.approval_id},
+            status_event("approval", before, status, actor, **details),
+            task_id=request.task_id,
+            run_id=request.run_id,
+            trace_id=request.trace_id,
+            labels={"approval_id": request.approval_id},
             event_time=self.end_time,
         )
 

@@ -181,14 +181,20 @@ def check_events(events: Sequence[Event], at_least: int = 1) -> list[Event]:
     return checked
 
 
-def server_event(name: str, actor: str = "", event_id: str = "", **details: object) -> Event:
-    """Return an event of the server's own, such as `holdfast.session.active`."""
+def server_event(name: str, actor: str = "", **details: object) -> Event:
+    """Return an event of a reserved type, such as `holdfast.session.active`."""
     return Event(
-        event_id=event_id,
+        event_id="",
         type=RESERVED_PREFIX + name,
         actor=actor,
         body=Payload(json=dump_json(details)),
     )
+
+
+def status_event(noun: str, before: StrEnum | None, now: StrEnum, actor: str, **details: object) -> Event:
+    """Return the event `holdfast.<noun>.<status>` of a change of status. `before` is None for the first."""
+    moved = {"to": now.name} if before is None else {"from": before.name, "to": now.name}
+    return server_event(f"{noun}.{now}", actor, **moved, **details)
 
 
 _KINDS = {

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from holdfastdb_server.domain import limits
 from holdfastdb_server.domain.errors import LimitExceeded, PlanItemNotFound
-from holdfastdb_server.domain.events import Event, server_event
+from holdfastdb_server.domain.events import Event, status_event
 from holdfastdb_server.domain.fingerprint import fingerprint_of
 from holdfastdb_server.domain.ids import check_id, check_optional_id
 from holdfastdb_server.domain.plans.items import ItemDraft, PlanItem, Progress, check_drafts, progress_of
@@ -92,13 +92,15 @@ class Plan(Struct, frozen=True):
         if before is None or before.fields.status is not self.fields.status:
             was = None if before is None else before.fields.status
             labels = {"plan_id": self.plan_id}
-            events.append(_status_event("plan", was, self.fields.status, actor, labels))
+            event = status_event("plan", was, self.fields.status, actor)
+            events.append(replace(event, labels=labels))
         known = {} if before is None else {item.item_id: item.fields.status for item in before.items}
         for item in self.items:
             status = known.get(item.item_id)
             if status is not None and status is not item.fields.status:
                 labels = {"plan_id": self.plan_id, "item_id": item.item_id}
-                events.append(_status_event("plan_item", status, item.fields.status, actor, labels))
+                event = status_event("plan_item", status, item.fields.status, actor)
+                events.append(replace(event, labels=labels))
         return events
 
 
@@ -152,8 +154,3 @@ def check_plan_size(size: int) -> None:
     """Raise LimitExceeded when a plan has more bytes than one may have."""
     if size > limits.PLAN_BYTES:
         raise LimitExceeded("the bytes of the plan", size, limits.PLAN_BYTES)
-
-
-def _status_event(noun: str, was: StrEnum | None, now: StrEnum, actor: str, labels: dict[str, str]) -> Event:
-    details = {"to": now.name} if was is None else {"from": was.name, "to": now.name}
-    return replace(server_event(f"{noun}.{now}", actor, **details), labels=labels)

@@ -1,13 +1,15 @@
-"""The storage port: what every engine must do, sentence by sentence.
+"""The storage port: the contract that storage fulfils on every engine.
 
-Each sentence has a test in `tests/conformance/`, which runs unchanged on every engine. All methods
-may raise DatabaseUnavailable, and SchemaMismatch while the schema is not ours; a method that raises has
-changed nothing. Values come in checked (see the nouns' `checked`) and in one namespace; what is in
-another one does not exist.
+Each sentence has a test in `tests/conformance/`, which runs unchanged on every engine. Every method may
+raise DatabaseUnavailable, SchemaMismatch if the database's schema has another version than the server's,
+and Overloaded if too many requests wait for the database. A method that raises has changed nothing,
+except that a write that raises DatabaseUnavailable may have been applied. Arguments must have passed
+their `checked` method. A method reads and writes one namespace; what belongs to another one does not
+exist for it.
 
-A `request_id` that is not empty makes a write repeatable: repeating it with the same request changes
-nothing and returns the first result, or, where that is a whole resource such as a session, the resource as
-it is now. With another request it raises RequestIdTaken.
+A write with a `request_id` that is not empty may be repeated. The repeated call changes nothing and
+returns the result of the first; a whole resource in it, such as a session, is returned as it is now. A
+call with the same `request_id` and other arguments raises RequestIdTaken.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from holdfastdb_server.domain.ports.tasks import TaskStore
 
 
 class Store(Protocol):
-    """All nouns of one database."""
+    """The storage of one database, a property for each noun."""
 
     @property
     def sessions(self) -> SessionStore:
@@ -46,7 +48,7 @@ class Store(Protocol):
 
     @property
     def runs(self) -> RunStore:
-        """Runs and how well they do."""
+        """Runs and statistics of them."""
         ...
 
     @property
@@ -66,7 +68,7 @@ class Store(Protocol):
 
     @property
     def memories(self) -> MemoryStore:
-        """Memories, and the search for them."""
+        """Memories and the full-text search for them."""
         ...
 
     @property
@@ -76,16 +78,16 @@ class Store(Protocol):
 
     @property
     def janitor(self) -> Janitor:
-        """What clears up."""
+        """Expiry and deletion of what is past its time."""
         ...
 
     @property
     def is_available(self) -> bool:
-        """Whether the database could be reached, with our schema, when last looked at."""
+        """Whether the last check reached the database and found the schema's version to be the server's."""
         ...
 
     async def drain_tails(self) -> None:
-        """End every tail with ServerDraining, and refuse new ones."""
+        """End every open tail, and each new one, with ServerDraining."""
         ...
 
 

@@ -11,16 +11,16 @@ from holdfastdb_server.domain.paging import Page, PageRequest
 class ApprovalStore(Protocol):
     """Approvals and their decisions.
 
-    Each status that an approval of a session takes, its first one too, is appended to that session's
-    history in the same transaction. An approval whose time is up is expired: nothing returns it as pending
-    any more, and whatever returns it has written its expiry down first.
+    If an approval belongs to a session, each status that it takes, the first included, is appended to the
+    session's history in the same transaction. From its `expire_time` on a pending approval is returned as
+    EXPIRED by every method, which first stores the expiry.
     """
 
     async def request(self, namespace: str, request: ApprovalRequest) -> Approval:
-        """Record the question, pending, and return it.
+        """Create the approval, pending, and return it.
 
-        If an approval with this id asks the same request, return that as it is now. Raises IdTaken if it
-        asks another one, and SessionNotFound.
+        If an approval with this id exists and has the same request, return that as it is now. Raises IdTaken
+        if it has another request, and SessionNotFound.
         """
         ...
 
@@ -29,8 +29,8 @@ class ApprovalStore(Protocol):
     ) -> Approval:
         """Approve, reject or cancel a pending approval, and return it.
 
-        Of several at the same instant exactly one decides. Raises ApprovalNotFound, LimitExceeded, and
-        ApprovalAlreadyDecided, with the status, if it is no longer pending.
+        Of several concurrent calls exactly one succeeds. Raises ApprovalNotFound, LimitExceeded, and
+        ApprovalAlreadyDecided, with the status, if the approval is not pending.
         """
         ...
 
@@ -39,25 +39,25 @@ class ApprovalStore(Protocol):
         ...
 
     async def list(self, namespace: str, where: ApprovalFilter, page: PageRequest) -> Page[Approval]:
-        """Return the approvals that match all of `where`, by the time of their request.
+        """Return the approvals that match all of `where`, by creation time.
 
-        The cursor is (creation time in microseconds, key). An approval that is there during the whole of
-        the paging is returned exactly once. A page ends before it passes PAGE_BYTES but has at least one
-        item.
+        The cursor is (creation time in microseconds, key). An approval that exists from the first page to the
+        last is returned exactly once. A page has at most PAGE_BYTES bytes, or one item that is larger.
         """
         ...
 
     async def wait(self, namespace: str, approval_id: str, seconds: float) -> Approval:
-        """Return the approval the moment it is no longer pending, or as it is when the seconds are over.
+        """Return the approval as soon as it is not pending, or as it is after so many seconds.
 
-        Decisions through other servers count. Raises ApprovalNotFound, also when it is deleted meanwhile;
-        ServerDraining when the store is closing; Overloaded when there are too many who wait.
+        A decision made through another server ends the wait too. Raises ApprovalNotFound, also if the
+        approval is deleted during the wait; ServerDraining when the store closes; and Overloaded if too many
+        calls wait.
         """
         ...
 
     async def expire(self, limit: int) -> int:
-        """Write down the expiry of at most `limit` approvals whose time is up, and return how many it were.
+        """Store the expiry of at most `limit` approvals of all namespaces, and return their number.
 
-        The first to expire come first, in all namespaces.
+        Those with the earliest `expire_time` come first.
         """
         ...

@@ -19,21 +19,23 @@ from holdfastdb_server.domain.paging import Page, PageRequest
 class DocumentStore(Protocol):
     """Documents and their collections.
 
-    A document whose time to live has passed does not exist, unless it is the parent of one that does.
+    A document whose `expire_time` has passed does not exist, unless it is the parent of one that exists.
     """
 
     async def put(self, namespace: str, put: DocumentPut, request_id: str = "") -> PutResult:
-        """Create the document at version 1, or replace it whole with the next version, and return it.
+        """Create the document at version 1, or replace its fields with the next version, and return it.
 
-        What changes nothing leaves the version; either way the time to live begins anew. One that is to be
-        kept is returned, and nothing is changed. A missing parent is created where one is given. Of several
-        puts at once one creates the document, and one its parent. Raises VersionMismatch, ParentNotFound,
-        DependencyCycle; for a repeated request DocumentNotFound, if the document has been deleted since.
+        A put that changes no field leaves the version as it is; the `expire_time` is set again in any
+        case. With `keep_existing`, a document that exists is returned and nothing is changed. A
+        `missing_parent` is created if the parent does not exist. Of several concurrent puts exactly one
+        creates the document, and one its parent. Raises VersionMismatch, ParentNotFound and
+        DependencyCycle, and DocumentNotFound if the request is a repeated one and the document has been
+        deleted since.
         """
         ...
 
     async def get(self, namespace: str, key: DocumentKey, *, refresh_ttl: bool = False) -> Document:
-        """Return the document; its time to live begins anew if it is to. Raises DocumentNotFound."""
+        """Return the document; with `refresh_ttl` set its `expire_time` again. Raises DocumentNotFound."""
         ...
 
     async def list(
@@ -41,18 +43,19 @@ class DocumentStore(Protocol):
     ) -> Page[Document]:
         """Return the documents that match all of `where`, by collection and id in byte order.
 
-        The cursor is (collection, id). A page ends before it passes PAGE_BYTES but has at least one item.
-        The times to live of those returned begin anew if they are to.
+        The cursor is (collection, id). A page has at most PAGE_BYTES bytes, or one item that is larger.
+        With `refresh_ttl` the `expire_time` of each returned document is set again.
         """
         ...
 
     async def search(
         self, namespace: str, where: DocumentFilter, page: PageRequest, *, refresh_ttl: bool = False
     ) -> Page[Match]:
-        """Return the documents that match all of `where`, best first, then the last updated first.
+        """Return the documents that match all of `where`, by score and then by update time, descending.
 
-        A document's score is the share of the query's words that its string values hold. The cursor is
-        (points, time of the update in microseconds, key). Pages end and refresh as those of `list`.
+        A document's score is the number of the query's words that match in its string values, divided by the
+        number of the query's words. The cursor is (number of matching words, update time in microseconds,
+        key). Pages and `refresh_ttl` are as in `list`.
         """
         ...
 
@@ -64,17 +67,17 @@ class DocumentStore(Protocol):
         *,
         with_children: bool = False,
     ) -> int:
-        """Delete the document, with its children and theirs if wanted, and return how many there were.
+        """Delete the document, and `with_children` all of its descendants, and return their number.
 
-        Raises DocumentNotFound, VersionMismatch, and DocumentHasChildren if it has any that may not go.
+        Raises DocumentNotFound, VersionMismatch, and without `with_children` DocumentHasChildren.
         """
         ...
 
     async def sync(self, namespace: str, sync: Sync, request_id: str = "") -> SyncResult:
-        """PutResult every document of the sync, or none; pruning deletes the collection's others.
+        """Put every document of the sync, and with `prune` delete the collection's others, or do nothing.
 
-        Two syncs of a collection are applied one after the other. Raises ParentNotFound, DependencyCycle,
-        and DocumentHasChildren if one to prune is the parent of one that stays.
+        Concurrent syncs of a collection are applied one after the other. Raises ParentNotFound,
+        DependencyCycle, and DocumentHasChildren if a document to delete is the parent of one that is kept.
         """
         ...
 
@@ -86,8 +89,8 @@ class DocumentStore(Protocol):
         ...
 
     async def delete_lapsed(self, limit: int) -> int:
-        """Delete at most so many documents, of all namespaces, that no longer exist, and return how many.
+        """Delete at most `limit` expired documents of all namespaces, and return their number.
 
-        Fewer than `limit` means that none is left.
+        If it is less than `limit`, no expired document is left.
         """
         ...

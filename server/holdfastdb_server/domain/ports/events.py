@@ -30,9 +30,9 @@ class EventStore(Protocol):
     ) -> AppendResult:
         """Append the events with the next sequences, all or none.
 
-        An event that is there with the same content is not appended again and gets its first receipt; if
-        all are, the expectation is not looked at. Counts as activity of the session. Raises SessionNotFound,
-        EventIdTaken and SequenceMismatch.
+        An event whose id is in the history with the same content is not appended again, and its first receipt
+        is returned; if that is so for all, `expected_last_sequence` is ignored. Sets the session's
+        `last_activity_time`. Raises SessionNotFound, EventIdTaken and SequenceMismatch.
         """
         ...
 
@@ -47,7 +47,7 @@ class EventStore(Protocol):
     ) -> Page[Event]:
         """Return the events strictly between the sequences (0: no bound) that match all of `where`, in order.
 
-        The cursor is (sequence,). A page ends before it passes PAGE_BYTES but has at least one item. Raises
+        The cursor is (sequence,). A page has at most PAGE_BYTES bytes, or one item that is larger. Raises
         SessionNotFound.
         """
         ...
@@ -55,7 +55,7 @@ class EventStore(Protocol):
     async def list_trace(self, namespace: str, where: EventFilter, page: PageRequest) -> Page[Event]:
         """Return the events of `where.trace_id` in all sessions, by session and sequence.
 
-        The cursor is (session key, sequence). Pages end as those of `list`.
+        The cursor is (session key, sequence). Pages are as in `list`.
         """
         ...
 
@@ -68,9 +68,10 @@ class EventStore(Protocol):
     ) -> AsyncIterator[Sequence[Event] | CaughtUp]:
         """Yield the events after the sequence (None: after the newest), in order and each once, without end.
 
-        CaughtUp comes once, after what was there at the start. The iterator waits while the database is
-        away and goes on when it is back. Raises SessionNotFound, at the start or when the session is deleted;
-        ServerDraining when the store is closing; Overloaded when there are too many tails.
+        CaughtUp is yielded once, after the events that were committed before the start. While the database is
+        unavailable the iterator waits, and then continues. Raises SessionNotFound if the session does not
+        exist or is deleted later; ServerDraining when the store closes; and Overloaded if too many tails are
+        open.
         """
         ...
 
@@ -82,11 +83,11 @@ class EventStore(Protocol):
         expected_last_sequence: int | None = None,
         request_id: str = "",
     ) -> ReplaceResult:
-        """Remove the events that the replacement names, but none of the server's own, and append its events.
+        """Remove the events that the replacement names, but none of a reserved type, and append its events.
 
-        The removed sequences are never given again. If any was removed, `holdfast.history.replaced` is
-        appended first. The ids of removed events may be used again; no other id of the history may. Raises
-        SessionNotFound, SequenceMismatch and EventIdTaken.
+        A removed event's sequence is never used again. If an event was removed, the event
+        `holdfast.history.replaced` is appended before the others. Raises SessionNotFound,
+        SequenceMismatch, and EventIdTaken if an event to append has the id of one that was not removed.
         """
         ...
 

@@ -8,44 +8,44 @@ from msgspec import Struct
 
 
 class SweepCounts(Struct, frozen=True):
-    """How many of each a sweep has dealt with, in all namespaces."""
+    """The results of a sweep: numbers of rows of all namespaces."""
 
     sessions_expired: int = 0
-    """Sessions whose retention had passed."""
+    """Sessions that were set to EXPIRED."""
     approvals_expired: int = 0
-    """Approvals whose time was up."""
+    """Approvals that were set to EXPIRED."""
     leases_checked: int = 0
-    """Leases whose first end had passed: those that were not extended have gone back or failed."""
+    """Leases whose first expiry had passed. Those not extended since were ended: PENDING or FAILED."""
     keys_freed: int = 0
-    """Idempotency keys of tasks that no longer hold."""
+    """Expired idempotency keys of tasks that were cleared."""
     requests_forgotten: int = 0
-    """Ids of requests that no longer answer a repetition."""
+    """Expired request ids that were deleted."""
     documents_deleted: int = 0
-    """Documents whose time to live had passed."""
+    """Expired documents that were deleted."""
     versions_deleted: int = 0
-    """Versions of states beyond the number kept."""
+    """State versions beyond the number kept that were deleted."""
     sessions_deleted: int = 0
-    """Sessions that ended long enough ago."""
+    """Ended sessions that were deleted after the policy's purge time."""
 
 
 class Janitor(Protocol):
-    """Clears up what time has overtaken, so that nothing grows without bound.
+    """Expires and deletes what is past its time, so that the database does not grow without bound.
 
-    It works in small transactions, rests in between, and passes over what others are at work on. Of several
-    servers one sweeps at a time.
+    It works in small transactions with pauses between them, and skips rows that another transaction has
+    locked. Of several servers one sweeps at a time.
     """
 
     async def sweep(self, *, patient: bool = False) -> SweepCounts:
-        """Clear up, and return how many of each that was.
+        """Expire and delete what is past its time, and return how many of each.
 
-        Sessions at rest for longer than their retention, or than the policy's if they have none of their own,
-        expire as by any other transition; those that are never to expire do not. Approvals whose time is up
-        expire. Tasks whose lease has lapsed are given back, or fail after their last attempt. Documents whose
-        time to live has passed are deleted. Idempotency keys of tasks and ids of requests are forgotten
-        after the policy's time. The first sweep of a server deletes the versions of states beyond the
-        number kept. Sessions that ended as long ago as the policy's purge time are deleted with all that
-        hangs on them; by default none is.
+        A session whose `last_activity_time` is longer ago than its retention, or than the policy's if it has
+        none, becomes EXPIRED as by a transition, unless it never expires. A pending approval whose
+        `expire_time` has passed becomes EXPIRED. A task whose lease has expired becomes PENDING, or FAILED
+        after its last attempt. Expired documents are deleted. Idempotency keys of tasks and request ids are
+        deleted after the policy's time. The first sweep of a server deletes the state versions beyond the
+        number kept. A session that ended longer ago than the policy's purge time is deleted with all that
+        belongs to it; by default none is.
 
-        While another server sweeps this leaves the rest to it or, if `patient`, waits for it.
+        While another server sweeps, this call does not; with `patient` it waits until it can.
         """
         ...

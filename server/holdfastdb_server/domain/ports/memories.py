@@ -16,10 +16,10 @@ from holdfastdb_server.domain.paging import Page, PageRequest
 
 
 class MemoryStore(Protocol):
-    """Memories, and the search for them."""
+    """Memories and the full-text search for them."""
 
     async def create(self, namespace: str, draft: MemoryDraft) -> Memory:
-        """Keep the memory, at version 1 and never used, and return it.
+        """Create the memory, at version 1 and with no uses, and return it.
 
         If a memory with this id was created from the same draft, return that as it is now. Raises IdTaken
         if it was created from another one.
@@ -33,21 +33,23 @@ class MemoryStore(Protocol):
     async def list(self, namespace: str, where: MemoryFilter, page: PageRequest) -> Page[Memory]:
         """Return the memories that match all of `where`, by creation time.
 
-        The cursor is (creation time in microseconds, key). A memory that is there during the whole of the
-        paging is returned exactly once. A page ends before it passes PAGE_BYTES but has at least one item.
+        The cursor is (creation time in microseconds, key). A memory that exists from the first page to the
+        last is returned exactly once. A page has at most PAGE_BYTES bytes, or one item that is larger.
         """
         ...
 
     async def search(
         self, namespace: str, search: MemorySearch, page: PageRequest, request_id: str = ""
     ) -> Page[MemoryMatch]:
-        """Return the memories with at least one of the words, best first; with `match_all`, with each.
+        """Return the memories in which at least one of the words matches, or with `match_all` every one.
 
-        A word is found where one begins so, in the lesson, the context or the tool name. The score is the
-        share of the words that are found; one that is not found in the lesson counts half. Among equals the
-        surer ones come first, then the newer ones. The cursor is (points, confidence as text, creation time
-        in microseconds, key). A page ends before it passes PAGE_BYTES but has at least one item. With
-        `count_use` the memories on the page count a use and have its time; their versions stay.
+        A word matches a word of the lesson, the context or the tool name that begins with it. The score
+        is the number of matching words, those that do not match in the lesson counted as one half,
+        divided by the number of words. The order is by score, confidence and creation time, descending.
+        The cursor is (twice the counted number, confidence as text, creation time in microseconds, key).
+        A page has at most PAGE_BYTES bytes, or one item that is larger. With `count_use` the `use_count`
+        of each memory of the page rises by one and its `last_use_time` is set; its version is not
+        changed.
         """
         ...
 
@@ -61,8 +63,8 @@ class MemoryStore(Protocol):
     ) -> Memory:
         """Change the fields, raise the version by one, and return the memory.
 
-        A change without effect leaves the version. Raises MemoryNotFound, VersionMismatch, and InvalidField
-        if the result passes a bound.
+        A change without effect leaves the version as it is. Raises MemoryNotFound, VersionMismatch, and
+        InvalidField if the result is out of bounds.
         """
         ...
 

@@ -12,16 +12,17 @@ from holdfastdb_server.domain.plans.plan import Plan, PlanDraft, PlanFilter
 class PlanStore(Protocol):
     """Plans and their items.
 
-    Each status that a plan of a session takes, its first one too, and each that one of its items changes
-    to, is appended to that session's history in the same transaction. A plan goes with its session.
+    If a plan belongs to a session, each status that it takes, the first included, and each status that
+    one of its items changes to is appended to the session's history in the same transaction. Deleting the
+    session deletes the plan.
     """
 
     async def create(self, namespace: str, draft: PlanDraft) -> Plan:
         """Create the plan with its items, all at version 1, and return it.
 
-        If a plan with this id was created from the same draft, return that as it is now. Raises IdTaken if
-        it was created from another one, SessionNotFound, PlanItemNotFound if an item depends on one that is
-        not there, DependencyCycle and LimitExceeded.
+        If a plan with this id was created from the same draft, return that as it is now. Raises IdTaken
+        if it was created from another one, SessionNotFound, PlanItemNotFound if an item depends on one
+        that the plan does not have, DependencyCycle and LimitExceeded.
         """
         ...
 
@@ -34,8 +35,8 @@ class PlanStore(Protocol):
     ) -> Page[Plan]:
         """Return the plans that match all of `where`, by creation time, with or without their items.
 
-        The cursor is (creation time in microseconds, key). A plan that is there during the whole of the
-        paging is returned exactly once. A page ends before it passes PAGE_BYTES but has at least one item.
+        The cursor is (creation time in microseconds, key). A plan that exists from the first page to the
+        last is returned exactly once. A page has at most PAGE_BYTES bytes, or one item that is larger.
         """
         ...
 
@@ -47,12 +48,12 @@ class PlanStore(Protocol):
         expected_version: int | None = None,
         request_id: str = "",
     ) -> Plan:
-        """Change the plan and its items, raise the versions of what changed by one, and return the plan.
+        """Change the plan and its items, raise the version of each that changed by one, and return the plan.
 
-        A change without effect leaves the versions, and so does an item's new position that item's.
-        Raises PlanNotFound, VersionMismatch, PlanItemNotFound if an edit names an item that is not there or
-        in the end an item depends on one, DependencyCycle, LimitExceeded, and InvalidField if the result
-        passes a bound.
+        A change without effect leaves all versions as they are. A new position does not change an item's
+        version. Raises PlanNotFound, VersionMismatch, PlanItemNotFound if the plan does not have an item
+        that an edit names or, after all edits, one that an item depends on, DependencyCycle,
+        LimitExceeded, and InvalidField if the result is out of bounds.
         """
         ...
 
@@ -66,9 +67,9 @@ class PlanStore(Protocol):
     ) -> Plan:
         """Change one item, raise its version and the plan's by one, and return the plan.
 
-        `expected_version` is the item's: changes of other items do not matter. A change without effect
-        leaves the versions. Raises PlanNotFound, PlanItemNotFound, VersionMismatch, DependencyCycle,
-        LimitExceeded, and InvalidField if the result passes a bound.
+        `expected_version` is the item's, which changes of other items do not raise. A change without effect
+        leaves the versions as they are. Raises PlanNotFound, PlanItemNotFound, VersionMismatch,
+        DependencyCycle, LimitExceeded, and InvalidField if the result is out of bounds.
         """
         ...
 

@@ -11,17 +11,17 @@ from holdfastdb_server.domain.runs.run import Run, RunChange, RunDraft, RunEnd
 
 
 class RunStore(Protocol):
-    """Runs and how well they do.
+    """Runs and statistics of them.
 
-    Each status that a run of a session takes, its first one too, is appended to that session's history
-    in the same transaction.
+    If a run belongs to a session, each status that it takes, the first included, is appended to the session's
+    history in the same transaction.
     """
 
     async def start(self, namespace: str, draft: RunDraft) -> Run:
-        """Record the run, started, at version 1, and return it.
+        """Create the run, with the status STARTED, at version 1, and return it.
 
-        If a run with this id was started from the same draft, return that as it is now. Raises IdTaken if
-        it was started from another one, and SessionNotFound.
+        If a run with this id was created from the same draft, return that as it is now. Raises IdTaken if it
+        was created from another one, and SessionNotFound.
         """
         ...
 
@@ -34,8 +34,8 @@ class RunStore(Protocol):
     ) -> Page[Run]:
         """Return the runs that match all of `where`, by start time.
 
-        The cursor is (start time in microseconds, key). A run that is there during the whole of the paging
-        is returned exactly once. A page ends before it passes PAGE_BYTES but has at least one item.
+        The cursor is (start time in microseconds, key). A run that exists from the first page to the last is
+        returned exactly once. A page has at most PAGE_BYTES bytes, or one item that is larger.
         """
         ...
 
@@ -49,8 +49,8 @@ class RunStore(Protocol):
     ) -> Run:
         """Change the run, raise the version by one, and return it.
 
-        A change without effect leaves the version. Raises RunNotFound, RunEnded, VersionMismatch,
-        LimitExceeded, and InvalidField if the result passes a bound.
+        A change without effect leaves the version as it is. Raises RunNotFound, RunEnded, VersionMismatch,
+        LimitExceeded, and InvalidField if the result is out of bounds.
         """
         ...
 
@@ -64,9 +64,9 @@ class RunStore(Protocol):
     ) -> Run:
         """End the run, raise the version by one, and return it.
 
-        Without an end time the run ends now, or at its start if that is later. Raises RunNotFound,
-        TransitionNotAllowed, VersionMismatch, LimitExceeded, and InvalidField if it would end before its
-        start.
+        Without an end time the run ends now, or at its start time if that is later. Raises RunNotFound,
+        TransitionNotAllowed, VersionMismatch, LimitExceeded, and InvalidField if the end time is before the
+        start time.
         """
         ...
 
@@ -77,9 +77,9 @@ class RunStore(Protocol):
         groups: Sequence[RunGrouping],
         bucket_seconds: int = 0,
     ) -> Sequence[RunSummary]:
-        """Return the figures by time bucket, agent, kind and status, in that order, ascending.
+        """Return the statistics of each group, by time bucket, agent, kind and status, ascending.
 
-        Percentiles are nearest ranks among the ended runs. Statuses are in the order of a run's life.
-        Raises LimitExceeded if there are more than SUMMARY_GROUPS groups.
+        Percentiles are those of the ended runs, by nearest rank. The order of the statuses is that of
+        RunStatus. Raises LimitExceeded if there are more than SUMMARY_GROUPS groups.
         """
         ...

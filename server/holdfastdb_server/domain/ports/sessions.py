@@ -33,8 +33,8 @@ class SessionStore(Protocol):
     async def list(self, namespace: str, where: SessionFilter, page: PageRequest) -> Page[Session]:
         """Return the sessions that match all of `where`, by creation time.
 
-        The cursor is (creation time in microseconds, key). A session that is there during the whole of the
-        paging is returned exactly once. A page ends before it passes PAGE_BYTES but has at least one item.
+        The cursor is (creation time in microseconds, key). A session that exists from the first page to the
+        last is returned exactly once. A page has at most PAGE_BYTES bytes, or one item that is larger.
         """
         ...
 
@@ -48,8 +48,8 @@ class SessionStore(Protocol):
     ) -> Session:
         """Change the fields, raise the version by one, and return the session.
 
-        A change without effect leaves the version. Raises SessionNotFound, VersionMismatch if
-        `expected_version` is not the actual one, and InvalidField if the result passes a bound.
+        A change without effect leaves the version as it is. Raises SessionNotFound, VersionMismatch if
+        `expected_version` is not the actual one, and InvalidField if the result is out of bounds.
         """
         ...
 
@@ -61,22 +61,23 @@ class SessionStore(Protocol):
         expected_version: int | None = None,
         request_id: str = "",
     ) -> Session:
-        """Move the session, append `holdfast.session.<status>` in the same transaction, and return it.
+        """Change the status, append `holdfast.session.<status>` in the same transaction, return the session.
 
         A final status sets `end_time`. Raises SessionNotFound, TransitionNotAllowed and VersionMismatch.
         """
         ...
 
     async def delete(self, namespace: str, session_id: str, expected_version: int | None = None) -> None:
-        """Delete the session and all that hangs on it. Raises SessionNotFound and VersionMismatch."""
+        """Delete the session and all that belongs to it. Raises SessionNotFound and VersionMismatch."""
         ...
 
     async def fork(self, namespace: str, session_id: str, draft: ForkDraft) -> Session:
-        """Copy the session, its events and the states saved up to a sequence, and return the pending copy.
+        """Copy the session with its events and states up to a sequence, and return the copy, pending.
 
-        Events keep ids, sequences and times, states their versions; the newest state of a key is the newest
-        that was copied. `holdfast.session.forked` follows in the copy; the source is its parent and is not
-        changed. If the copy was forked by the same draft, return it as it is now. Raises SessionNotFound,
-        IdTaken, and InvalidField if the sequence is beyond the last one.
+        Events keep their ids, sequences and times, states their versions; the newest version of a key is
+        the newest that was copied. `holdfast.session.forked` is appended to the copy, whose parent is the
+        source. The source is not changed. If a session with the copy's id was made by the same draft,
+        return that as it is now. Raises SessionNotFound, IdTaken, and InvalidField if the sequence is
+        greater than the last one.
         """
         ...

@@ -17,16 +17,18 @@ class StateStore(Protocol):
     ) -> Sequence[State]:
         """Save every write as the next version of its key, or none; return them without payloads.
 
-        Versions of a key beyond the number kept are deleted, the oldest first. Counts as activity of the
-        session. Raises SessionNotFound, SessionEnded, and VersionMismatch naming the first stale key.
+        Versions of a key beyond the number kept are deleted, the oldest first. Sets the session's
+        `last_activity_time`. Raises SessionNotFound, SessionEnded, and VersionMismatch for the first key
+        that is not at its expected version.
         """
         ...
 
     async def patch(self, namespace: str, session_id: str, patch: StatePatch, request_id: str = "") -> State:
-        """Merge the patch into the newest version (RFC 7396), save and return the result.
+        """Apply the merge patch (RFC 7396) to the newest version; save and return the result as the next.
 
-        The metadata is carried over. Raises SessionNotFound, StateNotFound, SessionEnded, VersionMismatch,
-        StateNotPatchable if the state holds bytes, and InvalidField if the result passes a bound.
+        The new version has the metadata of the one before. Raises SessionNotFound, StateNotFound,
+        SessionEnded, VersionMismatch, StateNotPatchable if the state holds bytes, and InvalidField if the
+        result is out of bounds.
         """
         ...
 
@@ -39,15 +41,15 @@ class StateStore(Protocol):
     ) -> Page[State]:
         """Return the states that match all of `where`, by key in byte order, the newest version of each.
 
-        With `all_versions` every kept version, newer before older in either direction. The cursor is
-        (key, version). A page ends before it passes PAGE_BYTES but has at least one item. Raises
+        With `all_versions` every kept version, of a key the newer before the older in either order. The
+        cursor is (key, version). A page has at most PAGE_BYTES bytes, or one item that is larger. Raises
         SessionNotFound.
         """
         ...
 
     async def delete(self, namespace: str, session_id: str, which: StateSelection) -> int:
-        """Delete the selected keys with all versions and return how many there were.
+        """Delete the selected keys with all their versions, and return the number of keys.
 
-        A key saved again starts at version 1. Raises SessionNotFound and SessionEnded.
+        The next save of a deleted key makes version 1. Raises SessionNotFound and SessionEnded.
         """
         ...

@@ -13,18 +13,19 @@ from holdfastdb_server.domain.tasks.task import Task, TaskDraft, TaskFilter
 class TaskStore(Protocol):
     """Tasks and their leases.
 
-    All times of a task go by the database's clock, the one that all servers share. A lease that has lapsed
-    is gone from that moment for every method: the task is PENDING again, or FAILED after its last attempt,
-    with one version more, and the token is refused. A session's task appends `holdfast.task.<status>` to the
-    session's history in the transaction that changes the status; for a lapse, in the first one afterwards.
+    All times of a task are those of the database's clock, which all servers share. From its
+    `lease_expire_time` on a lease has ended for every method: the task is PENDING again, or FAILED after
+    its last attempt, its version is one greater, and the token is refused. If a task belongs to a
+    session, `holdfast.task.<status>` is appended to the session's history in the transaction that changes
+    the status; if a lease expired, in the first transaction afterwards that changes the task.
     """
 
     async def create(self, namespace: str, draft: TaskDraft) -> Task:
         """Create the task, pending, at version 1, and return it.
 
-        If a task with this id, or with this idempotency key while that holds, was created from the same
-        draft, return that as it is now. Raises IdTaken and IdempotencyKeyTaken if it was another draft,
-        OpenTaskExists if there is an open task of this kind and dedupe key, and SessionNotFound.
+        If a task with this id, or with this idempotency key while that is kept, was created from the same
+        draft, return that as it is now. Raises IdTaken or IdempotencyKeyTaken if it was created from
+        another one, OpenTaskExists if an open task has this kind and dedupe key, and SessionNotFound.
         """
         ...
 
@@ -35,8 +36,8 @@ class TaskStore(Protocol):
     async def list(self, namespace: str, where: TaskFilter, page: PageRequest) -> Page[Task]:
         """Return the tasks that match all of `where`, by creation time.
 
-        The cursor is (creation time in microseconds, key). A task that is there during the whole of the
-        paging is returned exactly once. A page ends before it passes PAGE_BYTES but has at least one item.
+        The cursor is (creation time in microseconds, key). A task that exists from the first page to the
+        last is returned exactly once. A page has at most PAGE_BYTES bytes, or one item that is larger.
         """
         ...
 
@@ -50,8 +51,8 @@ class TaskStore(Protocol):
     ) -> Task:
         """Change the fields, raise the version by one, and return the task.
 
-        A change without effect leaves the version. Raises TaskNotFound, LeaseNotHeld, TaskEnded,
-        VersionMismatch, and InvalidField or LimitExceeded if the result passes a bound.
+        A change without effect leaves the version as it is. Raises TaskNotFound, LeaseNotHeld, TaskEnded,
+        VersionMismatch, and InvalidField or LimitExceeded if the result is out of bounds.
         """
         ...
 
@@ -63,7 +64,9 @@ class TaskStore(Protocol):
         expected_version: int | None = None,
         request_id: str = "",
     ) -> Task:
-        """Move the task and return it. A final status ends the lease and frees the dedupe key.
+        """Change the status and return the task.
+
+        A final status ends the lease, and another task may have the dedupe key.
 
         Raises TaskNotFound, LeaseNotHeld, TransitionNotAllowed, VersionMismatch and LimitExceeded.
         """
@@ -72,23 +75,24 @@ class TaskStore(Protocol):
     async def claim(
         self, namespace: str, wanted: Claim, wait: timedelta = timedelta(), request_id: str = ""
     ) -> Lease | None:
-        """Lease a pending task that is due and matches all of `wanted`, move it to RUNNING and return it.
+        """Lease a pending task that can be claimed now and matches all of `wanted`; set it to RUNNING.
 
-        It is the one of the greatest priority, the oldest among equals. No two claims get one task. If there
-        is none, wait for one, on any server, at most so long; then return None, which is not kept under the
-        request id. A repeated request gets its lease, even if that has lapsed, and the task as it is now.
-        Raises TaskNotFound if `wanted.task_id` is absent, Overloaded when too many wait, and ServerDraining.
+        It is the one with the greatest priority, and of several the one created first. Two leases of one
+        task never overlap. If no task matches, wait at most `wait` for one created or released through
+        any server; then return None, which is not kept under the request id. A repeated request returns
+        its lease, even if that has expired, with the task as it is now. Raises TaskNotFound if the task
+        `wanted.task_id` does not exist, Overloaded if too many calls wait, and ServerDraining.
         """
         ...
 
     async def extend(self, namespace: str, task_id: str, token: str, lease_duration: timedelta) -> datetime:
-        """Let the lease lapse so long from now, and return when. Raises TaskNotFound and LeaseNotHeld."""
+        """Let the lease expire after this duration and return when. Raises TaskNotFound and LeaseNotHeld."""
         ...
 
     async def release(self, namespace: str, task_id: str, release: Release, request_id: str = "") -> Task:
-        """Give the task back and return it: pending, or failed after its last attempt if that failed.
+        """End the lease and return the task: PENDING, or FAILED if its last attempt failed.
 
-        An attempt that did not fail does not count. Raises TaskNotFound and LeaseNotHeld.
+        An attempt that did not fail is not counted. Raises TaskNotFound and LeaseNotHeld.
         """
         ...
 
@@ -97,8 +101,8 @@ class TaskStore(Protocol):
         ...
 
     async def requeue_lapsed(self, limit: int) -> int:
-        """Write down what has become of tasks of any namespace whose leases lapsed, the first `limit`.
+        """Store the expiry of leases of all namespaces, the earliest first; read at most `limit` leases.
 
-        Returns how many leases it looked at: with less than `limit`, there are no more for now.
+        Returns how many leases it read: if fewer than `limit`, no expired lease is left.
         """
         ...

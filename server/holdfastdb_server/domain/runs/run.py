@@ -12,7 +12,7 @@ from msgspec.structs import fields, replace
 from holdfastdb_server.domain import limits
 from holdfastdb_server.domain.changes import changed_fields
 from holdfastdb_server.domain.errors import InvalidField, RunEnded, TransitionNotAllowed
-from holdfastdb_server.domain.events import Event, server_event
+from holdfastdb_server.domain.events import Event, status_event
 from holdfastdb_server.domain.fingerprint import fingerprint_of
 from holdfastdb_server.domain.ids import check_id, check_optional_ids
 from holdfastdb_server.domain.values import (
@@ -145,13 +145,9 @@ class Run(Struct, frozen=True):
 
     def event(self, before: RunStatus | None) -> Event:
         """Return the event of the status that it has taken. `before` is None for its first one."""
-        details = (
-            {"to": self.status.name} if before is None else {"from": before.name, "to": self.status.name}
-        )
-        if self.results.error:
-            details["error"] = self.results.error
+        details = {"error": self.results.error} if self.results.error else {}
         return replace(
-            server_event(f"run.{self.status}", self.agent_id, kind=self.kind, **details),
+            status_event("run", before, self.status, self.agent_id, kind=self.kind, **details),
             run_id=self.run_id,
             task_id=self.task_id,
             trace_id=self.trace_id,

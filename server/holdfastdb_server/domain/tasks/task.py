@@ -12,7 +12,7 @@ from msgspec.structs import asdict, replace
 
 from holdfastdb_server.domain import limits
 from holdfastdb_server.domain.errors import LeaseNotHeld
-from holdfastdb_server.domain.events import Event, server_event
+from holdfastdb_server.domain.events import Event, status_event
 from holdfastdb_server.domain.fingerprint import fingerprint_of
 from holdfastdb_server.domain.ids import check_id, check_kinds, check_optional_ids
 from holdfastdb_server.domain.values import (
@@ -149,16 +149,13 @@ class Task(HidesToken, frozen=True):
 
     def event(self, before: Task | None, actor: str) -> Event:
         """Return the event of the status that it has taken. `before` is None for its first one."""
-        details: dict[str, Any] = {"kind": self.kind}
-        if before is not None:
-            details["from"] = before.status.name
-        details |= {"to": self.status.name, "attempts": self.attempts}
-        was = "" if before is None else before.fields.error
+        details: dict[str, Any] = {"kind": self.kind, "attempts": self.attempts}
+        was, old_error = (None, "") if before is None else (before.status, before.fields.error)
         error = self.fields.error
-        if error and (error != was or self.status in (TaskStatus.FAILED, TaskStatus.CANCELLED)):
+        if error and (error != old_error or self.status in (TaskStatus.FAILED, TaskStatus.CANCELLED)):
             details["error"] = error
         return replace(
-            server_event(f"task.{self.status}", actor, **details),
+            status_event("task", was, self.status, actor, **details),
             task_id=self.task_id,
             trace_id=self.trace_id,
             event_time=self.update_time,

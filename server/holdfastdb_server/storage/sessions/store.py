@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfastdb_server.domain.errors import SessionNotFound
-from holdfastdb_server.domain.events import server_event
+from holdfastdb_server.domain.events import server_event, status_event
 from holdfastdb_server.domain.fingerprint import fingerprint_of
 from holdfastdb_server.domain.limits import Policy
 from holdfastdb_server.domain.paging import Page, PageRequest
@@ -232,11 +232,7 @@ class SqlSessions:
 def plan_move(transaction: Transaction, session: LockedSession, move: Transition) -> dict[str, Any]:
     """Plan the move of a locked session, its event with it, and return the columns that change."""
     move.check_allowed(session.session_id, session.status)
-    event = server_event(
-        f"session.{move.status}",
-        move.actor,
-        **{"from": session.status.name, "to": move.status.name, "reason": move.reason},
-    )
+    event = status_event("session", session.status, move.status, move.actor, reason=move.reason)
     transaction.append(session, [event])
     columns: dict[str, Any] = {"status": move.status, "status_reason": move.reason}
     if move.status.is_final:
