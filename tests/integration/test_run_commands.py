@@ -81,7 +81,9 @@ async def test_approvals_are_listed_pending_first_and_decided(
     assert json.loads(rejected.out)["decided_by"]
     again = await holdfast_command("approve", "b")
     assert (again.code, again.out) == (1, "")
-    assert again.err == "holdfast: approval 'b' is REJECTED, for good (APPROVAL_ALREADY_DECIDED)\n"
+    assert (
+        again.err == "holdfast: approval 'b' is REJECTED and cannot be decided (APPROVAL_ALREADY_DECIDED)\n"
+    )
     assert '{"amount":40}' in (await holdfast_command("approvals", "a")).out
     nobody = await holdfast_command("approvals", "--approver", "nobody")
     assert "No approval is like that" in nobody.err

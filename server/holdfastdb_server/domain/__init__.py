@@ -1,1 +1,1 @@
-"""The nouns of Holdfast and their rules: pure values and checks, no I/O."""
+"""The resources of Holdfast and their rules: immutable values and checks, without I/O."""

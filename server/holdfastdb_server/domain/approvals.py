@@ -1,4 +1,4 @@
-"""Approvals: a person's or agent's yes or no."""
+"""Approvals: requests that a person or an agent approves or rejects."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from holdfastdb_server.domain.values import (
 
 
 class ApprovalStatus(StrEnum):
-    """Where an approval stands in its life."""
+    """The status of an approval."""
 
     PENDING = "pending"
     APPROVED = "approved"
@@ -36,7 +36,7 @@ class ApprovalStatus(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether no move leads out of it."""
+        """Whether the life cycle allows no change from it."""
         return not TRANSITIONS[self]
 
 
@@ -50,7 +50,7 @@ TRANSITIONS: Mapping[ApprovalStatus, frozenset[ApprovalStatus]] = {
 
 
 class ApprovalRequest(Struct, frozen=True):
-    """What is asked. `approval_id` is final: chosen by the caller or made by us. `ttl` None: for ever."""
+    """A request for approval. `approval_id` is set: the caller's, or a new one. `ttl` None: no expiry."""
 
     approval_id: str
     session_id: str = ""
@@ -65,7 +65,7 @@ class ApprovalRequest(Struct, frozen=True):
     ttl: timedelta | None = None
 
     def checked(self) -> ApprovalRequest:
-        """Return the question within all bounds. Raises InvalidField."""
+        """Return the request, checked and normalized. Raises InvalidField."""
         check_id("approval.approval_id", self.approval_id)
         ids = ("session_id", "task_id", "run_id", "requested_by", "approver", "trace_id")
         check_optional_ids("approval.", self, ids)
@@ -75,27 +75,28 @@ class ApprovalRequest(Struct, frozen=True):
         return replace(self, labels=check_labels("approval.labels", self.labels))
 
     def fingerprint(self) -> bytes:
-        """Return what two questions with the same content have in common."""
+        """Return the fingerprint of the request without its id."""
         return fingerprint_of(replace(self, approval_id=""))
 
 
 class Decision(Struct, frozen=True):
-    """What became of the question: pending at first, then a final status and who gave it why."""
+    """The decision on an approval: its status, who decided and why. PENDING: not decided yet."""
 
     status: ApprovalStatus = ApprovalStatus.PENDING
     decided_by: str = ""
     reason: str = ""
     response: Payload | None = None
 
+    # `decider` is the field of the request that `decided_by` was read from.
     def checked(self, decider: str = "decided_by") -> Decision:
-        """Return the answer within all bounds; `decider` names who gives it. Raises InvalidField."""
+        """Return the decision, checked and normalized. Raises InvalidField."""
         check_optional_id(decider, self.decided_by)
         check_text("reason", self.reason, limits.REASON_LENGTH)
         check_optional_payload("response", self.response)
         return self
 
     def fingerprint(self, approval_id: str) -> bytes:
-        """Return what two requests with the same answer have in common."""
+        """Return the fingerprint of this decision on this approval."""
         return fingerprint_of("decide approval", approval_id, self)
 
 
@@ -109,31 +110,31 @@ class Approval(Struct, frozen=True):
 
     @property
     def status(self) -> ApprovalStatus:
-        """Where it stands."""
+        """The status of its decision."""
         return self.decision.status
 
     @property
     def expire_time(self) -> datetime | None:
-        """When it expires if nobody decides; None for never."""
+        """When it expires if it is still pending; None: never."""
         return None if self.request.ttl is None else self.create_time + self.request.ttl
 
     def is_due(self, now: datetime) -> bool:
-        """Whether its time is up, and its expiry not yet written down."""
+        """Whether it has expired and its expiry is not stored yet."""
         return not self.status.is_final and self.expire_time is not None and self.expire_time <= now
 
     def decided(self, decision: Decision, now: datetime) -> Approval:
-        """Return it with its answer. Raises ApprovalAlreadyDecided, LimitExceeded."""
+        """Return it with this decision. Raises ApprovalAlreadyDecided, LimitExceeded."""
         if decision.status not in TRANSITIONS[self.status]:
             raise ApprovalAlreadyDecided(self.request.approval_id, self.status.name)
         check_payloads_fit("bytes of payload and response", self.request.payload, decision.response)
         return replace(self, decision=decision, end_time=now)
 
     def expired(self) -> Approval:
-        """Return it as it is from its expiry on."""
+        """Return it with the status EXPIRED and its expiry as its end."""
         return replace(self, decision=Decision(ApprovalStatus.EXPIRED), end_time=self.expire_time)
 
     def event(self) -> Event:
-        """Return the event of the status that it has taken."""
+        """Return the event of its present status."""
         request, decision, status = self.request, self.decision, self.decision.status
         if status.is_final:
             before, actor, details = ApprovalStatus.PENDING, decision.decided_by, {"reason": decision.reason}
@@ -151,7 +152,7 @@ class Approval(Struct, frozen=True):
 
 
 class ApprovalFilter(Struct, frozen=True):
-    """Which approvals: all that is given must hold. Times are aware; `until` is exclusive."""
+    """A condition on approvals: all that is given must match. Times are aware; `…_until` is exclusive."""
 
     statuses: Sequence[ApprovalStatus] = ()
     session_id: str = ""
@@ -167,7 +168,7 @@ class ApprovalFilter(Struct, frozen=True):
     omit_payload: bool = False
 
     def checked(self) -> ApprovalFilter:
-        """Return the filter within all bounds. Raises InvalidField."""
+        """Return the filter, checked and normalized. Raises InvalidField."""
         check_count("statuses", self.statuses, limits.FILTER_VALUES)
         ids = ("session_id", "task_id", "run_id", "requested_by", "approver", "decided_by", "trace_id")
         check_optional_ids("", self, ids)

@@ -1,4 +1,4 @@
-"""Events: the append-only record of what happened in a session."""
+"""Events: the append-only history of a session."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from holdfastdb_server.domain.values import (
 )
 
 RESERVED_PREFIX = "holdfast."
-"""Types of the server's own: only we write and nobody removes them."""
+"""Types with this prefix are reserved: only the server appends such events, and no call removes them."""
 
 
 class EventKind(IntEnum):
-    """Which kind of body an event has. The numbers are stored."""
+    """The kinds of body that an event can have. The numbers are stored."""
 
     EMPTY = 0
     MESSAGE = 1
@@ -40,9 +40,9 @@ Body = Message | Step | Payload | None
 
 
 class Event(Struct, frozen=True):
-    """Something that happened: to be appended (no sequence yet) or stored. Times are aware, in UTC.
+    """An event, stored or to be appended (`sequence` 0). Times are aware, in UTC.
 
-    An event to be appended without an id gets a new one, and need not be looked for in the history.
+    An event to be appended without an id gets a new one, so storage need not look it up in the history.
     """
 
     event_id: str
@@ -60,24 +60,24 @@ class Event(Struct, frozen=True):
 
     @property
     def kind(self) -> EventKind:
-        """Which kind of body it has."""
+        """The kind of its body."""
         return _KINDS[type(self.body)]
 
     def checked(self, path: str) -> Event:
-        """Return the event within all bounds, with its type. Raises InvalidField."""
+        """Return the event, checked, with the default type if it has none. Raises InvalidField."""
         ids = self.event_id + self.type + self.actor + self.run_id + self.task_id + self.trace_id
         if len(ids) > limits.ID_LENGTH or not ids.isprintable():
             names = ("event_id", "type", "actor", "run_id", "task_id", "trace_id")
             check_optional_ids(f"{path}.", self, names)
         if self.type.startswith(RESERVED_PREFIX):
-            raise InvalidField(f"{path}.type", f"'{RESERVED_PREFIX}…' types are the server's own")
+            raise InvalidField(f"{path}.type", f"'{RESERVED_PREFIX}…' types are reserved for the server")
         _check_body(path, self.body)
         if self.labels:
             check_labels(f"{path}.labels", self.labels)
         return self if self.type else replace(self, type=_DEFAULT_TYPES[self.kind])
 
     def says_the_same(self, sent: Event) -> bool:
-        """Whether `sent` is this stored event once more; a time that it leaves to us is no difference."""
+        """Whether `sent` has the content of this stored event. An absent `event_time` matches any time."""
         return sent == replace(
             self,
             session_id=sent.session_id,
@@ -88,7 +88,7 @@ class Event(Struct, frozen=True):
 
 
 class EventReceipt(Struct, frozen=True):
-    """What became of an appended event."""
+    """The id, sequence and time of an appended event."""
 
     event_id: str
     sequence: int
@@ -96,14 +96,14 @@ class EventReceipt(Struct, frozen=True):
 
 
 class AppendResult(Struct, frozen=True):
-    """The receipts, in the order of the request, and the session's last sequence afterwards."""
+    """The receipts, in the order of the request, and the session's last sequence after the append."""
 
     receipts: Sequence[EventReceipt]
     last_sequence: int
 
 
 class Replacement(Struct, frozen=True):
-    """Which events to remove and what to append then. None of the bounds: remove all."""
+    """Which events to remove, and which to append then. With neither bound all are removed."""
 
     after_sequence: int | None = None
     newest: int | None = None
@@ -111,7 +111,7 @@ class Replacement(Struct, frozen=True):
     events: Sequence[Event] = ()
 
     def checked(self) -> Replacement:
-        """Return the replacement within all bounds, its events with their types. Raises InvalidField."""
+        """Return the replacement, checked and normalized, its events with types. Raises InvalidField."""
         if self.after_sequence is not None:
             check_not_negative("after_sequence", self.after_sequence)
         if self.newest is not None and self.newest < 1:
@@ -120,7 +120,7 @@ class Replacement(Struct, frozen=True):
 
 
 class ReplaceResult(Struct, frozen=True):
-    """What a replacement did."""
+    """The number of removed events, the receipts of the appended ones, and the last sequence after them."""
 
     removed_count: int
     receipts: Sequence[EventReceipt]
@@ -128,7 +128,7 @@ class ReplaceResult(Struct, frozen=True):
 
 
 class EventFilter(Struct, frozen=True):
-    """Which events: all that is given must hold. A type ending with `.*` stands for a prefix."""
+    """A condition on events: everything that is given must match. A type that ends with `.*` is a prefix."""
 
     types: Sequence[str] = ()
     kinds: frozenset[EventKind] = frozenset()
@@ -141,20 +141,20 @@ class EventFilter(Struct, frozen=True):
     happened_until: datetime | None = None
 
     def checked(self) -> EventFilter:
-        """Return the filter within all bounds. Raises InvalidField."""
+        """Return the filter, checked and normalized. Raises InvalidField."""
         check_kinds("filter.types", self.types)
         check_optional_ids("filter.", self, ("actor", "run_id", "task_id", "trace_id"))
         return replace(self, labels=check_labels("filter.labels", self.labels))
 
 
 class CaughtUp(Struct, frozen=True):
-    """A tail has delivered all that was there; from here on it is live."""
+    """A tail has delivered the events that were committed before it began."""
 
     last_sequence: int
 
 
 class EventGrouping(StrEnum):
-    """What to count by."""
+    """What events are grouped by."""
 
     TYPE = "type"
     ACTOR = "actor"
@@ -162,7 +162,7 @@ class EventGrouping(StrEnum):
 
 
 class EventSummary(Struct, frozen=True):
-    """A group of events and its count; what it was not grouped by is empty."""
+    """A group of events and their number; fields that they were not grouped by are empty."""
 
     count: int
     first_event_time: datetime
@@ -173,7 +173,7 @@ class EventSummary(Struct, frozen=True):
 
 
 def check_events(events: Sequence[Event], at_least: int = 1) -> list[Event]:
-    """Return the events of one request. Raises InvalidField."""
+    """Return the events of one request, checked. Raises InvalidField."""
     check_count_between("events", len(events), at_least, limits.EVENTS_PER_REQUEST)
     checked = [event.checked(f"events[{index}]") for index, event in enumerate(events)]
     names = [event.event_id for event in checked]

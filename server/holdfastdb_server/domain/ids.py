@@ -1,4 +1,4 @@
-"""Ids: strings that the caller chose, or that we make."""
+"""Ids: strings that the caller chooses or the server makes."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from functools import lru_cache
 from holdfastdb_server.domain.errors import InvalidField
 from holdfastdb_server.domain.limits import FILTER_VALUES, ID_LENGTH, STATE_KEY_BYTES
 
-# C0, DEL and C1; NUL among them, which PostgreSQL cannot store in text.
+# C0, DEL and C1. PostgreSQL cannot store NUL in text.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-# The digit that holds the variant, made of any.
+# The variant of a UUID is the bits 10 in one hexadecimal digit: each digit and what it becomes.
 _VARIANTS = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
 
 
@@ -31,17 +31,17 @@ def _time_digits(milliseconds: int) -> str:
 
 
 def check_id(field: str, value: str) -> str:
-    """Return a required id. Raises InvalidField when it is empty or no id."""
+    """Return a required id. Raises InvalidField if it is empty or not an id."""
     if not value:
         raise InvalidField(field, "is required")
     return check_optional_id(field, value)
 
 
 def check_optional_id(field: str, value: str) -> str:
-    """Return an id or the empty string. Raises InvalidField when it is neither."""
+    """Return an id or the empty string. Raises InvalidField if it is neither."""
     if len(value) > ID_LENGTH:
         raise InvalidField(field, f"has {len(value)} characters; at most {ID_LENGTH} are allowed")
-    # isprintable() is false for some characters that we allow, and true only for what we allow.
+    # isprintable() is the faster check: true only for allowed characters, but false for some of them.
     if not value.isprintable() and _CONTROL.search(value):
         raise InvalidField(field, "must not contain control characters")
     return value
@@ -62,7 +62,7 @@ def check_kinds(field: str, kinds: Collection[str]) -> None:
 
 
 def check_state_key(field: str, value: str) -> str:
-    """Return a state's key, which is longer than an id. Raises InvalidField."""
+    """Return the key of a state, which may be empty. Raises InvalidField."""
     if (size := len(value.encode())) > STATE_KEY_BYTES:
         raise InvalidField(field, f"has {size} bytes; at most {STATE_KEY_BYTES} are allowed")
     if _CONTROL.search(value):

@@ -1,4 +1,4 @@
-"""Every size and count that the contract bounds, once."""
+"""The limits and defaults of the contract: counts, lengths in characters, sizes in bytes, durations."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ EVENTS_PER_REQUEST = 1_000
 APPENDS_PER_BATCH = 100
 STATES_PER_REQUEST = 100
 SUMMARY_GROUPS = 10_000
-# Of a run: millions of runs can be summed up without an overflow.
+# Of one run: the sum over millions of runs fits 64 bits.
 RUN_TOKENS = 10**12
 FILTER_VALUES = 100
 COLLECTION_BYTES = 1_024
@@ -57,7 +57,7 @@ TASK_ATTEMPTS = 10
 LEASE_DURATION = timedelta(seconds=60)
 LEASE_MIN = timedelta(seconds=1)
 LEASE_MAX = timedelta(hours=24)
-# A page may hold one item more than fits, and gRPC clients refuse messages over 4 MiB by default.
+# A page of one item can be larger, by less than 1 MiB; gRPC clients refuse messages over 4 MiB by default.
 PAGE_BYTES = 3 * MEBIBYTE
 
 PAGE_SIZE, PAGE_SIZE_MAX = 20, 100
@@ -67,13 +67,13 @@ DEFAULT_STATE_KEY = "default"
 
 
 class Policy(Struct, frozen=True):
-    """What an operator may set about how long things are kept and how many."""
+    """How long and how many things are kept, as the operator configures it."""
 
     session_retention: timedelta = timedelta(days=7)
-    """How long a session without a retention of its own may rest before it expires."""
+    """How long after its last activity a session without a retention of its own expires."""
     state_versions_kept: int = 100
-    """How many versions of a state are kept, the newest among them; at least 1."""
+    """The number of newest versions of a state that are kept; at least 1."""
     idempotency_ttl: timedelta = timedelta(hours=24)
-    """How long the idempotency key of a task holds, and the id of a request; then it may be used again."""
+    """How long the idempotency key of a task and a request id are kept; then they may be used again."""
     session_purge: timedelta | None = None
     """How long after its end a session is deleted; None: never."""

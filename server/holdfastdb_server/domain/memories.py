@@ -1,4 +1,4 @@
-"""Memories: lessons that outlive a session, and the search for them."""
+"""Memories: lessons that are kept when their session is deleted, and the full-text search for them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _IDS = ("tool_name", "agent_id", "user_id", "session_id")
 
 
 class MemoryFields(Struct, frozen=True):
-    """What a caller says of a memory. The session may be there or not."""
+    """The fields of a memory that the caller sets. The session need not exist."""
 
     context: str = ""
     lesson: str = ""
@@ -40,7 +40,7 @@ class MemoryFields(Struct, frozen=True):
     metadata: JsonObject = field(default_factory=dict)
 
     def checked(self, *, is_whole: bool = True) -> MemoryFields:
-        """Return the fields within all bounds. Raises InvalidField; `is_whole`: if one is missing, too."""
+        """Return the fields, checked. Raises InvalidField, `is_whole` also for a missing one."""
         if is_whole and not self.lesson:
             raise InvalidField("memory.lesson", "is required")
         check_text("memory.lesson", self.lesson, limits.MEMORY_LESSON_LENGTH)
@@ -54,7 +54,7 @@ class MemoryFields(Struct, frozen=True):
         )
 
     def words(self) -> tuple[dict[str, None], dict[str, None]]:
-        """Return the words of the lesson, and those that are found in the context or tool name alone."""
+        """Return the words of the lesson, and the other words of the context and the tool name."""
         lesson = words([self.lesson])
         others = words([self.context, self.tool_name])
         return lesson, {word: None for word in others if word not in lesson}
@@ -73,25 +73,26 @@ class Memory(Struct, frozen=True):
 
 
 class MemoryDraft(Struct, frozen=True):
-    """A memory to keep. `memory_id` is final: chosen by the caller or made by us."""
+    """A memory to create. `memory_id` is set: the caller's, or a new one."""
 
     memory_id: str
     fields: MemoryFields
 
     def checked(self) -> MemoryDraft:
-        """Return the draft within all bounds. Raises InvalidField."""
+        """Return the draft, checked and normalized. Raises InvalidField."""
         check_id("memory.memory_id", self.memory_id)
         return replace(self, fields=self.fields.checked())
 
     def fingerprint(self) -> bytes:
-        """Return what two drafts with the same content have in common."""
+        """Return the fingerprint of the draft without its id."""
         return fingerprint_of(self.fields)
 
 
 class MemoryChange(Struct, frozen=True):
     """A change of a memory's fields.
 
-    `replaced` names the fields to take from `fields` whole. With `merges`, labels and metadata are merged.
+    `replaced` names the fields to take from `fields` whole. With `merges`, labels and metadata
+    are merged (see changed_fields).
     """
 
     fields: MemoryFields
@@ -99,16 +100,16 @@ class MemoryChange(Struct, frozen=True):
     merges: bool = False
 
     def checked(self) -> MemoryChange:
-        """Return the change within all bounds. Raises InvalidField."""
+        """Return the change, checked and normalized. Raises InvalidField."""
         return replace(self, fields=self.fields.checked(is_whole="lesson" in self.replaced))
 
     def apply(self, current: MemoryFields) -> MemoryFields:
-        """Return the fields after the change. Raises InvalidField when they pass a bound."""
+        """Return the fields after the change. Raises InvalidField if they are out of bounds."""
         return changed_fields(current, self.fields, self.replaced, merges=self.merges).checked()
 
 
 class MemoryFilter(Struct, frozen=True):
-    """Which memories: all that is given must hold. Times are aware; `until` is exclusive."""
+    """A condition on memories: all that is given must match. Times are aware; `…_until` is exclusive."""
 
     tool_name: str = ""
     agent_id: str = ""
@@ -121,7 +122,7 @@ class MemoryFilter(Struct, frozen=True):
     created_until: datetime | None = None
 
     def checked(self) -> MemoryFilter:
-        """Return the filter within all bounds. Raises InvalidField."""
+        """Return the filter, checked and normalized. Raises InvalidField."""
         check_optional_ids("filter.", self, _IDS)
         check_confidence("filter.min_confidence", self.min_confidence)
         return replace(
@@ -132,7 +133,7 @@ class MemoryFilter(Struct, frozen=True):
 
 
 class MemorySearch(Struct, frozen=True):
-    """What to search for: memories with any of the words, or with all. `words` are those of a query."""
+    """A search for memories in which any of a query's `words` matches, or with `match_all` all of them."""
 
     words: tuple[str, ...]
     match_all: bool = False
@@ -141,7 +142,7 @@ class MemorySearch(Struct, frozen=True):
 
 
 class MemoryMatch(Struct, frozen=True):
-    """A memory that was found, with its score from 0 to 1."""
+    """A memory that a search returned, with its score from 0 to 1."""
 
     memory: Memory
     score: float

@@ -12,7 +12,7 @@ _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def merge(target: Mapping[str, object], patch: Mapping[str, object]) -> dict[str, object]:
-    """Return the object that the patch makes of `target`."""
+    """Return the result of applying the patch to the object `target`."""
     merged = dict(target)
     for key, value in patch.items():
         if value is None:
@@ -26,10 +26,10 @@ def merge(target: Mapping[str, object], patch: Mapping[str, object]) -> dict[str
 
 
 def merge_text(field: str, target: str, patch: str) -> str:
-    """Return the JSON text that the patch makes of the text `target`; both are valid JSON.
+    """Return the result of applying the patch to `target`, all as JSON texts; both must be valid.
 
-    Only what the patch names is written anew: other members keep their text, so that no number loses
-    a digit. Raises InvalidField when the patch is nested deeper than a document may be.
+    Members that the patch does not name keep their text, so that numbers keep all of their digits. Raises
+    InvalidField if the patch is nested too deeply for the parser.
     """
     try:
         return _merge_raw(target.strip(), patch.strip()).decode()

@@ -17,7 +17,7 @@ class Text(Struct, frozen=True):
 
 
 class ToolCall(Struct, frozen=True):
-    """The model asks for a tool; the arguments are kept as the model wrote them."""
+    """A model's call of a tool; the arguments are the text that the model wrote, unchecked."""
 
     id: str
     name: str
@@ -25,7 +25,7 @@ class ToolCall(Struct, frozen=True):
 
 
 class ToolCallResponse(Struct, frozen=True):
-    """What the tool answered, as it wrote it."""
+    """The result of a tool call, as the text that the tool returned."""
 
     id: str
     name: str
@@ -60,7 +60,7 @@ class Message(Struct, frozen=True):
 
 
 class Step(Struct, frozen=True):
-    """One turn of a thinking loop."""
+    """One step of an agent's reasoning loop."""
 
     thought: str = ""
     action: str = ""
@@ -69,7 +69,7 @@ class Step(Struct, frozen=True):
 
 
 def check_message(path: str, message: Message) -> None:
-    """Raise InvalidField when a message passes a bound."""
+    """Raise InvalidField if a message is out of bounds."""
     check_id(f"{path}.role", message.role)
     check_optional_id(f"{path}.name", message.name)
     check_optional_id(f"{path}.finish_reason", message.finish_reason)
@@ -85,13 +85,13 @@ def check_message(path: str, message: Message) -> None:
 
 
 def check_step(path: str, step: Step) -> None:
-    """Raise InvalidField when a step passes a bound."""
+    """Raise InvalidField if a step is out of bounds."""
     check_optional_id(f"{path}.step_id", step.step_id)
     check_size(path, sum(map(utf8_size, (step.thought, step.action, step.observation))))
 
 
 def _check_part(path: str, part: Part) -> int:
-    """Return the size of a part in bytes."""
+    """Check a part and return its size in bytes."""
     match part:
         case Text():
             return utf8_size(part.text)

@@ -1,4 +1,4 @@
-"""Pages: how large, from where, and the opaque tokens between them."""
+"""Pages of lists, and the opaque tokens that name the next page."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from holdfastdb_server.domain.errors import InvalidField, InvalidPageToken
 T = TypeVar("T")
 
 Cursor: TypeAlias = tuple[int | str, ...]
-"""The key of the last item of a page."""
+"""The values of the last item of a page by which the list is ordered."""
 
 
 class SortOrder(Enum):
@@ -28,7 +28,7 @@ class SortOrder(Enum):
 
 
 class PageRequest(Struct, frozen=True):
-    """Which page of a list is wanted."""
+    """A page of a list: at most `size` items that follow the cursor `after`."""
 
     size: int
     after: Cursor | None = None
@@ -37,7 +37,7 @@ class PageRequest(Struct, frozen=True):
 
 
 class Page(Struct, Generic[T], frozen=True):
-    """A page of a list. `next` is None on the last one, `total_size` None unless asked for."""
+    """A page of a list. `next` is None on the last one, `total_size` None unless `with_total` was set."""
 
     items: Sequence[T]
     next: Cursor | None = None
@@ -52,7 +52,7 @@ def check_page_size(size: int, default: int, maximum: int) -> int:
 
 
 def write_token(scope: bytes, cursor: Cursor | None) -> str:
-    """Return the token of the page after `cursor`, bound to `scope`: the list and its filter."""
+    """Return the token of the page after `cursor`. It is valid only with this `scope`: list and filter."""
     if cursor is None:
         return ""
     text = _digest(scope) + json.dumps(cursor, ensure_ascii=False, separators=(",", ":")).encode()
@@ -60,7 +60,7 @@ def write_token(scope: bytes, cursor: Cursor | None) -> str:
 
 
 def read_token(scope: bytes, token: str, shape: tuple[type, ...]) -> Cursor | None:
-    """Return the cursor in a token, whose members have the types of `shape`. Raises InvalidPageToken."""
+    """Return the cursor of a token; its values must have the types of `shape`. Raises InvalidPageToken."""
     if not token:
         return None
     try:
@@ -76,7 +76,7 @@ def read_token(scope: bytes, token: str, shape: tuple[type, ...]) -> Cursor | No
 
 
 def _is_storable(value: int | str) -> bool:
-    """Whether every engine takes it as a parameter: a forged token must not fail there."""
+    """Whether every engine accepts it as a parameter: a forged token must not fail in the database."""
     if isinstance(value, int):
         return -(2**63) <= value < 2**63
     return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)

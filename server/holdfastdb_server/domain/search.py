@@ -1,4 +1,4 @@
-"""Words: what texts are searched by."""
+"""The words of a text, for full-text search."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _ASCII_WORD = re.compile(r"[a-z0-9]+")
 
 
 def words(texts: Iterable[str]) -> dict[str, None]:
-    """Return the different words of some texts, in order: a dict, to be extended and looked into.
+    """Return the different words of the texts, in order of their first occurrence, as keys.
 
-    A word is a run of letters and digits, in whatever script, with the marks on them. Case, and how
-    Unicode composes a character, does not matter. Only the first WORD_LENGTH characters count.
+    A word is a sequence of letters, digits and combining marks of any script, case-folded, normalized (NFKC)
+    and cut to WORD_LENGTH characters.
     """
     return dict.fromkeys(word[: limits.WORD_LENGTH] for text in texts for word in _split(text))
 
@@ -33,7 +33,7 @@ def _is_of_word(character: str) -> bool:
 
 
 def check_query(field: str, query: str) -> tuple[str, ...]:
-    """Return the different words of a query. Raises InvalidField when there are none, or too many."""
+    """Return the different words of a query. Raises InvalidField if there are none, or too many."""
     if len(query) > limits.QUERY_LENGTH:
         raise InvalidField(field, f"has {len(query)} characters; at most {limits.QUERY_LENGTH} are allowed")
     wanted = tuple(words([query]))

@@ -1,4 +1,4 @@
-"""Sessions: one agent's conversation or piece of work, and its life cycle."""
+"""Sessions: an agent's conversation or piece of work, and its life cycle."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from holdfastdb_server.domain.values import (
 
 
 class SessionStatus(StrEnum):
-    """Where a session stands in its life."""
+    """The status of a session."""
 
     PENDING = "pending"
     ACTIVE = "active"
@@ -39,7 +39,7 @@ class SessionStatus(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether no move leads out of it."""
+        """Whether the life cycle allows no change from it."""
         return not TRANSITIONS[self]
 
 
@@ -52,11 +52,11 @@ TRANSITIONS: Mapping[SessionStatus, frozenset[SessionStatus]] = {
 }
 
 Retention = timedelta | Literal["never"] | None
-"""How long a session may rest before it expires; None: as long as the server's default."""
+"""How long after its last activity a session expires; None: the server's default."""
 
 
 class SessionFields(Struct, frozen=True):
-    """What a caller says of a session."""
+    """The fields of a session that the caller sets."""
 
     user_id: str = ""
     agent_id: str = ""
@@ -67,7 +67,7 @@ class SessionFields(Struct, frozen=True):
     retention: Retention = None
 
     def checked(self) -> SessionFields:
-        """Return the fields within all bounds. Raises InvalidField."""
+        """Return the fields, checked and normalized. Raises InvalidField."""
         check_optional_ids("session.", self, ("user_id", "agent_id", "task_id"))
         check_text("session.title", self.title, limits.TITLE_LENGTH)
         if isinstance(self.retention, timedelta):
@@ -96,7 +96,7 @@ class Session(Struct, frozen=True):
     end_time: datetime | None
 
     def expire_time(self, default_retention: timedelta) -> datetime | None:
-        """When the session expires if it rests until then; None for never."""
+        """When the session expires unless there is activity before; None: never."""
         retention = self.fields.retention or default_retention
         if self.status.is_final or retention == "never":
             return None
@@ -104,32 +104,32 @@ class Session(Struct, frozen=True):
 
 
 class SessionDraft(Struct, frozen=True):
-    """A session to create. `session_id` is final: chosen by the caller or made by us."""
+    """A session to create. `session_id` is set: the caller's, or a new one."""
 
     session_id: str
     parent_session_id: str = ""
     fields: SessionFields = SessionFields()
 
     def checked(self) -> SessionDraft:
-        """Return the draft within all bounds. Raises InvalidField."""
+        """Return the draft, checked and normalized. Raises InvalidField."""
         check_id("session.session_id", self.session_id)
         check_optional_id("session.parent_session_id", self.parent_session_id)
         return replace(self, fields=self.fields.checked())
 
     def fingerprint(self) -> bytes:
-        """Return what two drafts with the same content have in common."""
+        """Return the fingerprint of the draft without its id."""
         return fingerprint_of(self.parent_session_id, self.fields)
 
 
 class ForkDraft(Struct, frozen=True):
-    """A copy of a session to make, up to and with `sequence`; None: all of it."""
+    """A copy of a session to make, up to and including `sequence`; None: all of it."""
 
     session_id: str
     sequence: int | None = None
     title: str = ""
 
     def checked(self) -> ForkDraft:
-        """Return the draft within all bounds. Raises InvalidField."""
+        """Return the draft, checked and normalized. Raises InvalidField."""
         check_id("new_session_id", self.session_id)
         check_text("title", self.title, limits.TITLE_LENGTH)
         if self.sequence is not None:
@@ -137,7 +137,7 @@ class ForkDraft(Struct, frozen=True):
         return self
 
     def up_to(self, last_sequence: int) -> int:
-        """Return the sequence to copy up to. Raises InvalidField when it is beyond the source's last one."""
+        """Return the sequence to copy up to. Raises InvalidField if it is greater than the source's last."""
         if self.sequence is None:
             return last_sequence
         if self.sequence > last_sequence:
@@ -145,14 +145,15 @@ class ForkDraft(Struct, frozen=True):
         return self.sequence
 
     def fingerprint(self, source_id: str) -> bytes:
-        """Return what two forks with the same content have in common."""
+        """Return the fingerprint of this fork of this source."""
         return fingerprint_of("fork session", source_id, self.sequence, self.title)
 
 
 class SessionChange(Struct, frozen=True):
     """A change of a session's fields.
 
-    `replaced` names the fields to take from `fields` whole. With `merges`, labels and metadata are merged.
+    `replaced` names the fields to take from `fields` whole. With `merges`, labels and metadata
+    are merged (see changed_fields).
     """
 
     fields: SessionFields
@@ -160,35 +161,35 @@ class SessionChange(Struct, frozen=True):
     merges: bool = False
 
     def checked(self) -> SessionChange:
-        """Return the change within all bounds. Raises InvalidField."""
+        """Return the change, checked and normalized. Raises InvalidField."""
         return replace(self, fields=self.fields.checked())
 
     def apply(self, current: SessionFields) -> SessionFields:
-        """Return the fields after the change. Raises InvalidField when they pass a bound."""
+        """Return the fields after the change. Raises InvalidField if they are out of bounds."""
         return changed_fields(current, self.fields, self.replaced, merges=self.merges).checked()
 
 
 class Transition(Struct, frozen=True):
-    """A move along the life cycle, and who makes it why."""
+    """A change of status, with who makes it and why."""
 
     status: SessionStatus
     reason: str = ""
     actor: str = ""
 
     def checked(self) -> Transition:
-        """Return the move within all bounds. Raises InvalidField."""
+        """Return the transition, checked and normalized. Raises InvalidField."""
         check_text("reason", self.reason, limits.REASON_LENGTH)
         check_optional_id("actor", self.actor)
         return self
 
     def check_allowed(self, session_id: str, current: SessionStatus) -> None:
-        """Raise TransitionNotAllowed unless the life cycle has this move."""
+        """Raise TransitionNotAllowed unless the life cycle allows it from the status `current`."""
         if self.status not in TRANSITIONS[current]:
             raise TransitionNotAllowed("session", session_id, current.name, self.status.name)
 
 
 class SessionFilter(Struct, frozen=True):
-    """Which sessions: all that is given must hold. Times are aware; `until` is exclusive."""
+    """A condition on sessions: all that is given must match. Times are aware; `…_until` is exclusive."""
 
     statuses: Sequence[SessionStatus] = ()
     user_id: str = ""
@@ -201,7 +202,7 @@ class SessionFilter(Struct, frozen=True):
     created_until: datetime | None = None
 
     def checked(self) -> SessionFilter:
-        """Return the filter within all bounds. Raises InvalidField."""
+        """Return the filter, checked and normalized. Raises InvalidField."""
         check_count("statuses", self.statuses, limits.FILTER_VALUES)
         check_optional_ids("", self, ("user_id", "agent_id", "parent_session_id", "task_id"))
         return replace(

@@ -1,4 +1,4 @@
-"""States: keyed, versioned values of a session."""
+"""States: versioned values of a session, each under a key."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from holdfastdb_server.domain.values import (
 
 
 class State(Struct, frozen=True):
-    """One version of a state. `payload` is None where it was left out."""
+    """One version of a state. `payload` is None if it was not loaded."""
 
     key: str
     version: int
@@ -40,7 +40,7 @@ class State(Struct, frozen=True):
 
 
 class StateWrite(Struct, frozen=True):
-    """What to save under one key. `expected_version` 0: the key must not exist; None: whatever is there."""
+    """A version to save. `expected_version` 0: the key must not exist; None: no expectation."""
 
     key: str
     payload: Payload
@@ -49,7 +49,7 @@ class StateWrite(Struct, frozen=True):
     expected_version: int | None = None
 
     def checked(self, path: str) -> StateWrite:
-        """Return the write within all bounds, with its default key. Raises InvalidField."""
+        """Return the write, checked, with the default key if it has none. Raises InvalidField."""
         check_state_key(f"{path}.key", self.key)
         check_payload(f"{path}.payload", self.payload)
         check_optional_id(f"{path}.run_id", self.run_id)
@@ -71,7 +71,7 @@ class StatePatch(Struct, frozen=True):
     expected_version: int | None = None
 
     def checked(self) -> StatePatch:
-        """Return the patch within all bounds, with its default key. Raises InvalidField."""
+        """Return the patch, checked, with the default key if it has none. Raises InvalidField."""
         check_state_key("key", self.key)
         if not self.merge_patch:
             raise InvalidField("merge_patch", "is required")
@@ -82,7 +82,7 @@ class StatePatch(Struct, frozen=True):
 
 
 class StateFilter(Struct, frozen=True):
-    """Which states: all that is given must hold. Keys compare by their UTF-8 bytes."""
+    """A condition on states: everything that is given must match. Keys compare by their UTF-8 bytes."""
 
     key_prefix: str = ""
     key_after: str = ""
@@ -93,7 +93,7 @@ class StateFilter(Struct, frozen=True):
     omit_payload: bool = False
 
     def checked(self) -> StateFilter:
-        """Return the filter within all bounds. Raises InvalidField."""
+        """Return the filter, checked and normalized. Raises InvalidField."""
         for name in ("key_prefix", "key_after", "key_before"):
             check_state_key(name, getattr(self, name))
         check_optional_id("run_id", self.run_id)
@@ -101,14 +101,14 @@ class StateFilter(Struct, frozen=True):
 
 
 class StateSelection(Struct, frozen=True):
-    """Which states to delete: by exactly one of these, or all when none is given."""
+    """Which states to delete: by exactly one of these, or all if none is given."""
 
     keys: Sequence[str] | None = None
     key_prefix: str | None = None
     run_id: str | None = None
 
     def checked(self) -> StateSelection:
-        """Return the selection within all bounds. Raises InvalidField."""
+        """Return the selection, checked and normalized. Raises InvalidField."""
         if self.keys is not None:
             check_count_between("keys.keys", len(self.keys), 1, limits.STATES_PER_REQUEST)
             for index, key in enumerate(self.keys):
@@ -121,7 +121,7 @@ class StateSelection(Struct, frozen=True):
 
 
 def check_writes(writes: Sequence[StateWrite]) -> list[StateWrite]:
-    """Return the writes of one request. Raises InvalidField."""
+    """Return the writes of one request, checked. Raises InvalidField."""
     check_count_between("writes", len(writes), 1, limits.STATES_PER_REQUEST)
     checked = [write.checked(f"writes[{index}]") for index, write in enumerate(writes)]
     check_unique([write.key for write in checked], lambda index: f"writes[{index}].key", "request")

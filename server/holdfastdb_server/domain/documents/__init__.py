@@ -1,1 +1,1 @@
-"""Documents: named, versioned values in collections."""
+"""Documents: versioned values with names, in collections."""

@@ -1,14 +1,14 @@
-"""JSON content in a form that can be compared by its texts alone, so that every engine agrees.
+"""The searchable form of JSON content: values compare as texts, with the same result on every engine.
 
-The engines disagree about JSON: on numbers beyond 2^53, on `\\u0000`, on duplicate keys, on which pointers
-reach into an array. So content is searched in a form of our own:
+The engines treat JSON differently: numbers beyond 2^53, `\\u0000`, duplicate keys, and which pointers
+lead into an array. The searchable form avoids this:
 
-- A null, boolean, number or string becomes a text that begins with its kind, and compares by bytes as the
-  value does with its like: numbers by their size, to the last digit, and strings by their UTF-8 bytes.
-- An object stays one, with its members in order and their names escaped so that every engine takes them in
-  a path. An array becomes an object of its items under their indexes, and with the mark _ARRAY.
+- A null, boolean, number or string becomes a text whose first character is its type. Texts of one type
+  compare by bytes as the values do: numbers by value, with all digits, and strings by their UTF-8 bytes.
+- An object stays an object, with sorted members whose names are escaped so that every engine accepts them
+  in a path. An array becomes an object with the items' indexes as names and the additional member _ARRAY.
 
-Of duplicate keys the last one counts, as in JavaScript and Python.
+Of duplicate keys the last one is used, as in JavaScript and Python.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 from holdfastdb_server.domain.errors import InvalidField
 from holdfastdb_server.domain.values import dump_json
 
-# No escaped name is like these.
+# No escaped name is equal to one of these.
 _ARRAY = {"%": ""}
 _EMPTY = "%-"
 _NULL, _FALSE, _TRUE, _NUMBER, _STRING = "b", "c", "d", "n", "s"
@@ -31,13 +31,13 @@ _LITERAL = re.compile(r"(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?)0*(\d*))?")
 _COMPLEMENT = str.maketrans("0123456789", "9876543210")
 _EXPONENT_DIGITS = 18
 _UNSAFE_IN_NAME = re.compile(r'[\x00-\x1f"%\\\x7f]')
-# NUL, which PostgreSQL refuses, becomes a sign and a second one; so does the sign itself: the order stays.
+# PostgreSQL refuses NUL: U+0000 and U+0001 become two characters each, which keeps the order of texts.
 _UNSAFE_IN_TEXT = re.compile(r"[\x00\x01]")
 _SIGNS = {"\x00": "\x01\x01", "\x01": "\x01\x02"}
 
 
 class _Number(str):
-    """The literal of a number."""
+    """A number as its JSON literal."""
 
     __slots__ = ()
 
@@ -46,18 +46,18 @@ _decode = json.JSONDecoder(parse_int=_Number, parse_float=_Number).decode
 
 
 def searchable(text: str) -> str:
-    """Return the form of a valid JSON text that filters look into, as JSON."""
+    """Return the searchable form of a valid JSON text, as JSON."""
     return dump_json(_form(_decode(text)))
 
 
 def compared(text: str) -> str:
-    """Return the text that a member's form has if it is equal to a JSON value: a container's is JSON."""
+    """Return the text to compare a member's form with: for an object or array, its form as JSON."""
     form = _form(_decode(text))
     return form if isinstance(form, str) else dump_json(form)
 
 
 def strings(text: str) -> Iterator[str]:
-    """Yield the string values in a valid JSON text. Names of members are none."""
+    """Yield the string values in a valid JSON text, without the names of members."""
     pending = [_decode(text)]
     while pending:
         match pending.pop():
@@ -70,12 +70,12 @@ def strings(text: str) -> Iterator[str]:
 
 
 def is_ordered(form: str) -> bool:
-    """Whether a form is that of a number or string, which compare by size."""
+    """Whether a form is that of a number or a string, which have an order."""
     return form[0] in (_NUMBER, _STRING)
 
 
 def read_pointer(field: str, pointer: str) -> tuple[str, ...]:
-    """Return the escaped names on the way of a JSON pointer (RFC 6901). Raises InvalidField."""
+    """Return the escaped names in a JSON pointer (RFC 6901). Raises InvalidField."""
     if not pointer:
         return ()
     if not pointer.startswith("/") or re.search(r"~(?![01])", pointer):
@@ -84,12 +84,12 @@ def read_pointer(field: str, pointer: str) -> tuple[str, ...]:
 
 
 def escape_name(name: str) -> str:
-    """Return the name of a member as every engine takes it in a path."""
+    """Return the name of a member, escaped so that every engine accepts it in a path."""
     return _UNSAFE_IN_NAME.sub(lambda found: f"%{ord(found[0]):04x}", name) if name else _EMPTY
 
 
 def _form(value: object) -> dict[str, Any] | str:
-    # Without recursion: Python's stack is not as deep as JSON may be.
+    # Without recursion: JSON can be nested more deeply than Python's stack allows.
     whole: dict[str, Any] = {}
     pending: list[tuple[dict[str, Any], str, object]] = [(whole, "", value)]
     while pending:
@@ -135,7 +135,7 @@ def _sortable_number(literal: str) -> str:
 
 
 def _exponent(sign: str, digits: str) -> int:
-    # What is beyond is as good as infinite, or nothing at all.
+    # A greater exponent is cut: such numbers are equal to each other.
     size = 10**_EXPONENT_DIGITS if len(digits) > _EXPONENT_DIGITS else int(digits or "0")
     return -size if sign == "-" else size
 

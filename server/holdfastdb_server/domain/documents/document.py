@@ -1,4 +1,4 @@
-"""Documents: named, versioned values in collections."""
+"""Documents: versioned values with names, in collections."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from holdfastdb_server.domain.values import (
 
 
 class DocumentKey(Struct, frozen=True, order=True):
-    """What names a document."""
+    """The name of a document."""
 
     collection: str
     document_id: str
@@ -40,16 +40,16 @@ class DocumentKey(Struct, frozen=True, order=True):
         return f"{self.collection}/{self.document_id}"
 
     def checked(self, path: str = "") -> DocumentKey:
-        """Return the key within all bounds; `path` ends with a dot. Raises InvalidField."""
+        """Return the key, checked and normalized; `path` ends with a dot. Raises InvalidField."""
         check_collection(f"{path}collection", self.collection)
         check_id(f"{path}document_id", self.document_id)
         return self
 
 
 class DocumentFields(Struct, frozen=True):
-    """What a caller says of a document. `content` is None only where it was left out of a list.
+    """The fields of a document that the caller sets. `content` is None only if it was not loaded.
 
-    `ttl` is how long it lives from the last put, or read that asks for it; None: for ever.
+    `ttl` is the time from the last put, or read with `refresh_ttl`, to its expiry; None: no expiry.
     """
 
     content: Payload | None
@@ -59,7 +59,7 @@ class DocumentFields(Struct, frozen=True):
     ttl: timedelta | None = None
 
     def checked(self, path: str) -> DocumentFields:
-        """Return the fields within all bounds; `path` ends with a dot. Raises InvalidField."""
+        """Return the fields, checked and normalized; `path` ends with a dot. Raises InvalidField."""
         check_payload(f"{path}content", self.content or Payload())
         if self.parent is not None:
             self.parent.checked(f"{path}parent.")
@@ -71,7 +71,7 @@ class DocumentFields(Struct, frozen=True):
         )
 
     def fingerprint(self) -> bytes:
-        """Return what equal fields have in common."""
+        """Return the fingerprint of the fields."""
         return fingerprint_of(self)
 
 
@@ -87,13 +87,13 @@ class Document(Struct, frozen=True):
 
 
 class DocumentDraft(Struct, frozen=True):
-    """A document to put. An empty `document_id` stands for a new one."""
+    """A document to put. If `document_id` is empty, it gets a new one."""
 
     key: DocumentKey
     fields: DocumentFields
 
     def checked(self, path: str = "document.") -> DocumentDraft:
-        """Return the draft within all bounds; `path` ends with a dot. Raises InvalidField."""
+        """Return the draft, checked and normalized; `path` ends with a dot. Raises InvalidField."""
         check_collection(f"{path}collection", self.key.collection)
         check_optional_id(f"{path}document_id", self.key.document_id)
         return replace(self, fields=self.fields.checked(path))
@@ -104,10 +104,10 @@ class DocumentDraft(Struct, frozen=True):
 
 
 class DocumentPut(Struct, frozen=True):
-    """A put: the draft, and what it depends on.
+    """A put of a document.
 
-    `expected_version` 0: the document must not exist; None: whatever is there. `keep_existing`: one that is
-    there is left as it is. `missing_parent` is created if the draft's parent does not exist.
+    `expected_version` 0: the document must not exist; None: no expectation. `keep_existing`: a document that
+    exists is not changed. `missing_parent` is created if the draft's parent does not exist.
     """
 
     draft: DocumentDraft
@@ -116,7 +116,7 @@ class DocumentPut(Struct, frozen=True):
     missing_parent: DocumentDraft | None = None
 
     def checked(self) -> DocumentPut:
-        """Return the put within all bounds, its parent named in full. Raises InvalidField."""
+        """Return the put, checked and normalized; `missing_parent` has its full key. Raises InvalidField."""
         draft = self.draft.checked()
         if self.keep_existing and self.expected_version is not None:
             raise InvalidField("expected_version", "must not be given with `keep_existing`")
@@ -133,12 +133,12 @@ class DocumentPut(Struct, frozen=True):
         return replace(self, draft=draft, missing_parent=parent)
 
     def fingerprint(self) -> bytes:
-        """Return what equal puts have in common."""
+        """Return the fingerprint of the put."""
         return fingerprint_of("put document", self)
 
 
 class PutResult(Struct, frozen=True):
-    """What a put did."""
+    """The document after a put, and what the put created."""
 
     document: Document
     is_created: bool
@@ -146,14 +146,14 @@ class PutResult(Struct, frozen=True):
 
 
 class Sync(Struct, frozen=True):
-    """What a collection is to hold; with `prune` nothing else."""
+    """Documents to put into a collection; with `prune` its other documents are deleted."""
 
     collection: str
     drafts: Sequence[DocumentDraft]
     prune: bool = False
 
     def checked(self) -> Sync:
-        """Return the sync within all bounds. Raises InvalidField."""
+        """Return the sync, checked and normalized. Raises InvalidField."""
         check_collection("collection", self.collection)
         check_count("documents", self.drafts, limits.DOCUMENTS_PER_SYNC)
         _check_together("documents", self.drafts)
@@ -169,12 +169,12 @@ class Sync(Struct, frozen=True):
         return replace(self, drafts=drafts)
 
     def fingerprint(self) -> bytes:
-        """Return what equal syncs have in common."""
+        """Return the fingerprint of the sync."""
         return fingerprint_of("sync documents", self)
 
 
 class SyncResult(Struct, frozen=True):
-    """What a sync did, by id. Each list is ascending, and no id is in two of them."""
+    """The ids of the documents of a sync by what happened to them: ascending, none in two lists."""
 
     created_ids: Sequence[str] = field(default_factory=list)
     updated_ids: Sequence[str] = field(default_factory=list)
@@ -183,14 +183,14 @@ class SyncResult(Struct, frozen=True):
 
 
 class ContentIndex(Struct, frozen=True):
-    """What a document's content is searched by. `members` is JSON, None for content that is not."""
+    """The searchable form of a content. `members` is JSON; None if the content is not JSON."""
 
     members: str | None
     words: Sequence[str]
 
 
 def index_content(content: Payload | None) -> ContentIndex:
-    """Return what content is searched by. For a long one it takes a while: seconds for a megabyte."""
+    """Return the searchable form of a content. It takes up to seconds of CPU time for each MiB."""
     if content is None or content.json is None:
         return ContentIndex(None, ())
     return ContentIndex(
@@ -200,7 +200,7 @@ def index_content(content: Payload | None) -> ContentIndex:
 
 
 def check_collection(field: str, path: str) -> str:
-    """Return a collection's path. Raises InvalidField when it is none."""
+    """Return the path of a collection. Raises InvalidField."""
     if not path:
         raise InvalidField(field, "is required")
     check_bytes(field, utf8_size(path), limits.COLLECTION_BYTES)

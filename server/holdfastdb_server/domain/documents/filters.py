@@ -1,4 +1,4 @@
-"""Which documents and collections to list."""
+"""Conditions on documents and collections."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from holdfastdb_server.domain.values import (
 
 
 class ContentOperator(Enum):
-    """How a member of a document's content compares with a value."""
+    """The operators that compare a member of a document's content with a value."""
 
     EQUAL = auto()
     NOT_EQUAL = auto()
@@ -37,14 +37,14 @@ class ContentOperator(Enum):
 
     @property
     def is_of_size(self) -> bool:
-        """Whether it compares sizes."""
+        """Whether it compares by order, not by equality."""
         return self not in (ContentOperator.EQUAL, ContentOperator.NOT_EQUAL)
 
 
 class ContentFilter(Struct, frozen=True):
-    """A condition on a document's content, in the terms of domain/documents/content.py.
+    """A condition on a document's content in its searchable form (domain/documents/content.py).
 
-    `path` leads to the member; `value` is what it compares with.
+    `path`: the escaped names that lead to the member. `value`: the form that it is compared with.
     """
 
     path: tuple[str, ...]
@@ -60,15 +60,15 @@ def content_filter(path: str, pointer: str, operator: ContentOperator, value_jso
     check_bytes(f"{path}value_json", utf8_size(value_json), limits.CONTENT_VALUE_BYTES)
     value = compared(check_json(f"{path}value_json", value_json))
     if operator.is_of_size and not is_ordered(value):
-        raise InvalidField(f"{path}value_json", "must be a number or a string, which have a size")
+        raise InvalidField(f"{path}value_json", "must be a number or a string to compare by order")
     return ContentFilter(read_pointer(f"{path}pointer", pointer), operator, value)
 
 
 class DocumentFilter(Struct, frozen=True):
-    """Which documents: all that is given must hold. Times are aware; `until` is exclusive.
+    """A condition on documents: all that is given must match. Times are aware; `…_until` is exclusive.
 
-    `collection_prefix` means that path, and those that begin with its segments. `words` are those of a
-    query, of which one must be found.
+    `collection_prefix` matches this path and those that begin with its segments. `words` are those of a
+    query, at least one of which must match.
     """
 
     collection: str = ""
@@ -83,7 +83,7 @@ class DocumentFilter(Struct, frozen=True):
     omit_payload: bool = False
 
     def checked(self) -> DocumentFilter:
-        """Return the filter within all bounds. Raises InvalidField."""
+        """Return the filter, checked and normalized. Raises InvalidField."""
         for name in ("collection", "collection_prefix"):
             if path := getattr(self, name):
                 check_collection(name, path)
@@ -98,21 +98,21 @@ class DocumentFilter(Struct, frozen=True):
 
 
 class Match(Struct, frozen=True):
-    """A document that a query found, and the share of the query's words that it holds."""
+    """A document that a search returned, with its score from 0 to 1."""
 
     document: Document
     score: float
 
 
 class CollectionFilter(Struct, frozen=True):
-    """Which collections: all that is given must hold. `max_depth` 0: paths are not cut."""
+    """A condition on collections: all that is given must match. `max_depth` 0: paths are not cut."""
 
     prefix: str = ""
     suffix: str = ""
     max_depth: int = 0
 
     def checked(self) -> CollectionFilter:
-        """Return the filter within all bounds. Raises InvalidField."""
+        """Return the filter, checked and normalized. Raises InvalidField."""
         for name in ("prefix", "suffix"):
             if path := getattr(self, name):
                 check_collection(name, path)

@@ -1,7 +1,7 @@
-"""Everything that can go wrong, by name.
+"""The errors that a call can fail with.
 
-A class stands for one fact. Its docstring is its meaning, `reason` is its name in the contract's
-`ErrorReason`, and the family it descends from is its canonical gRPC code:
+A class stands for one fact, which its docstring states. `reason` is its name in the contract's `ErrorReason`.
+Its base class stands for its gRPC status code:
 
     HoldfastError
     ├── InvalidArgument            InvalidField, InvalidPageToken, MalformedRequest

@@ -15,11 +15,13 @@ class ApprovalNotFound(NotFound):
 
 
 class ApprovalAlreadyDecided(FailedPrecondition):
-    """The approval was decided before, or cancelled, or has expired."""
+    """The approval is not PENDING: it was decided or cancelled, or it has expired."""
 
     reason = "APPROVAL_ALREADY_DECIDED"
 
     def __init__(self, approval_id: str, status: str) -> None:
         super().__init__(
-            f"approval '{approval_id}' is {status}, for good", approval_id=approval_id, status=status
+            f"approval '{approval_id}' is {status} and cannot be decided",
+            approval_id=approval_id,
+            status=status,
         )

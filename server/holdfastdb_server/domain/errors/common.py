@@ -1,4 +1,4 @@
-"""Errors that any noun may have."""
+"""Errors of several nouns, and of the server itself."""
 
 from __future__ import annotations
 
@@ -28,34 +28,36 @@ class InvalidField(InvalidArgument):
 
 
 class InvalidPageToken(InvalidArgument):
-    """The page token is not from this list, or the filter is not the one it was made for."""
+    """The page token is not from this list, or was returned for a request with other fields."""
 
     reason = "INVALID_PAGE_TOKEN"
     field = "page_token"
-    problem = "is not from this list with this filter; start again without a token"
+    problem = "was not returned for this request; list again without a token"
 
     def __init__(self) -> None:
         super().__init__(f"page_token: {self.problem}", field=self.field)
 
 
 class MalformedRequest(InvalidArgument):
-    """The bytes of the request are not the message that the method takes."""
+    """The bytes of the request cannot be decoded as the method's request message."""
 
     reason = "MALFORMED_REQUEST"
     field = "request"
-    problem = "is not the message that this method takes (are all strings UTF-8?)"
+    problem = "cannot be decoded as this method's request message (are all strings UTF-8?)"
 
     def __init__(self) -> None:
         super().__init__(f"request: {self.problem}", field=self.field)
 
 
 class IdTaken(AlreadyExists):
-    """The id belongs to a resource that was made with other content."""
+    """A resource with this id exists and was created with other content."""
 
     reason = "ID_TAKEN"
 
     def __init__(self, resource: str, name: str) -> None:
-        super().__init__(f"{resource} '{name}' exists with other content", resource=resource, id=name)
+        super().__init__(
+            f"{resource} '{name}' exists and was created with other content", resource=resource, id=name
+        )
 
 
 class RequestIdTaken(AlreadyExists):
@@ -83,7 +85,7 @@ class VersionMismatch(Aborted):
 
 
 class TransitionNotAllowed(FailedPrecondition):
-    """The life cycle has no move from the actual to the wanted status."""
+    """The life cycle does not allow the change from the actual to the requested status."""
 
     reason = "TRANSITION_NOT_ALLOWED"
 
@@ -102,13 +104,13 @@ class DependencyCycle(FailedPrecondition):
     reason = "DEPENDENCY_CYCLE"
 
     def __init__(self, cycle: Sequence[str], **metadata: object) -> None:
-        """`cycle` names those that depend on each other, each on the next and the last on the first."""
-        way = " -> ".join(f"'{name}'" for name in (*cycle, cycle[0]))
-        super().__init__(f"these would depend on themselves: {way}", **metadata)
+        """`cycle`: the ids, each of which depends on the next one and the last on the first."""
+        path = " -> ".join(f"'{name}'" for name in (*cycle, cycle[0]))
+        super().__init__(f"the dependencies form a cycle: {path}", **metadata)
 
 
 class LimitExceeded(ResourceExhausted):
-    """A count or size that the server bounds is reached."""
+    """The result would exceed a maximum count or size."""
 
     reason = "LIMIT_EXCEEDED"
 
@@ -119,18 +121,18 @@ class LimitExceeded(ResourceExhausted):
 
 
 class Overloaded(ResourceExhausted):
-    """The server has as many writes or tails waiting as it takes."""
+    """The server's maximum number of writes, tails or waiting calls is reached."""
 
     reason = "OVERLOADED"
 
 
 class DatabaseUnavailable(Unavailable):
-    """The database cannot be reached now."""
+    """The database cannot be reached. A write may or may not have been applied."""
 
     reason = "DATABASE_UNAVAILABLE"
 
     def __init__(self) -> None:
-        super().__init__("the database cannot be reached now; repeat the request with the same ids")
+        super().__init__("the database cannot be reached; repeat the request with the same ids")
 
 
 class ServerDraining(Unavailable):
@@ -140,11 +142,11 @@ class ServerDraining(Unavailable):
     retry_seconds = 0.1
 
     def __init__(self) -> None:
-        super().__init__("the server is stopping; reconnect and go on")
+        super().__init__("the server is stopping; repeat the request")
 
 
 class SchemaMismatch(Unavailable):
-    """The database's schema is not the one this server knows."""
+    """The database's schema is not of the version that this server needs."""
 
     reason = "SCHEMA_MISMATCH"
     retry_seconds = 5.0
@@ -160,9 +162,9 @@ class TokenInvalid(Unauthenticated):
 
 
 class NamespaceNotAllowed(PermissionDenied):
-    """The token is not for this namespace."""
+    """The token does not allow this namespace."""
 
     reason = "NAMESPACE_NOT_ALLOWED"
 
     def __init__(self, namespace: str) -> None:
-        super().__init__(f"the token is not for namespace '{namespace}'", namespace=namespace)
+        super().__init__(f"the token does not allow namespace '{namespace}'", namespace=namespace)

@@ -32,13 +32,13 @@ class ParentNotFound(FailedPrecondition):
 
 
 class DocumentHasChildren(FailedPrecondition):
-    """The document is the parent of others, which would be left without it."""
+    """The document is the parent of other documents and so cannot be deleted."""
 
     reason = "DOCUMENT_HAS_CHILDREN"
 
     def __init__(self, collection: str, document_id: str) -> None:
         super().__init__(
-            f"document '{document_id}' of collection '{collection}' is the parent of others",
+            f"document '{document_id}' of collection '{collection}' is the parent of other documents",
             collection=collection,
             document_id=document_id,
         )

@@ -1,4 +1,4 @@
-"""The families of errors: one for each canonical gRPC code that we use."""
+"""The base classes of errors: one for each gRPC status code that the server answers with."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import ClassVar
 
 
 class HoldfastError(Exception):
-    """A call failed for a reason that the contract names."""
+    """A call failed for a reason in the contract's `ErrorReason`. `metadata` goes into its ErrorInfo."""
 
     code: ClassVar[str]
     reason: ClassVar[str]
@@ -18,7 +18,7 @@ class HoldfastError(Exception):
 
 
 class InvalidArgument(HoldfastError):
-    """The request can never succeed as it is: `field` has the `problem`."""
+    """The request is invalid whatever is stored: `field` has the `problem`."""
 
     code = "INVALID_ARGUMENT"
     field: str
@@ -26,49 +26,49 @@ class InvalidArgument(HoldfastError):
 
 
 class NotFound(HoldfastError):
-    """What the request names is not there."""
+    """A resource that the request names does not exist."""
 
     code = "NOT_FOUND"
 
 
 class AlreadyExists(HoldfastError):
-    """An id is taken by something else."""
+    """An id or key is in use by something else."""
 
     code = "ALREADY_EXISTS"
 
 
 class Aborted(HoldfastError):
-    """An expectation is stale; nothing was changed."""
+    """`expected_version` or `expected_last_sequence` is not the actual one."""
 
     code = "ABORTED"
 
 
 class FailedPrecondition(HoldfastError):
-    """A rule of the life cycle forbids it."""
+    """The state of a resource does not allow the request."""
 
     code = "FAILED_PRECONDITION"
 
 
 class ResourceExhausted(HoldfastError):
-    """A bound is reached."""
+    """A limit of a resource or of the server is reached."""
 
     code = "RESOURCE_EXHAUSTED"
 
 
 class Unavailable(HoldfastError):
-    """Not now: retry after `retry_seconds`."""
+    """The server cannot serve the call now. The caller may retry after `retry_seconds`."""
 
     code = "UNAVAILABLE"
     retry_seconds: ClassVar[float] = 1.0
 
 
 class Unauthenticated(HoldfastError):
-    """The caller is not known."""
+    """The call has no valid credentials."""
 
     code = "UNAUTHENTICATED"
 
 
 class PermissionDenied(HoldfastError):
-    """The caller may not do this."""
+    """The caller's credentials do not allow the call."""
 
     code = "PERMISSION_DENIED"

@@ -20,7 +20,7 @@ class SessionNotFound(NotFound):
 
 
 class StateNotFound(NotFound):
-    """The session has no state with this key, or no longer that version."""
+    """The session has no state with this key, or the state does not have this version (any more)."""
 
     reason = "STATE_NOT_FOUND"
 
@@ -41,7 +41,7 @@ class EventIdTaken(AlreadyExists):
 
     def __init__(self, session_id: str, event_id: str, sequence: int) -> None:
         super().__init__(
-            f"event '{event_id}' is at sequence {sequence} of session '{session_id}' with other content",
+            f"event '{event_id}' exists in session '{session_id}' at sequence {sequence} with other content",
             session_id=session_id,
             event_id=event_id,
             sequence=sequence,
@@ -55,7 +55,7 @@ class SequenceMismatch(Aborted):
 
     def __init__(self, session_id: str, expected: int, actual: int) -> None:
         super().__init__(
-            f"session '{session_id}' is at sequence {actual}, not {expected}",
+            f"the last sequence of session '{session_id}' is {actual}, not {expected}",
             session_id=session_id,
             expected=expected,
             actual=actual,
@@ -63,18 +63,20 @@ class SequenceMismatch(Aborted):
 
 
 class SessionEnded(FailedPrecondition):
-    """The session has ended; its state is frozen."""
+    """The session has ended; its states can no longer be changed."""
 
     reason = "SESSION_ENDED"
 
     def __init__(self, session_id: str, status: str) -> None:
         super().__init__(
-            f"session '{session_id}' is {status}; its state is frozen", session_id=session_id, status=status
+            f"session '{session_id}' is {status}; its states can no longer be changed",
+            session_id=session_id,
+            status=status,
         )
 
 
 class StateNotPatchable(FailedPrecondition):
-    """A merge patch needs a state that holds JSON."""
+    """The state holds bytes, not JSON, so no merge patch can be applied."""
 
     reason = "STATE_NOT_PATCHABLE"
 

@@ -15,33 +15,33 @@ class TaskNotFound(NotFound):
 
 
 class IdempotencyKeyTaken(AlreadyExists):
-    """The idempotency key was used for another task."""
+    """A task with this idempotency key exists and was created with other content."""
 
     reason = "IDEMPOTENCY_KEY_TAKEN"
 
     def __init__(self, task_id: str) -> None:
         super().__init__(
-            f"the idempotency key is that of task '{task_id}', which has other content", task_id=task_id
+            f"task '{task_id}' has this idempotency key and was created with other content", task_id=task_id
         )
 
 
 class OpenTaskExists(AlreadyExists):
-    """An open task has this kind and `dedupe_key`."""
+    """A PENDING or RUNNING task has this kind and `dedupe_key`."""
 
     reason = "OPEN_TASK_EXISTS"
 
     def __init__(self, task_id: str) -> None:
-        super().__init__(f"task '{task_id}', of the same kind and dedupe key, is open", task_id=task_id)
+        super().__init__(f"task '{task_id}' has this kind and dedupe key and is open", task_id=task_id)
 
 
 class LeaseNotHeld(FailedPrecondition):
-    """The caller does not hold the task's lease, or it has lapsed."""
+    """The request has no lease token, or not that of the task's present lease."""
 
     reason = "LEASE_NOT_HELD"
 
     def __init__(self, task_id: str) -> None:
         super().__init__(
-            f"the lease of task '{task_id}' is not held with this token, or with none", task_id=task_id
+            f"the request does not have the token of the present lease of task '{task_id}'", task_id=task_id
         )
 
 

@@ -1,1 +1,1 @@
-"""Plans: to-do lists whose items depend on each other."""
+"""Plans: to-do lists whose items can depend on each other."""

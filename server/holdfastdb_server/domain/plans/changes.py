@@ -1,4 +1,4 @@
-"""Changes of plans: of the whole, by edits, and of one item."""
+"""Changes of plans: of fields, of items by edits, and of one item."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from holdfastdb_server.domain.values import check_count, check_not_negative
 
 
 class PutItem(Struct, frozen=True):
-    """Adds the item, or replaces the one with its id. Position 0: at the end, or where that one is."""
+    """Adds the item, or replaces the one with its id. Position 0: at the end, or the replaced one's."""
 
     item: ItemDraft
     position: int = 0
 
     def checked(self, path: str) -> PutItem:
-        """Return the edit within all bounds. Raises InvalidField."""
+        """Return the edit, checked and normalized. Raises InvalidField."""
         check_not_negative(f"{path}.position", self.position)
         return replace(self, item=self.item.checked(f"{path}.put"))
 
     def apply(self, plan_id: str, items: list[ItemDraft]) -> None:
-        """Change the list."""
+        """Apply the edit to the list."""
         place = _find(items, self.item.item_id)
         if place is None:
             items.insert(self.position - 1 if self.position else len(items), self.item)
@@ -47,12 +47,12 @@ class RemoveItem(Struct, frozen=True):
     item_id: str
 
     def checked(self, path: str) -> RemoveItem:
-        """Return the edit within all bounds. Raises InvalidField."""
+        """Return the edit, checked and normalized. Raises InvalidField."""
         check_id(f"{path}.remove", self.item_id)
         return self
 
     def apply(self, plan_id: str, items: list[ItemDraft]) -> None:
-        """Change the list. Raises PlanItemNotFound."""
+        """Apply the edit to the list. Raises PlanItemNotFound."""
         del items[_require(plan_id, items, self.item_id)]
 
 
@@ -63,20 +63,20 @@ class MoveItem(Struct, frozen=True):
     position: int
 
     def checked(self, path: str) -> MoveItem:
-        """Return the edit within all bounds. Raises InvalidField."""
+        """Return the edit, checked and normalized. Raises InvalidField."""
         check_id(f"{path}.move", self.item_id)
         if self.position < 1:
             raise InvalidField(f"{path}.position", f"is {self.position}; it must be at least 1")
         return self
 
     def apply(self, plan_id: str, items: list[ItemDraft]) -> None:
-        """Change the list. Raises PlanItemNotFound."""
+        """Apply the edit to the list. Raises PlanItemNotFound."""
         item = items.pop(_require(plan_id, items, self.item_id))
         items.insert(self.position - 1, item)
 
 
 PlanEdit: TypeAlias = PutItem | RemoveItem | MoveItem
-"""One change of a plan's items. A position beyond the end is the end."""
+"""One change of a plan's items. Positions are from 1; one beyond the end means the end."""
 
 
 class PlanChange(Struct, frozen=True):
@@ -94,7 +94,7 @@ class PlanChange(Struct, frozen=True):
     actor: str = ""
 
     def checked(self) -> PlanChange:
-        """Return the change within all bounds. Raises InvalidField."""
+        """Return the change, checked and normalized. Raises InvalidField."""
         check_count("edits", self.edits, limits.PLAN_EDITS)
         if self.edits and "items" in self.replaced:
             raise InvalidField("edits", "cannot be made while all items are replaced")
@@ -109,7 +109,7 @@ class PlanChange(Struct, frozen=True):
     def apply(self, plan: Plan, now: datetime) -> Plan:
         """Return the plan after the change, or itself if it changes nothing.
 
-        Raises PlanItemNotFound, DependencyCycle, LimitExceeded, and InvalidField past a bound.
+        Raises PlanItemNotFound, DependencyCycle, LimitExceeded, and InvalidField if out of bounds.
         """
         replaced = self.replaced - {"items"}
         fields = changed_fields(plan.fields, self.fields, replaced, merges=self.merges)
@@ -134,17 +134,17 @@ class ItemChange(Struct, frozen=True):
     actor: str = ""
 
     def checked(self) -> ItemChange:
-        """Return the change within all bounds. Raises InvalidField."""
+        """Return the change, checked and normalized. Raises InvalidField."""
         check_id("item.item_id", self.item_id)
         check_optional_id("actor", self.actor)
         is_whole = "description" in self.replaced
         return replace(self, fields=self.fields.checked("item", is_whole=is_whole))
 
     def apply(self, plan: Plan, now: datetime, expected_version: int | None) -> Plan:
-        """Return the plan after the change, or itself if it changes nothing. `expected_version`: the item's.
+        """Return the plan after the change, or itself if nothing changes. `expected_version` is the item's.
 
-        Raises PlanItemNotFound, VersionMismatch, DependencyCycle, LimitExceeded, and InvalidField past a
-        bound.
+        Raises PlanItemNotFound, VersionMismatch, DependencyCycle, LimitExceeded, and InvalidField if the
+        result is out of bounds.
         """
         item = plan.item(self.item_id)
         if expected_version not in (None, item.version):

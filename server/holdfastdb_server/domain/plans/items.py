@@ -1,4 +1,4 @@
-"""The items of plans: what is to be done, and what before what."""
+"""The items of plans and their dependencies."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from holdfastdb_server.domain.values import (
 
 
 class ItemStatus(StrEnum):
-    """How far an item is. The caller moves it from any status to any other."""
+    """The status of an item. The caller may change it from any status to any other."""
 
     PENDING = "pending"
     IN_PROGRESS = "in_progress"
@@ -36,12 +36,12 @@ class ItemStatus(StrEnum):
 
     @property
     def is_done(self) -> bool:
-        """Whether what depends on the item need no longer wait for it."""
+        """Whether items that depend on this one do not wait for it."""
         return self in (ItemStatus.COMPLETED, ItemStatus.SKIPPED)
 
 
 class ItemFields(Struct, frozen=True):
-    """What a caller says of an item."""
+    """The fields of an item that the caller sets."""
 
     description: str = ""
     acceptance_criteria: tuple[str, ...] = ()
@@ -51,7 +51,7 @@ class ItemFields(Struct, frozen=True):
     metadata: JsonObject = field(default_factory=dict)
 
     def checked(self, path: str, *, is_whole: bool = True) -> ItemFields:
-        """Return the fields within all bounds. Raises InvalidField; `is_whole`: if one is missing, too."""
+        """Return the fields, checked. Raises InvalidField, `is_whole` also for a missing one."""
         if is_whole and not self.description:
             raise InvalidField(f"{path}.description", "is required")
         check_text(f"{path}.description", self.description, limits.ITEM_DESCRIPTION_LENGTH)
@@ -67,7 +67,7 @@ class ItemFields(Struct, frozen=True):
 
 
 class PlanItem(Struct, frozen=True):
-    """An item as it is stored. Its position is its place among the plan's items."""
+    """An item as it is stored. Its position is its index in the plan's items, plus one."""
 
     item_id: str
     fields: ItemFields
@@ -76,18 +76,18 @@ class PlanItem(Struct, frozen=True):
 
 
 class ItemDraft(Struct, frozen=True):
-    """An item as it shall be. Without an id it is a new one."""
+    """An item to store. Without an id it is a new one."""
 
     fields: ItemFields
     item_id: str = ""
 
     def checked(self, path: str) -> ItemDraft:
-        """Return the draft within all bounds. Raises InvalidField."""
+        """Return the draft, checked and normalized. Raises InvalidField."""
         check_optional_id(f"{path}.item_id", self.item_id)
         return replace(self, fields=self.fields.checked(path))
 
     def made(self, known: PlanItem | None, now: datetime) -> PlanItem:
-        """Return the item: a new one, the next version of the known one, or that if nothing changes."""
+        """Return the item: a new one, the next version of `known`, or `known` if no field changes."""
         if known is None:
             return PlanItem(self.item_id or new_id(), self.fields, 1, now)
         if known.fields == self.fields:
@@ -96,7 +96,7 @@ class ItemDraft(Struct, frozen=True):
 
 
 class Progress(Struct, frozen=True):
-    """How many items have which status. `ready` are the pending ones that can be taken up."""
+    """The numbers of items by status. `ready`: pending, and all that they depend on is done."""
 
     pending: int = 0
     in_progress: int = 0
@@ -107,19 +107,19 @@ class Progress(Struct, frozen=True):
 
     @property
     def total(self) -> int:
-        """All items."""
+        """The number of items."""
         return self.pending + self.in_progress + self.completed + self.failed + self.skipped
 
 
 def check_drafts(path: str, drafts: Sequence[ItemDraft]) -> tuple[ItemDraft, ...]:
-    """Return the items of one plan within their bounds. Raises InvalidField."""
+    """Return the items of one plan, checked. Raises InvalidField."""
     checked = tuple(draft.checked(f"{path}[{index}]") for index, draft in enumerate(drafts))
     check_unique([draft.item_id for draft in checked], lambda index: f"{path}[{index}].item_id", "list")
     return checked
 
 
 def ready_items(items: Sequence[PlanItem]) -> frozenset[str]:
-    """Return the ids of the items that can be taken up."""
+    """Return the ids of the pending items whose dependencies are all done."""
     done = {item.item_id for item in items if item.fields.status.is_done}
     return frozenset(
         item.item_id
@@ -131,7 +131,7 @@ def ready_items(items: Sequence[PlanItem]) -> frozenset[str]:
 def progress_of(plan_id: str, items: Sequence[PlanItem]) -> Progress:
     """Return the progress of a plan with these items.
 
-    Raises PlanItemNotFound, DependencyCycle and LimitExceeded where no plan can have them.
+    Raises PlanItemNotFound, DependencyCycle and LimitExceeded if a plan cannot have these items.
     """
     if len(items) > limits.PLAN_ITEMS:
         raise LimitExceeded("the number of the plan's items", len(items), limits.PLAN_ITEMS)
@@ -143,7 +143,7 @@ def progress_of(plan_id: str, items: Sequence[PlanItem]) -> Progress:
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
-        # Each comes before the next there, and the last is the first once more.
+        # graphlib lists each node before the one that depends on it, and the first again as the last.
         cycle = error.args[1][:0:-1]
         raise DependencyCycle(cycle, plan_id=plan_id, item_ids=dump_json(cycle)) from None
     counts = dict.fromkeys(ItemStatus, 0)

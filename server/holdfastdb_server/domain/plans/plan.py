@@ -1,4 +1,4 @@
-"""Plans: to-do lists whose items depend on each other."""
+"""Plans: to-do lists whose items can depend on each other."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from holdfastdb_server.domain.values import (
 
 
 class PlanStatus(StrEnum):
-    """How far a plan is. The caller moves it from any status to any other."""
+    """The status of a plan. The caller may change it from any status to any other."""
 
     PENDING = "pending"
     ACTIVE = "active"
@@ -37,7 +37,7 @@ class PlanStatus(StrEnum):
 
 
 class PlanFields(Struct, frozen=True):
-    """What a caller says of a plan, apart from its items."""
+    """The fields of a plan that the caller sets, without its items."""
 
     title: str = ""
     status: PlanStatus = PlanStatus.PENDING
@@ -45,7 +45,7 @@ class PlanFields(Struct, frozen=True):
     metadata: JsonObject = field(default_factory=dict)
 
     def checked(self) -> PlanFields:
-        """Return the fields within all bounds. Raises InvalidField."""
+        """Return the fields, checked and normalized. Raises InvalidField."""
         check_text("plan.title", self.title, limits.TITLE_LENGTH)
         return replace(
             self,
@@ -55,7 +55,7 @@ class PlanFields(Struct, frozen=True):
 
 
 class Plan(Struct, frozen=True):
-    """A plan as it is stored. Times are aware, in UTC. There are no items where they were left out."""
+    """A plan as it is stored. Times are aware, in UTC. Without items if they were not loaded."""
 
     plan_id: str
     session_id: str
@@ -74,7 +74,7 @@ class Plan(Struct, frozen=True):
         raise PlanItemNotFound(self.plan_id, item_id)
 
     def revised(self, fields: PlanFields, drafts: Sequence[ItemDraft], now: datetime) -> Plan:
-        """Return the plan with these fields and items, or itself if they are its own.
+        """Return the plan with these fields and items, or itself if it has them already.
 
         Raises PlanItemNotFound, DependencyCycle, LimitExceeded.
         """
@@ -87,7 +87,7 @@ class Plan(Struct, frozen=True):
         return replace(self, fields=fields, items=items, progress=progress, version=version, update_time=now)
 
     def events(self, before: Plan | None, actor: str = "") -> list[Event]:
-        """Return an event for each status that was taken since `before`; None: since there was no plan."""
+        """Return an event for each status that differs from `before`. None: the plan is new."""
         events = []
         if before is None or before.fields.status is not self.fields.status:
             was = None if before is None else before.fields.status
@@ -105,7 +105,7 @@ class Plan(Struct, frozen=True):
 
 
 class PlanDraft(Struct, frozen=True):
-    """A plan to create. `plan_id` is final: chosen by the caller or made by us."""
+    """A plan to create. `plan_id` is set: the caller's, or a new one."""
 
     plan_id: str
     session_id: str = ""
@@ -113,13 +113,13 @@ class PlanDraft(Struct, frozen=True):
     items: Sequence[ItemDraft] = ()
 
     def checked(self) -> PlanDraft:
-        """Return the draft within all bounds. Raises InvalidField."""
+        """Return the draft, checked and normalized. Raises InvalidField."""
         check_id("plan.plan_id", self.plan_id)
         check_optional_id("plan.session_id", self.session_id)
         return replace(self, fields=self.fields.checked(), items=check_drafts("plan.items", self.items))
 
     def fingerprint(self) -> bytes:
-        """Return what two drafts with the same content have in common."""
+        """Return the fingerprint of the draft without its id."""
         return fingerprint_of(self.session_id, self.fields, self.items)
 
     def made(self, now: datetime) -> Plan:
@@ -130,7 +130,7 @@ class PlanDraft(Struct, frozen=True):
 
 
 class PlanFilter(Struct, frozen=True):
-    """Which plans: all that is given must hold. Times are aware; `until` is exclusive."""
+    """A condition on plans: all that is given must match. Times are aware; `…_until` is exclusive."""
 
     statuses: Sequence[PlanStatus] = ()
     session_id: str = ""
@@ -140,7 +140,7 @@ class PlanFilter(Struct, frozen=True):
     created_until: datetime | None = None
 
     def checked(self) -> PlanFilter:
-        """Return the filter within all bounds. Raises InvalidField."""
+        """Return the filter, checked and normalized. Raises InvalidField."""
         check_count("statuses", self.statuses, limits.FILTER_VALUES)
         check_optional_id("session_id", self.session_id)
         return replace(
@@ -151,6 +151,6 @@ class PlanFilter(Struct, frozen=True):
 
 
 def check_plan_size(size: int) -> None:
-    """Raise LimitExceeded when a plan has more bytes than one may have."""
+    """Raise LimitExceeded if a plan has more than PLAN_BYTES bytes."""
     if size > limits.PLAN_BYTES:
         raise LimitExceeded("the bytes of the plan", size, limits.PLAN_BYTES)

@@ -1,1 +1,1 @@
-"""Runs: one agent's execution, and reports on many."""
+"""Runs: executions of agents, and statistics of them."""

@@ -1,4 +1,4 @@
-"""Which runs, and how well they did."""
+"""Conditions on runs, and statistics of runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from holdfastdb_server.domain.values import JsonScalar, check_count, check_label
 
 
 class RunFilter(Struct, frozen=True):
-    """Which runs: all that is given must hold. Times are aware; `until` is exclusive."""
+    """A condition on runs: all that is given must match. Times are aware; `…_until` is exclusive."""
 
     statuses: Sequence[RunStatus] = ()
     kinds: Sequence[str] = ()
@@ -31,7 +31,7 @@ class RunFilter(Struct, frozen=True):
     started_until: datetime | None = None
 
     def checked(self) -> RunFilter:
-        """Return the filter within all bounds. Raises InvalidField."""
+        """Return the filter, checked and normalized. Raises InvalidField."""
         check_count("filter.statuses", self.statuses, limits.FILTER_VALUES)
         check_kinds("filter.kinds", self.kinds)
         ids = ("agent_id", "session_id", "task_id", "parent_run_id", "trace_id")
@@ -44,7 +44,7 @@ class RunFilter(Struct, frozen=True):
 
 
 class RunGrouping(StrEnum):
-    """What to group by."""
+    """What runs are grouped by."""
 
     AGENT = "agent"
     KIND = "kind"
@@ -53,7 +53,7 @@ class RunGrouping(StrEnum):
 
 
 class RunSummary(Struct, frozen=True):
-    """A group of runs and its figures; what it was not grouped by is empty."""
+    """The statistics of a group of runs; fields that they were not grouped by are empty."""
 
     run_count: int
     completed_count: int
@@ -69,6 +69,6 @@ class RunSummary(Struct, frozen=True):
 
     @property
     def success_rate(self) -> float | None:
-        """The completed of the completed and failed, from 0 to 1; None where there are neither."""
+        """Completed divided by completed plus failed, from 0 to 1; None if both are 0."""
         judged = self.completed_count + self.failed_count
         return self.completed_count / judged if judged else None

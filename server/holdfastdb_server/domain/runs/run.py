@@ -1,4 +1,4 @@
-"""Runs: one agent's execution, from start to finish."""
+"""Runs: one execution of an agent each, and its life cycle."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ DEFAULT_KIND = "agent"
 
 
 class RunStatus(StrEnum):
-    """Where a run stands in its life."""
+    """The status of a run."""
 
     STARTED = "started"
     RUNNING = "running"
@@ -41,7 +41,7 @@ class RunStatus(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether no move leads out of it."""
+        """Whether the life cycle allows no change from it."""
         return not TRANSITIONS[self]
 
 
@@ -56,7 +56,7 @@ TRANSITIONS: Mapping[RunStatus, frozenset[RunStatus]] = {
 
 
 class TokenUsage(Struct, frozen=True):
-    """Tokens, with the names of OpenTelemetry's `gen_ai.usage`."""
+    """Numbers of tokens, with the names of OpenTelemetry's `gen_ai.usage`."""
 
     input_tokens: int = 0
     output_tokens: int = 0
@@ -65,7 +65,7 @@ class TokenUsage(Struct, frozen=True):
     reasoning_output_tokens: int = 0
 
     def checked(self, path: str) -> TokenUsage:
-        """Return the usage within its bounds. Raises InvalidField."""
+        """Return the usage, checked and normalized. Raises InvalidField."""
         for one in fields(self):
             count = getattr(self, one.name)
             if not 0 <= count <= limits.RUN_TOKENS:
@@ -74,7 +74,7 @@ class TokenUsage(Struct, frozen=True):
 
 
 class RunResults(Struct, frozen=True):
-    """What becomes known of a run while it runs, and the marks to find it by."""
+    """The fields of a run that can be changed after its start."""
 
     output: Payload | None = None
     error: str = ""
@@ -83,7 +83,7 @@ class RunResults(Struct, frozen=True):
     metadata: JsonObject = field(default_factory=dict)
 
     def checked(self) -> RunResults:
-        """Return the results within all bounds. Raises InvalidField."""
+        """Return the results, checked and normalized. Raises InvalidField."""
         check_optional_payload("run.output", self.output)
         check_text("run.error", self.error, limits.ERROR_LENGTH)
         self.usage.checked("run.usage")
@@ -95,7 +95,7 @@ class RunResults(Struct, frozen=True):
 
 
 class RunDraft(Struct, frozen=True):
-    """A run to start. `run_id` is final: chosen by the caller or made by us."""
+    """A run to start. `run_id` is set: the caller's, or a new one."""
 
     run_id: str
     session_id: str = ""
@@ -109,7 +109,7 @@ class RunDraft(Struct, frozen=True):
     results: RunResults = RunResults()
 
     def checked(self) -> RunDraft:
-        """Return the draft within all bounds, with its kind. Raises InvalidField."""
+        """Return the draft, checked, with the default kind if it has none. Raises InvalidField."""
         check_id("run.run_id", self.run_id)
         ids = ("session_id", "parent_run_id", "task_id", "agent_id", "kind", "trace_id")
         check_optional_ids("run.", self, ids)
@@ -120,12 +120,12 @@ class RunDraft(Struct, frozen=True):
         return replace(self, kind=self.kind or DEFAULT_KIND, results=results)
 
     def fingerprint(self) -> bytes:
-        """Return what two drafts with the same content have in common."""
+        """Return the fingerprint of the draft without its id."""
         return fingerprint_of(replace(self, run_id=""))
 
 
 class Run(Struct, frozen=True):
-    """A run as it is stored. Times are aware, in UTC. Payloads are None where there are none."""
+    """A run as it is stored. Times are aware, in UTC. A payload that was not loaded is None."""
 
     run_id: str
     session_id: str
@@ -144,7 +144,7 @@ class Run(Struct, frozen=True):
     update_time: datetime
 
     def event(self, before: RunStatus | None) -> Event:
-        """Return the event of the status that it has taken. `before` is None for its first one."""
+        """Return the event of its present status. `before` is None for its first one."""
         details = {"error": self.results.error} if self.results.error else {}
         return replace(
             status_event("run", before, self.status, self.agent_id, kind=self.kind, **details),
@@ -155,7 +155,7 @@ class Run(Struct, frozen=True):
         )
 
     def _with(self, results: RunResults) -> Run:
-        """Return the run with other results. Raises LimitExceeded when its payloads become too large."""
+        """Return the run with these results. Raises LimitExceeded if its payloads exceed PAYLOAD_BYTES."""
         check_payloads_fit("bytes of input and output", self.input, results.output)
         return replace(self, results=results)
 
@@ -163,7 +163,8 @@ class Run(Struct, frozen=True):
 class RunChange(Struct, frozen=True):
     """A change of a run that has not ended. `is_running` moves it from STARTED to RUNNING.
 
-    `replaced` names the fields to take from `results` whole. With `merges`, labels and metadata are merged.
+    `replaced` names the fields to take from `results` whole. With `merges`, labels and metadata
+    are merged (see changed_fields).
     """
 
     results: RunResults = RunResults()
@@ -172,11 +173,11 @@ class RunChange(Struct, frozen=True):
     is_running: bool = False
 
     def checked(self) -> RunChange:
-        """Return the change within all bounds. Raises InvalidField."""
+        """Return the change, checked and normalized. Raises InvalidField."""
         return replace(self, results=self.results.checked())
 
     def apply(self, run: Run) -> Run:
-        """Return the run after the change. Raises RunEnded, LimitExceeded, and InvalidField past a bound."""
+        """Return the run after the change. Raises RunEnded, LimitExceeded, and InvalidField."""
         current = run.results
         changed = changed_fields(current, self.results, self.replaced, merges=self.merges).checked()
         frozen = replace(changed, labels=current.labels, metadata=current.metadata)
@@ -186,7 +187,7 @@ class RunChange(Struct, frozen=True):
 
 
 class RunEnd(Struct, frozen=True):
-    """How a run ends. What is empty or None leaves the run's own; a time of None is that of the call."""
+    """The end of a run. A field that is empty or None does not change the run's; `end_time` None: now."""
 
     status: RunStatus
     output: Payload | None = None
@@ -195,7 +196,7 @@ class RunEnd(Struct, frozen=True):
     end_time: datetime | None = None
 
     def checked(self) -> RunEnd:
-        """Return the end within all bounds. Raises InvalidField."""
+        """Return the end, checked and normalized. Raises InvalidField."""
         if not self.status.is_final:
             raise InvalidField("status", f"is {self.status.name}, with which no run ends")
         check_optional_payload("output", self.output)
@@ -217,6 +218,6 @@ class RunEnd(Struct, frozen=True):
             error=self.error or current.error,
             usage=self.usage or current.usage,
         )
-        # The caller's clock, which set the start, may be ahead of ours.
+        # The start time is by the caller's clock, which may be ahead of the database's.
         end_time = self.end_time or max(now, run.start_time)
         return replace(run._with(results), status=self.status, end_time=end_time)

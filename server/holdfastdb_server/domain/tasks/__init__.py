@@ -1,1 +1,1 @@
-"""Tasks: work to do, leased to one worker at a time."""
+"""Tasks: units of work, each leased to one worker at a time."""

@@ -1,4 +1,4 @@
-"""What is done to tasks: changes of their fields, moves along the life cycle, claims and releases."""
+"""Operations on tasks: changes of fields, transitions, claims and releases."""
 
 from __future__ import annotations
 
@@ -32,26 +32,26 @@ _PAYLOADS = "bytes of payload and result"
 
 
 class TaskMove(Protocol):
-    """Something done to a task, by whoever holds its lease if it comes with the token."""
+    """An operation on one task. With a lease token the task must have that lease."""
 
     @property
     def lease_token(self) -> str:
-        """The token; may be empty."""
+        """The lease token; may be empty."""
         ...
 
     def apply(self, task: Task, now: datetime) -> Task:
-        """Return the task afterwards. Raises what forbids it."""
+        """Return the task after the operation. Raises an error if it is not allowed."""
         ...
 
     def actor_for(self, task: Task) -> str:
-        """Return who does it."""
+        """Return the `actor` of the event of a change of status."""
         ...
 
 
 def make(move: TaskMove, task: Task, expected_version: int | None, now: datetime) -> Task:
-    """Return the task after a move. Raises LeaseNotHeld, VersionMismatch, and what forbids the move.
+    """Return the task after the operation. Raises LeaseNotHeld, VersionMismatch, and its own errors.
 
-    The lease comes first: to a worker that has lost it, all else is of no use.
+    The lease is checked first: a worker that has lost it must learn that and nothing else.
     """
     if move.lease_token:
         task.check_lease(move.lease_token)
@@ -60,7 +60,7 @@ def make(move: TaskMove, task: Task, expected_version: int | None, now: datetime
 
 
 def check_version(task: Task, expected: int | None) -> None:
-    """Raise VersionMismatch when a task is not at the version that the caller has seen."""
+    """Raise VersionMismatch if a version is expected and is not the task's."""
     if expected is not None and expected != task.version:
         raise VersionMismatch("task", task.task_id, expected, task.version)
 
@@ -68,7 +68,8 @@ def check_version(task: Task, expected: int | None) -> None:
 class TaskChange(HidesToken, frozen=True):
     """A change of a task's fields.
 
-    `replaced` names the fields to take from `fields` whole. With `merges`, labels and metadata are merged.
+    `replaced` names the fields to take from `fields` whole. With `merges`, labels and metadata
+    are merged (see changed_fields).
     """
 
     fields: TaskFields
@@ -77,7 +78,7 @@ class TaskChange(HidesToken, frozen=True):
     lease_token: str = ""
 
     def checked(self) -> TaskChange:
-        """Return the change within all bounds. Raises InvalidField."""
+        """Return the change, checked and normalized. Raises InvalidField."""
         check_text("lease_token", self.lease_token, limits.ID_LENGTH)
         return replace(self, fields=self.fields.checked())
 
@@ -94,7 +95,7 @@ class TaskChange(HidesToken, frozen=True):
         return replace(task, fields=changed)
 
     def actor_for(self, task: Task) -> str:
-        """Return nobody: it changes no status."""
+        """Return no actor: the status does not change."""
         return ""
 
     def _changed(self, current: TaskFields) -> TaskFields:
@@ -104,7 +105,7 @@ class TaskChange(HidesToken, frozen=True):
 
 
 class TaskTransition(HidesToken, frozen=True):
-    """A move along the life cycle, and what is said with it."""
+    """A change of status, and the fields that are set with it."""
 
     status: TaskStatus
     lease_token: str = ""
@@ -114,7 +115,7 @@ class TaskTransition(HidesToken, frozen=True):
     actor: str = ""
 
     def checked(self) -> TaskTransition:
-        """Return the move within all bounds. Raises InvalidField."""
+        """Return the transition, checked and normalized. Raises InvalidField."""
         check_text("lease_token", self.lease_token, limits.ID_LENGTH)
         check_optional_payload("result", self.result)
         check_text("error", self.error, limits.ERROR_LENGTH)
@@ -123,7 +124,7 @@ class TaskTransition(HidesToken, frozen=True):
         return self
 
     def apply(self, task: Task, now: datetime) -> Task:
-        """Return the task after the move. Raises LeaseNotHeld, TransitionNotAllowed, LimitExceeded."""
+        """Return the task after the transition. Raises LeaseNotHeld, TransitionNotAllowed, LimitExceeded."""
         if self.status not in TRANSITIONS[task.status]:
             raise TransitionNotAllowed("task", task.task_id, task.status.name, self.status.name)
         if task.is_leased and self.status is not TaskStatus.CANCELLED:
@@ -146,12 +147,12 @@ class TaskTransition(HidesToken, frozen=True):
         )
 
     def actor_for(self, task: Task) -> str:
-        """Return who makes the move: if nobody is named, the worker whose token it comes with."""
+        """Return the given actor or, with a lease token and no actor, the worker that holds the lease."""
         return self.actor or (task.worker_id if self.lease_token else "")
 
 
 class Release(HidesToken, frozen=True):
-    """Giving a leased task back: unused, or after a failed attempt."""
+    """The end of a lease: the task was not worked on, or the attempt failed."""
 
     lease_token: str
     attempt_failed: bool = False
@@ -159,17 +160,17 @@ class Release(HidesToken, frozen=True):
     run_after_time: datetime | None = None
 
     def checked(self) -> Release:
-        """Return the release within all bounds. Raises InvalidField."""
+        """Return the release, checked and normalized. Raises InvalidField."""
         check_token(self.lease_token)
         check_text("error", self.error, limits.ERROR_LENGTH)
         return self
 
     def actor_for(self, task: Task) -> str:
-        """Return the worker."""
+        """Return the worker that holds the lease."""
         return task.worker_id
 
     def apply(self, task: Task, now: datetime) -> Task:
-        """Return the task after the release: FAILED after its last attempt."""
+        """Return the task after the release: PENDING, or FAILED if its last attempt failed."""
         fails = self.attempt_failed and task.attempts >= task.fields.max_attempts
         return replace(
             task,
@@ -185,7 +186,7 @@ class Release(HidesToken, frozen=True):
 
 
 class Claim(Struct, frozen=True):
-    """Which task is wanted, by whom and for how long. All that is given must hold."""
+    """A claim: who wants which task for how long. The task must match everything that is given."""
 
     worker_id: str = ""
     kinds: Sequence[str] = ()
@@ -196,14 +197,14 @@ class Claim(Struct, frozen=True):
     lease_duration: timedelta = limits.LEASE_DURATION
 
     def checked(self) -> Claim:
-        """Return the claim within all bounds. Raises InvalidField."""
+        """Return the claim, checked and normalized. Raises InvalidField."""
         check_kinds("kinds", self.kinds)
         check_optional_ids("", self, ("worker_id", "role", "session_id", "task_id"))
         check_lease_duration(self.lease_duration)
         return replace(self, kinds=tuple(sorted(self.kinds)), labels=check_labels("labels", self.labels))
 
     def apply(self, task: Task, token: str, now: datetime) -> Task:
-        """Return the pending task as it is leased with the token."""
+        """Return the pending task with a lease that has this token."""
         return replace(
             task,
             status=TaskStatus.RUNNING,
@@ -216,7 +217,7 @@ class Claim(Struct, frozen=True):
 
 
 class Lease(HidesToken, frozen=True):
-    """A claimed task, and the token that proves the lease."""
+    """A leased task and the token of its lease."""
 
     task: Task
     token: str
@@ -230,7 +231,7 @@ def check_token(token: str) -> str:
 
 
 def check_lease_duration(duration: timedelta) -> timedelta:
-    """Return how long a lease is wanted for. Raises InvalidField."""
+    """Return the duration of a lease. Raises InvalidField."""
     if not limits.LEASE_MIN <= duration <= limits.LEASE_MAX:
         raise InvalidField("lease_duration", "must be between 1 second and 24 hours")
     return duration

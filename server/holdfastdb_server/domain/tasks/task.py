@@ -1,4 +1,4 @@
-"""Tasks: work to do, leased to one worker at a time, and their life cycle."""
+"""Tasks: units of work, each leased to one worker at a time, and their life cycle."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from holdfastdb_server.domain.values import (
 
 
 class TaskStatus(StrEnum):
-    """Where a task stands in its life."""
+    """The status of a task."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -42,11 +42,11 @@ class TaskStatus(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether no move leads out of it."""
+        """Whether the life cycle allows no change from it."""
         return not TRANSITIONS[self]
 
 
-# What a caller may ask for. A lease that is given back or lapses leads from RUNNING to PENDING too.
+# The changes that TransitionTask allows. A released or expired lease also changes RUNNING to PENDING.
 TRANSITIONS: Mapping[TaskStatus, frozenset[TaskStatus]] = {
     TaskStatus.PENDING: frozenset({TaskStatus.RUNNING, TaskStatus.CANCELLED}),
     TaskStatus.RUNNING: frozenset({TaskStatus.SUCCEEDED, TaskStatus.FAILED, TaskStatus.CANCELLED}),
@@ -57,7 +57,7 @@ TRANSITIONS: Mapping[TaskStatus, frozenset[TaskStatus]] = {
 
 
 class TaskFields(Struct, frozen=True):
-    """What a caller says of a task and may change. `max_attempts` 0 stands for the default."""
+    """The fields of a task that the caller sets and can change. `max_attempts` 0 means the default."""
 
     phase: str = ""
     from_role: str = ""
@@ -72,7 +72,7 @@ class TaskFields(Struct, frozen=True):
     metadata: JsonObject = field(default_factory=dict)
 
     def checked(self) -> TaskFields:
-        """Return the fields within all bounds, with the default. Raises InvalidField."""
+        """Return the fields, checked and normalized, with the default `max_attempts`. Raises InvalidField."""
         check_text("task.phase", self.phase, limits.PHASE_LENGTH)
         check_optional_ids("task.", self, ("from_role", "to_role"))
         check_text("task.error", self.error, limits.ERROR_LENGTH)
@@ -88,7 +88,7 @@ class TaskFields(Struct, frozen=True):
 
 
 class HidesToken(Struct, frozen=True):
-    """Its text, which may get into a log, has no lease token: whoever knows that acts for the worker."""
+    """A struct whose repr() omits lease tokens: it may be logged, and a token gives control of the task."""
 
     def __repr__(self) -> str:
         shown = (f"{name}={value!r}" for name, value in asdict(self).items() if not name.endswith("token"))
@@ -96,7 +96,7 @@ class HidesToken(Struct, frozen=True):
 
 
 class Task(HidesToken, frozen=True):
-    """A task as it is stored. Times are aware, in UTC. Payloads are None where they were left out."""
+    """A task as it is stored. Times are aware, in UTC. A payload that was not loaded is None."""
 
     task_id: str
     kind: str
@@ -118,14 +118,13 @@ class Task(HidesToken, frozen=True):
 
     @property
     def is_leased(self) -> bool:
-        """Whether a worker has it, as of the time that it was read at."""
+        """Whether it had a lease at the time at which it was read."""
         return self.lease_expire_time is not None
 
     def at(self, now: datetime) -> Task:
-        """Return the task as it is at a time: without its lease, once that has lapsed.
+        """Return the task as it is at this time: if its lease has expired by then, without the lease.
 
-        Nobody needs to be there when a lease lapses: whoever reads or changes the task later sees that it
-        did, and when.
+        So no process has to act when a lease expires: each later read or change of the task applies it.
         """
         lapsed = self.lease_expire_time
         if lapsed is None or lapsed > now:
@@ -143,12 +142,12 @@ class Task(HidesToken, frozen=True):
         )
 
     def check_lease(self, token: str) -> None:
-        """Raise LeaseNotHeld unless the token is that of the lease."""
+        """Raise LeaseNotHeld unless this is the token of the present lease."""
         if not token or token != self.lease_token:
             raise LeaseNotHeld(self.task_id)
 
     def event(self, before: Task | None, actor: str) -> Event:
-        """Return the event of the status that it has taken. `before` is None for its first one."""
+        """Return the event of its present status. `before` is None for its first one."""
         details: dict[str, Any] = {"kind": self.kind, "attempts": self.attempts}
         was, old_error = (None, "") if before is None else (before.status, before.fields.error)
         error = self.fields.error
@@ -163,14 +162,14 @@ class Task(HidesToken, frozen=True):
 
     @property
     def claim_time(self) -> datetime | None:
-        """Before this time it cannot be claimed; None: not as it is."""
+        """The time from which it can be claimed; None: not while it has its present status."""
         if self.status is TaskStatus.PENDING:
             return self.fields.run_after_time or self.create_time
         return self.lease_expire_time
 
 
 class TaskDraft(Struct, frozen=True):
-    """A task to create. `task_id` is final: chosen by the caller or made by us."""
+    """A task to create. `task_id` is set: the caller's, or a new one."""
 
     task_id: str
     kind: str
@@ -181,7 +180,7 @@ class TaskDraft(Struct, frozen=True):
     fields: TaskFields = TaskFields()
 
     def checked(self) -> TaskDraft:
-        """Return the draft within all bounds. Raises InvalidField."""
+        """Return the draft, checked and normalized. Raises InvalidField."""
         check_id("task.task_id", self.task_id)
         check_id("task.kind", self.kind)
         check_optional_ids("task.", self, ("session_id", "idempotency_key", "trace_id"))
@@ -192,12 +191,12 @@ class TaskDraft(Struct, frozen=True):
         return replace(self, fields=fields)
 
     def fingerprint(self) -> bytes:
-        """Return what two drafts with the same content have in common, whatever their ids."""
+        """Return the fingerprint of the draft without its id."""
         return fingerprint_of(replace(self, task_id=""))
 
 
 class TaskFilter(Struct, frozen=True):
-    """Which tasks: all that is given must hold. Times are aware; `until` is exclusive."""
+    """A condition on tasks: all that is given must match. Times are aware; `…_until` is exclusive."""
 
     statuses: Sequence[TaskStatus] = ()
     kinds: Sequence[str] = ()
@@ -215,7 +214,7 @@ class TaskFilter(Struct, frozen=True):
     omit_payload: bool = False
 
     def checked(self) -> TaskFilter:
-        """Return the filter within all bounds. Raises InvalidField."""
+        """Return the filter, checked and normalized. Raises InvalidField."""
         check_count("statuses", self.statuses, limits.FILTER_VALUES)
         check_kinds("kinds", self.kinds)
         check_text("phase", self.phase, limits.PHASE_LENGTH)
