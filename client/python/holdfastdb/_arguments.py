@@ -10,11 +10,15 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 from holdfastdb.errors import FieldViolation, InvalidArgument, Reason
 
 T = TypeVar("T")
+
+SURROGATE = "a lone surrogate cannot be written as UTF-8"
+_INT32 = range(-(2**31), 2**31)
 
 
 def refused(field: str, description: str) -> InvalidArgument:
@@ -35,6 +39,32 @@ def require(value: object, kind: type[T], field: str, needed: str) -> T:
     """The value, which is an instance of the class."""
     if not isinstance(value, kind):
         raise of_wrong_type(field, needed, value)
+    return value
+
+
+def is_text(value: str) -> bool:
+    """Whether the text can be written as UTF-8."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def require_text(value: object, field: str) -> str:
+    """The text."""
+    text = require(value, str, field, "a text")
+    if not is_text(text):
+        raise refused(field, SURROGATE)
+    return text
+
+
+def require_count(value: object, field: str) -> int:
+    """An integer of 32 bits."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise of_wrong_type(field, "an integer", value)
+    if value not in _INT32:
+        raise refused(field, "an integer of 32 bits is needed")
     return value
 
 
@@ -71,17 +101,27 @@ def require_optional_texts(values: Iterable[str] | None, field: str) -> list[str
     return None if values is None else require_texts(values, field)
 
 
-def require_seconds(value: object, field: str) -> float:
-    """A number of seconds; `math.inf` is one, NaN is not."""
+def require_number(value: object, field: str, needed: str = "a number") -> float:
+    """The number, of which infinity is one, and NaN is not."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise of_wrong_type(field, "a number of seconds", value)
+        raise of_wrong_type(field, needed, value)
     try:
-        seconds = float(value)
+        number = float(value)
     except OverflowError:
-        seconds = math.nan
-    if math.isnan(seconds):
-        raise refused(field, "this number of seconds cannot be counted")
-    return seconds
+        raise refused(field, "the integer is too large for a float") from None
+    if math.isnan(number):
+        raise refused(field, "NaN is not a number")
+    return number
+
+
+def require_optional_number(value: object, field: str) -> float | None:
+    """The number, or None."""
+    return None if value is None else require_number(value, field)
+
+
+def require_seconds(value: object, field: str) -> float:
+    """A number of seconds; `math.inf` is without end."""
+    return require_number(value, field, "a number of seconds")
 
 
 def require_optional_seconds(value: object, field: str) -> float | None:
@@ -95,8 +135,13 @@ def require_known(conditions: Mapping[str, object], kind: type) -> None:
         raise TypeError(f"{min(unknown)!r} is not a condition of {kind.__name__}")
 
 
-def require_path(value: str | os.PathLike[str], field: str) -> str | os.PathLike[str]:
-    """A path."""
-    if not isinstance(value, str | os.PathLike):
-        raise of_wrong_type(field, "a path", value)
-    return value
+def require_path(value: str | os.PathLike[str], field: str) -> Path:
+    """The path."""
+    text = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if "\0" in require(text, str, field, "a path"):
+        raise refused(field, "a path has no NUL character")
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        raise refused(field, SURROGATE) from None
+    return Path(text)

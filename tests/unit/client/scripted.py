@@ -89,6 +89,8 @@ class Script:
         self.calls: list[Call] = []
         self._steps: dict[str, list[Step]] = {}
         self.target = ""
+        self.otherwise: Step | None = None
+        """The answer of a method that has none of its own."""
         self.arrived = asyncio.Event()
         """Set once a call has come."""
 
@@ -113,7 +115,7 @@ class Script:
         headers = {str(key): str(value) for key, value in context.invocation_metadata() or ()}
         self.calls.append(Call(method, request, headers, context.time_remaining()))
         self.arrived.set()
-        steps = self._steps[method]
+        steps = self._steps[method] if self.otherwise is None else self._steps.get(method, [self.otherwise])
         return steps.pop(0) if len(steps) > 1 else steps[0]
 
     async def _answer(self, step: Step, request: Message, context: Any) -> Message:

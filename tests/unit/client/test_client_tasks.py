@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
@@ -91,6 +92,17 @@ async def test_an_update_merges_unless_told_to_replace(
     for field in ({"priority": 0}, {"phase": ""}, {"run_after_time": "now"}):
         with pytest.raises(holdfastdb.InvalidArgument):
             await client.tasks.update("t", **field)
+
+
+@pytest.mark.parametrize("value", [0, 0.0, False, "", "now", [], {}, b""])
+@pytest.mark.parametrize("replace", [False, True])
+async def test_any_value_is_a_payload_also_an_empty_one(
+    script: Script, client: holdfastdb.AsyncClient, value: object, replace: bool
+) -> None:
+    call = client.tasks.update("t", payload=value, result=value, replace=replace)
+    task = (await last(script, call)).task
+    assert task.payload == task.result
+    assert task.payload.data == b"" if value == b"" else json.loads(task.payload.json) == value
 
 
 async def test_a_move(script: Script, client: holdfastdb.AsyncClient) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from holdfastdb._arguments import require_known
+from holdfastdb._arguments import require_known, require_number
 from holdfastdb._convert.messages import build, to_labels
 from holdfastdb._convert.structs import from_struct, to_struct
 from holdfastdb._convert.times import from_optional_timestamp, from_timestamp, to_timestamp
@@ -19,7 +19,7 @@ def to_memory_filter(conditions: MemoryFilter) -> pb.MemoryFilter:
         agent_id=conditions.get("agent_id", ""),
         user_id=conditions.get("user_id", ""),
         session_id=conditions.get("session_id", ""),
-        min_confidence=conditions.get("min_confidence", 0.0),
+        min_confidence=require_number(conditions.get("min_confidence", 0.0), "filter.min_confidence"),
         labels=to_labels(conditions.get("labels"), "filter.labels"),
         metadata=to_struct(conditions.get("metadata"), "filter.metadata"),
         create_time_from=to_timestamp(conditions.get("create_time_from"), "filter.create_time_from"),

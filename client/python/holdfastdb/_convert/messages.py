@@ -9,9 +9,8 @@ from typing import Any, ParamSpec, TypeVar
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
-from holdfastdb._arguments import of_wrong_type, refused, require_mapping
+from holdfastdb._arguments import SURROGATE, of_wrong_type, refused, require_mapping
 from holdfastdb.errors import InvalidArgument
-from holdfastdb.types._encoding import SURROGATE
 
 P = ParamSpec("P")
 M = TypeVar("M")

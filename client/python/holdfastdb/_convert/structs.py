@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from google.protobuf import struct_pb2
 
-from holdfastdb._arguments import refused, require_mapping
-from holdfastdb.types._encoding import fault_of, fault_of_keys, is_text
+from holdfastdb._arguments import is_text, refused, require_mapping
+from holdfastdb.types._encoding import fault_of, fault_of_keys
 
 _MAX_EXACT = 2**53
 # A level of a Struct is up to three nested messages, and protobuf parsers stop at 100.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping
-from pathlib import Path
 
 from holdfastdb._arguments import require_path
 from holdfastdb._convert.documents import from_sync, to_documents
@@ -71,7 +70,7 @@ class AsyncCollections:
         The collection is named as the directory unless given. Raises InvalidArgument with a violation for
         each file that is no JSON, and sends nothing then; OSError if there is no such directory.
         """
-        path = Path(require_path(directory, "directory"))
+        path = require_path(directory, "directory")
         documents = await asyncio.to_thread(read_directory, path)
         name = collection_of(path) if collection is None else collection
         return await self.sync(name, documents, prune=prune, request_id=request_id, timeout=timeout)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import TypeVar, Unpack
 
+from holdfastdb._arguments import require_text
 from holdfastdb._convert.documents import from_document, to_conditions, to_put
 from holdfastdb._convert.enums import to_order
 from holdfastdb._convert.messages import build
@@ -87,7 +88,7 @@ class AsyncDocuments(AsyncCollections):
         """
         request = to_put(
             collection,
-            document_id,
+            require_text(document_id, "document_id"),
             DocumentDraft(value, parent, labels, metadata, ttl),
             missing_parent=missing_parent,
             keep_existing=True,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, Unpack
 
-from holdfastdb._arguments import refused, require, require_optional_seconds
+from holdfastdb._arguments import refused, require, require_count, require_optional_seconds
 from holdfastdb._convert.enums import to_enums, to_order
 from holdfastdb._convert.events import (
     from_event,
@@ -198,7 +198,7 @@ class AsyncHistory:
         return await self.replace(
             session_id,
             (),
-            newest=require(count, int, "count", "an integer"),
+            newest=require_count(count, "count"),
             kinds=kinds,
             expected_last_sequence=expected_last_sequence,
             timeout=timeout,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Unpack
 
-from holdfastdb._arguments import require_flag
+from holdfastdb._arguments import require_flag, require_number, require_optional_number
 from holdfastdb._convert.enums import to_order
 from holdfastdb._convert.memories import from_memory, to_memory_filter
 from holdfastdb._convert.messages import build, to_labels
@@ -59,7 +59,7 @@ class AsyncMemories:
             agent_id=agent_id,
             user_id=user_id,
             session_id=session_id,
-            confidence=confidence,
+            confidence=require_number(confidence, "confidence"),
             labels=to_labels(labels),
             metadata=to_struct(metadata),
         )
@@ -185,7 +185,7 @@ class AsyncMemories:
             "agent_id": agent_id,
             "user_id": user_id,
             "session_id": session_id,
-            "confidence": confidence,
+            "confidence": require_optional_number(confidence, "confidence"),
             "labels": to_labels(labels),
             "metadata": to_struct(metadata),
         }

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Unpack
 
+from holdfastdb._arguments import require_text
 from holdfastdb._convert.enums import to_enum, to_enums, to_order
 from holdfastdb._convert.messages import build, to_labels
 from holdfastdb._convert.payloads import to_optional_payload
@@ -232,7 +233,12 @@ class AsyncRuns:
     ) -> Run:
         """It was stopped on request; the reason is kept as its `error`. See `finish`."""
         return await self.finish(
-            run_id, RunStatus.CANCELLED, error=reason, output=output, usage=usage, timeout=timeout
+            run_id,
+            RunStatus.CANCELLED,
+            error=require_text(reason, "reason"),
+            output=output,
+            usage=usage,
+            timeout=timeout,
         )
 
     async def summarize(

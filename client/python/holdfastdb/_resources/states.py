@@ -8,9 +8,9 @@ from typing import Any
 from holdfastdb._arguments import (
     of_wrong_type,
     refused,
-    require,
     require_flag,
     require_list,
+    require_text,
     require_texts,
 )
 from holdfastdb._convert.enums import to_order
@@ -221,8 +221,8 @@ class AsyncStates:
         NotFound for the session, FailedPrecondition if it has ended.
         """
         given: dict[str, Any] = {
-            "key_prefix": require(key_prefix, str, "key_prefix", "a text"),
-            "run_id": require(run_id, str, "run_id", "a text"),
+            "key_prefix": require_text(key_prefix, "key_prefix"),
+            "run_id": require_text(run_id, "run_id"),
             "all": require_flag(every_key, "every_key"),
         }
         selection = {name: value for name, value in given.items() if value}

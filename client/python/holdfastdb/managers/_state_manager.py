@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from holdfastdb._arguments import refused
+from holdfastdb._arguments import refused, require, require_count, require_mapping
 from holdfastdb._client import AsyncClient
 from holdfastdb.errors import AlreadyExists, FailedPrecondition, NotFound, Reason
+from holdfastdb.types._encoding import encode_json
+from holdfastdb.types.payloads import Json
 from holdfastdb.types.sessions import Session, SessionStatus
 from holdfastdb.types.states import State
 
@@ -36,8 +38,11 @@ class AsyncStateManager:
     """
 
     def __init__(self, client: AsyncClient, *, statuses: Mapping[str, SessionStatus] | None = None) -> None:
-        self._client = client
-        self._statuses = {**_STATUSES, **(statuses or {})}
+        self._client = require(client, AsyncClient, "client", "an AsyncClient")
+        self._statuses: dict[str, SessionStatus] = {
+            **_STATUSES,
+            **require_mapping({} if statuses is None else statuses, "statuses"),
+        }
 
     async def save_state(self, session_id: str, state: Mapping[str, Any]) -> State:
         """Save the state as the next version, and return that with its number.
@@ -46,6 +51,7 @@ class AsyncStateManager:
         status, if it has one, by the moves of the life cycle. A session that has ended takes no other state:
         raises FailedPrecondition then, and for a move that the life cycle does not have.
         """
+        payload = Json(encode_json(dict(require_mapping(state, "state")), "state"))
         wanted = self._status_of(state)
         try:
             session = await self._client.sessions.get(session_id)
@@ -54,7 +60,7 @@ class AsyncStateManager:
         # An ended session's state is frozen: it is saved before the last move, and after all others.
         if wanted is not None and not wanted.is_final:
             await self._move(session, wanted)
-        saved = await self._save(session_id, state)
+        saved = await self._save(session_id, payload)
         if wanted is not None and wanted.is_final:
             await self._move(session, wanted)
         return saved
@@ -81,7 +87,8 @@ class AsyncStateManager:
     ) -> Sequence[Session]:
         """The newest sessions, at most `limit`. The mission is in `title`."""
         sessions: list[Session] = []
-        pager = self._client.sessions.list(user_id=user_id, statuses=statuses, page_size=min(limit, 100))
+        size = min(require_count(limit, "limit"), 100)
+        pager = self._client.sessions.list(user_id=user_id, statuses=statuses, page_size=size)
         async for session in pager:
             if len(sessions) >= limit:
                 break
@@ -97,7 +104,7 @@ class AsyncStateManager:
         except KeyError:
             known = ", ".join(self._statuses)
             raise refused(
-                "status", f"{word!r} is not one of {known}: say what it means with `statuses`"
+                "state.status", f"{word!r} is not one of {known}: say what it means with `statuses`"
             ) from None
 
     async def _create(self, session_id: str, state: Mapping[str, Any]) -> Session:
@@ -109,16 +116,15 @@ class AsyncStateManager:
             # Somebody else was faster, with another state.
             return await self._client.sessions.get(session_id)
 
-    async def _save(self, session_id: str, state: Mapping[str, Any]) -> State:
-        value = dict(state)
+    async def _save(self, session_id: str, payload: Json) -> State:
         try:
-            return await self._client.states.save(session_id, value)
+            return await self._client.states.save(session_id, payload)
         except FailedPrecondition as error:
             if error.reason != Reason.SESSION_ENDED:
                 raise
             # The last state once more, such as after a lost answer, is no other one.
             latest = await self._client.states.load(session_id)
-            if latest.value != value:
+            if latest.value != payload.value:
                 raise
             return latest
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any, TypeAlias, TypeVar
 
-from holdfastdb._arguments import refused
+from holdfastdb._arguments import of_wrong_type, refused, require, require_list, require_text
 from holdfastdb._client import AsyncClient
 from holdfastdb.errors import NotFound
 from holdfastdb.types.plans import (
@@ -69,7 +69,7 @@ class AsyncTodoListManager:
     """
 
     def __init__(self, client: AsyncClient) -> None:
-        self._plans = client.plans
+        self._plans = require(client, AsyncClient, "client", "an AsyncClient").plans
 
     async def create_todo_list(
         self,
@@ -86,16 +86,16 @@ class AsyncTodoListManager:
         """
         return await self._plans.create(
             _items(items),
-            plan_id=todo_list_id,
+            plan_id=None if todo_list_id is None else require_text(todo_list_id, "todo_list_id"),
             session_id=session_id,
             title=title,
-            status=_plan_status(status),
+            status=_status(PlanStatus, status),
         )
 
     async def load_todo_list(self, todo_list_id: str) -> Plan | None:
         """The to-do list with its items, or None."""
         try:
-            return await self._plans.get(todo_list_id)
+            return await self._plans.get(require_text(todo_list_id, "todo_list_id"))
         except NotFound:
             return None
 
@@ -118,13 +118,13 @@ class AsyncTodoListManager:
         on themselves.
         """
         return await self._plans.update_item(
-            todo_list_id,
+            require_text(todo_list_id, "todo_list_id"),
             item_id,
-            status=None if status is None else _item_status(status),
+            status=None if status is None else _status(PlanItemStatus, status),
             result=result,
             description=description,
             acceptance_criteria=acceptance_criteria,
-            depends_on=None if dependencies is None else [str(one) for one in dependencies],
+            depends_on=None if dependencies is None else _ids(dependencies, "dependencies"),
             actor=actor,
             expected_version=expected_version,
         )
@@ -146,11 +146,11 @@ class AsyncTodoListManager:
         for an item, VersionMismatch, FailedPrecondition if items depend on themselves.
         """
         return await self._plans.update(
-            todo_list_id,
+            require_text(todo_list_id, "todo_list_id"),
             items=None if items is None else _items(items),
             edits=edits,
             title=title,
-            status=None if status is None else _plan_status(status),
+            status=None if status is None else _status(PlanStatus, status),
             replace=True,
             actor=actor,
             expected_version=expected_version,
@@ -159,14 +159,14 @@ class AsyncTodoListManager:
     async def delete_todo_list(self, todo_list_id: str) -> bool:
         """Delete the list with its items. Whether there was one."""
         try:
-            await self._plans.delete(todo_list_id)
+            await self._plans.delete(require_text(todo_list_id, "todo_list_id"))
         except NotFound:
             return False
         return True
 
     async def get_summary(self, todo_list_id: str) -> TodoListSummary:
         """Where the list stands: `str(summary)` says it in a line. Raises NotFound."""
-        plan = await self._plans.get(todo_list_id)
+        plan = await self._plans.get(require_text(todo_list_id, "todo_list_id"))
         return TodoListSummary(
             todo_list_id=plan.plan_id,
             session_id=plan.session_id,
@@ -179,7 +179,7 @@ class AsyncTodoListManager:
 
 
 def _items(items: Iterable[TodoItem]) -> list[NewPlanItem]:
-    made = [_item(item, f"items[{index}]") for index, item in enumerate(items)]
+    made = [_item(item, f"items[{index}]") for index, item in enumerate(require_list(items, "items"))]
     taken = {item.item_id for item in made}
     for index, item in enumerate(made):
         if not item.item_id:
@@ -205,35 +205,34 @@ def _item(item: TodoItem, path: str) -> NewPlanItem:
                 result=item.result,
                 metadata=item.metadata,
             )
-        case _:
+        case Mapping():
             return _described_item(item, path)
+        case _:
+            raise of_wrong_type(path, "a NewPlanItem, a PlanItem, a text or a mapping", item)
 
 
 def _described_item(item: Mapping[str, Any], path: str) -> NewPlanItem:
-    unknown = sorted(item.keys() - _KEYS)
+    unknown = sorted(str(key) for key in item.keys() - _KEYS)
     if unknown:
         raise refused(f"{path}.{unknown[0]}", f"is not known; an item has {', '.join(sorted(_KEYS))}")
     return NewPlanItem(
         item.get("description", ""),
         item_id=str(item.get("id") or ""),
         acceptance_criteria=item.get("acceptance_criteria") or (),
-        depends_on=[str(one) for one in item.get("dependencies") or ()],
-        status=_item_status(item.get("status") or PlanItemStatus.PENDING),
+        depends_on=_ids(item.get("dependencies") or (), f"{path}.dependencies"),
+        status=_status(PlanItemStatus, item.get("status") or PlanItemStatus.PENDING, f"{path}.status"),
         result=item.get("result"),
         metadata=item.get("metadata"),
     )
 
 
-def _item_status(word: PlanItemStatus | str) -> PlanItemStatus:
-    return _status(PlanItemStatus, word)
+def _ids(ids: Iterable[str | int], path: str) -> list[str]:
+    """Ids, which a framework may have as numbers."""
+    return [str(one) for one in require_list(ids, path)]
 
 
-def _plan_status(word: PlanStatus | str) -> PlanStatus:
-    return _status(PlanStatus, word)
-
-
-def _status(kind: type[StatusT], word: str) -> StatusT:
-    try:
-        return kind(word)
-    except ValueError:
-        raise refused("status", f"{word!r} is not one of {', '.join(kind)}") from None
+def _status(kind: type[StatusT], word: str, path: str = "status") -> StatusT:
+    known = [status for status in kind if status is not kind.UNRECOGNIZED]
+    if word not in known:
+        raise refused(path, f"{word!r} is not one of {', '.join(known)}")
+    return kind(word)

@@ -144,6 +144,8 @@ class Buffer:
         """Wait until all that was taken so far is settled. False: it is not within the seconds."""
         with self._settled:
             last = self._recorded
+            if timeout is not None:
+                timeout = min(timeout, threading.TIMEOUT_MAX)
             return self._settled.wait_for(lambda: self._is_settled(last), timeout)
 
     def _is_settled(self, last: int) -> bool:

@@ -14,12 +14,10 @@ from typing import Self
 
 import grpc
 
-from holdfastdb._arguments import refused
-from holdfastdb._convert.events import write_event
-from holdfastdb._convert.messages import build
+from holdfastdb._arguments import refused, require, require_flag, require_optional_seconds, require_text
+from holdfastdb._convert.events import each_event, write_event
 from holdfastdb._transport.channel import ChannelOptions, Connection, refuse_after_fork
 from holdfastdb._transport.loop_thread import background
-from holdfastdb.errors import InvalidArgument
 from holdfastdb.recorder._buffer import Buffer, RecorderStats
 from holdfastdb.recorder._writer import Writer
 from holdfastdb.types.events import Event
@@ -71,8 +69,10 @@ class Recorder:
         `target` to `options` are those of `connect`. `create_sessions`: create a session, PENDING, when an
         event is the first that it gets. `max_events`, `max_bytes`: what the buffer holds at most.
         """
-        if min(max_events, max_bytes) < 1:
-            raise refused("max_events" if max_events < 1 else "max_bytes", "a buffer holds something")
+        for name, bound in (("max_events", max_events), ("max_bytes", max_bytes)):
+            if require(bound, int, name, "an integer") < 1:
+                raise refused(name, "a buffer holds something")
+        require_flag(create_sessions, "create_sessions")
         connection = Connection(
             target, namespace=namespace, token=token, tls=tls, timeout=timeout, options=options
         )
@@ -98,19 +98,19 @@ class Recorder:
         if self._is_closed:
             self._warn("the recorder is closed")
         try:
-            for event in [events] if isinstance(events, Event) else events:
+            for event in each_event(events):
                 self._record(session_id, event)
-        except Exception as error:  # noqa: BLE001 -- whatever it is, it must not reach the agent
-            self._buffer.refuse(f"it cannot be sent: {error}")
+        except Exception as error:  # noqa: BLE001 -- such as one of the iterable: it must not reach the agent
+            self._buffer.refuse(_reason(error))
 
     def _record(self, session_id: str, event: Event) -> None:
         try:
             # Here and not in the background, so that nobody can change the event any more.
-            build("", pb.AppendEventsRequest, session_id=session_id)
+            require_text(session_id, "session_id")
             message = pb.Event()
-            write_event(message, event, "events[0].")
-        except InvalidArgument as error:
-            self._buffer.refuse(f"it cannot be sent: {error}")
+            write_event(message, event, "event.")
+        except Exception as error:  # noqa: BLE001 -- the events after this one are still to be recorded
+            self._buffer.refuse(_reason(error))
             return
         if not message.HasField("event_time"):
             # It may be written much later.
@@ -135,6 +135,7 @@ class Recorder:
 
         In a coroutine: `await asyncio.to_thread(recorder.flush)`.
         """
+        require_optional_seconds(timeout, "timeout")
         self._check_may_wait()
         return self._buffer.wait_settled(timeout)
 
@@ -143,6 +144,7 @@ class Recorder:
 
         Leaving `with` or `async with` does it too, and so does the end of the process, for 2 seconds.
         """
+        require_optional_seconds(timeout, "timeout")
         self._check_may_wait()
         with self._closing:
             if self._is_closed:
@@ -184,3 +186,11 @@ class Recorder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await asyncio.to_thread(self.close)
+
+
+def _reason(error: Exception) -> str:
+    """Why an event is dropped, also where the error's own text is broken."""
+    try:
+        return f"it cannot be sent: {error}"
+    except Exception:  # noqa: BLE001
+        return f"it cannot be sent: {type(error).__name__}"

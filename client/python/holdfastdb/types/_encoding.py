@@ -8,10 +8,8 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from holdfastdb._arguments import refused
+from holdfastdb._arguments import SURROGATE, is_text, refused
 from holdfastdb.types.payloads import Data, Json, Payload
-
-SURROGATE = "a lone surrogate cannot be written as UTF-8"
 
 # Tuples: a union would be made anew at each use.
 _PAYLOADS = (Json, Data)
@@ -105,11 +103,3 @@ def fault_of_keys(value: Mapping[Any, object]) -> str:
         if not is_text(key):
             return f"in a key: {SURROGATE}"
     return ""
-
-
-def is_text(value: str) -> bool:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

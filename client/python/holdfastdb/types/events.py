@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeAlias, TypedDict, Unpack
 
-from holdfastdb._arguments import require_list
+from holdfastdb._arguments import of_wrong_type, require_list
 from holdfastdb._ids import new_id
 from holdfastdb.errors import InvalidArgument
 from holdfastdb.types._encoding import encode_json, encode_payload
@@ -191,6 +191,8 @@ class Event:
 
         def make() -> Message:
             pieces = [content] if isinstance(content, str) else require_list(content, "content")
+            if extra is not None and not isinstance(extra, Json | Mapping):
+                raise of_wrong_type("extra", "a mapping or a Json", extra)
             return Message(
                 role=role,
                 parts=tuple([Text(piece) if isinstance(piece, str) else piece for piece in pieces]),
@@ -241,9 +243,13 @@ class Event:
     def value(self) -> Any:
         """The value of an event that carries a payload: the JSON value or the bytes. Raises ValueError for
         other kinds."""
-        if isinstance(self.body, Json | Data):
-            return self.body.value
-        raise ValueError(f"an event of kind {self.kind} has no value; look at its body")
+        match self.body:
+            case Json() | Data() as payload:
+                return payload.value
+            case Unsendable(_, field, description):
+                raise ValueError(f"{field} cannot be sent: {description}")
+            case _:
+                raise ValueError(f"an event of kind {self.kind} has no value; look at its body")
 
 
 def _tolerantly(kind: EventKind, make: Callable[[], Body]) -> Body:
