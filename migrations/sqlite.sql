@@ -470,7 +470,7 @@ CREATE TRIGGER memory_label_index_metadata_insert AFTER INSERT ON memories BEGIN
 
 CREATE TRIGGER memory_label_index_metadata_update AFTER UPDATE OF metadata ON memories WHEN new.metadata <> old.metadata BEGIN DELETE FROM memory_label_index WHERE row_key = old.key AND field = 'metadata'; INSERT INTO memory_label_index SELECT new.key, 'metadata', key, CASE WHEN type IN ('integer', 'real') THEN 'number' ELSE type END, atom FROM json_each(new.metadata) WHERE type NOT IN ('object', 'array'); END;
 
-CREATE VIRTUAL TABLE memory_full_text USING fts5(whole, half, tokenize = 'ascii', detail = 'column', columnsize = 0);
+CREATE VIRTUAL TABLE memory_full_text USING fts5(full_weight, half_weight, tokenize = 'ascii', detail = 'column', columnsize = 0);
 
 CREATE TRIGGER memory_full_text_delete AFTER DELETE ON memories BEGIN DELETE FROM memory_full_text WHERE rowid = old.key; END;
 
@@ -527,7 +527,7 @@ CREATE TABLE document_members (
 	FOREIGN KEY(row_key) REFERENCES documents ("key") ON DELETE CASCADE
 );
 
-CREATE VIRTUAL TABLE document_full_text USING fts5(whole, half, tokenize = 'ascii', detail = 'column', columnsize = 0);
+CREATE VIRTUAL TABLE document_full_text USING fts5(full_weight, half_weight, tokenize = 'ascii', detail = 'column', columnsize = 0);
 
 CREATE TRIGGER document_full_text_delete AFTER DELETE ON documents BEGIN DELETE FROM document_full_text WHERE rowid = old.key; END;
 

@@ -38,7 +38,7 @@ def full_text(table: str, noun: str) -> None:
     if op.get_context().dialect.name != "postgresql":
         op.execute(
             f"CREATE VIRTUAL TABLE {noun}_full_text USING"
-            " fts5(whole, half, tokenize = 'ascii', detail = 'column', columnsize = 0)"
+            " fts5(full_weight, half_weight, tokenize = 'ascii', detail = 'column', columnsize = 0)"
         )
         op.execute(
             f"CREATE TRIGGER {noun}_full_text_delete AFTER DELETE ON {table} BEGIN"

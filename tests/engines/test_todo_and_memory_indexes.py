@@ -15,7 +15,7 @@ from holdfastdb_server.domain.memories import MemoryFields, MemoryFilter
 from holdfastdb_server.domain.paging import PageRequest
 from holdfastdb_server.domain.plans.plan import PlanFilter, PlanStatus
 from holdfastdb_server.storage import schema
-from holdfastdb_server.storage.engines.full_text import WordSearch
+from holdfastdb_server.storage.engines.full_text import FullText
 from holdfastdb_server.storage.memories.rows import field_values, weighted_words
 from holdfastdb_server.storage.store import SqlStore
 from tests.support.content import NAMESPACE, create
@@ -45,7 +45,7 @@ async def fill(store: SqlStore) -> None:
         await store.plans.create(NAMESPACE, plan_draft(f"own{number}", *items, session_id="s"))
 
 
-async def fill_keyed(connection: AsyncConnection, words: WordSearch) -> None:
+async def fill_keyed(connection: AsyncConnection, words: FullText) -> None:
     """Fill what refers to others by their keys."""
     keys = (await connection.scalars(sa.select(schema.plans.c.key).order_by(schema.plans.c.key))).all()
     items = [item_row(key, position) for key in keys for position in (1, 2)]

@@ -54,8 +54,8 @@ class DocumentStore(Protocol):
         """Return the documents that match all of `where`, by score and then by update time, descending.
 
         A document's score is the number of the query's words that match in its string values, divided by the
-        number of the query's words. The cursor is (number of matching words, update time in microseconds,
-        key). Pages and `refresh_ttl` are as in `list`.
+        number of the query's words. The cursor is (twice the number of matching words, update time in
+        microseconds, key). Pages and `refresh_ttl` are as in `list`.
         """
         ...
 

@@ -20,7 +20,7 @@ from holdfastdb_server.domain.paging import PageRequest
 from holdfastdb_server.storage.documents.collections import BelowPath
 from holdfastdb_server.storage.documents.rows import CONTENT, head_size, is_there
 from holdfastdb_server.storage.engines.base import Dialect
-from holdfastdb_server.storage.engines.full_text import WordSearch
+from holdfastdb_server.storage.engines.full_text import FullText
 from holdfastdb_server.storage.query.cache import Queries
 from holdfastdb_server.storage.query.filters import NAMESPACE, Compares, Conditions, HasMembers, Shape
 from holdfastdb_server.storage.query.pages import PageQuery, cursor_time, fitting
@@ -30,7 +30,7 @@ from holdfastdb_server.storage.schema import document_members, documents
 class DocumentLists:
     """Pages of documents, by name or, of a query's words, by score."""
 
-    def __init__(self, dialect: Dialect, words: WordSearch) -> None:
+    def __init__(self, dialect: Dialect, words: FullText) -> None:
         self._words = words
         self._conditions = Conditions(
             dialect,
@@ -90,7 +90,7 @@ class DocumentLists:
         picked = self._matching(conditions, times, has_words)
         columns: Sequence[sa.ColumnElement[Any]] = (documents.c.collection, documents.c.id)
         if has_words:
-            columns = (self._words.found.c.points, documents.c.update_time, documents.c.key)
+            columns = (self._words.matches.c.weight, documents.c.update_time, documents.c.key)
             descending = True
         if not is_first:
             cursor = sa.tuple_(*(sa.bindparam(f"after_{c.name}", type_=c.type) for c in columns))
@@ -115,8 +115,8 @@ class DocumentLists:
             )
             query = query.where(row.key.in_(updated))
         if has_words:
-            found = self._words.found
-            query = query.add_columns(found.c.points).join(found, found.c.row_key == row.key)
+            found = self._words.matches
+            query = query.add_columns(found.c.weight).join(found, found.c.row_key == row.key)
         return query
 
 
@@ -194,7 +194,7 @@ def _position(where: DocumentFilter, page: PageRequest) -> dict[str, Any]:
     if page.after is None:
         return {}
     if where.words:
-        points, micros, key = page.after
-        return {"after_points": points, "after_update_time": cursor_time(micros), "after_key": key}
+        weight, micros, key = page.after
+        return {"after_weight": weight, "after_update_time": cursor_time(micros), "after_key": key}
     collection, document_id = page.after
     return {"after_collection": collection, "after_id": document_id}

@@ -52,7 +52,7 @@ class SqlDocuments:
         self._database = database
         self._idempotency = idempotency
         self._sql = DocumentStatements(database.dialect)
-        self._words = database.dialect.word_search(document_full_text.name)
+        self._words = database.dialect.full_text(document_full_text.name)
         self._lists = DocumentLists(database.dialect, self._words)
         self._collections = CollectionLists(database.dialect)
 
@@ -122,9 +122,9 @@ class SqlDocuments:
         self, namespace: str, where: DocumentFilter, page: PageRequest, *, refresh_ttl: bool = False
     ) -> Page[Match]:
         rows, more, total = await self._page(namespace, where, page)
-        last = (rows[-1].points, to_micros(rows[-1].update_time), rows[-1].key) if more else None
+        last = (rows[-1].weight, to_micros(rows[-1].update_time), rows[-1].key) if more else None
         found = await self._refreshed(rows, refresh_ttl)
-        scores = [score(row.points, where.words) for row in rows]
+        scores = [score(row.weight, where.words) for row in rows]
         return Page([Match(*one) for one in zip(found, scores, strict=True)], last, total)
 
     async def _page(

@@ -15,7 +15,7 @@ from holdfastdb_server.domain.documents.document import ContentIndex, Document, 
 from holdfastdb_server.domain.errors import ParentNotFound
 from holdfastdb_server.storage.documents.rows import fields_values, key_of
 from holdfastdb_server.storage.documents.tree import DocumentStatements, DocumentTree, cycle
-from holdfastdb_server.storage.engines.full_text import WHOLE, WordSearch
+from holdfastdb_server.storage.engines.full_text import FULL_WEIGHT, FullText
 from holdfastdb_server.storage.schema import document_members, documents
 from holdfastdb_server.storage.write_path.transaction import Conflict
 
@@ -43,7 +43,7 @@ class DocumentWriter:
         self,
         connection: AsyncConnection,
         statements: DocumentStatements,
-        words: WordSearch,
+        words: FullText,
         namespace: str,
         indexes: Mapping[DocumentKey, ContentIndex],
     ) -> None:
@@ -184,7 +184,9 @@ class DocumentWriter:
         members = [(row_key, index.members) for row_key, index in indexes if index.members is not None]
         if members:
             await self._sql.dialect.insert_rows(self._connection, document_members, members)
-        words = [(row_key, self._namespace, [(w, WHOLE) for w in index.words]) for row_key, index in indexes]
+        words = [
+            (row_key, self._namespace, [(w, FULL_WEIGHT) for w in index.words]) for row_key, index in indexes
+        ]
         await self._words.write(self._connection, words)
 
     def _written(self, draft: DocumentDraft, row: Any, is_written: bool) -> Written:

@@ -17,7 +17,7 @@ from sqlalchemy.types import TypeEngine
 from holdfastdb_server.domain.values import JsonScalar
 from holdfastdb_server.storage.engines.columns import to_micros
 from holdfastdb_server.storage.engines.direct import DirectSelect
-from holdfastdb_server.storage.engines.full_text import WordSearch
+from holdfastdb_server.storage.engines.full_text import FullText
 
 BulkRows = Sequence[tuple[Any, ...]]
 
@@ -114,8 +114,8 @@ class Dialect(Hashable, Protocol):
         """Return the first segments of a path whose segments are joined by `/`."""
         ...
 
-    def word_search(self, table: str) -> WordSearch:
-        """Return the search for words in the full-text index that has this name."""
+    def full_text(self, table: str) -> FullText:
+        """Return the full-text index that has this name."""
         ...
 
     async def lock_name(self, connection: AsyncConnection, name: str) -> None:

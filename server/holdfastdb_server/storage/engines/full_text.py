@@ -1,7 +1,7 @@
-"""The search for words: which rows hold words that begin as those of a query, and how well they match.
+"""Full-text search: which rows have words that begin with those of a query, and how well they match.
 
-Each engine's own full-text index does it: tsvector with GIN, and FTS5. Neither splits or folds texts for us,
-for in that they do not agree: they get words as domain/search.py makes them, and take them as they are.
+Each engine uses its own full-text index: tsvector with GIN, and FTS5. Their tokenizers differ, so neither is
+used: the words come from domain/search.py, and are indexed as they are.
 """
 
 from __future__ import annotations
@@ -12,32 +12,33 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-WHOLE, HALF = 2, 1
-"""What a word that is found counts."""
+FULL_WEIGHT, HALF_WEIGHT = 2, 1
+"""The weights that a word of a row can have."""
 
-Words = tuple[int, str, Iterable[tuple[str, int]]]
-"""The words of one row: its key, its namespace, and each word with what it counts."""
+WeightedWords = tuple[int, str, Iterable[tuple[str, int]]]
+"""The words of one row: the row's key, its namespace, and each word with its weight."""
 
-FOUND: Mapping[str, Any] = {
+MATCH_COLUMNS: Mapping[str, Any] = {
     "row_key": sa.BigInteger(),
-    "points": sa.BigInteger(),
-    "hits": sa.BigInteger(),
+    "weight": sa.BigInteger(),
+    "word_count": sa.BigInteger(),
 }
 
 
-class WordSearch(Protocol):
-    """The words of one table's rows.
+class FullText(Protocol):
+    """The full-text index of one table.
 
-    `found` is a subquery of the rows that hold at least one of the words: `row_key`, `points` (the sum of
-    what the words that were found count, at most WHOLE each) and `hits` (how many were found).
+    `matches` is a subquery of the rows that have at least one word of the query: `row_key`, `weight` (the sum
+    of the weights of the query's words that the row has, each at most FULL_WEIGHT) and `word_count` (how many
+    of the query's words it has).
     """
 
-    found: sa.Subquery
+    matches: sa.Subquery
 
     def params(self, namespace: str, words: Sequence[str]) -> dict[str, Any]:
-        """Return the parameters that make `found` look for these words."""
+        """Return the parameters of `matches` for a query of these words."""
         ...
 
-    async def write(self, connection: AsyncConnection, rows: Iterable[Words]) -> None:
-        """Keep the words of rows in place of those they had."""
+    async def write(self, connection: AsyncConnection, rows: Iterable[WeightedWords]) -> None:
+        """Replace the words of rows in the index."""
         ...

@@ -19,7 +19,7 @@ from holdfastdb_server.storage.engines.base import SECONDS_TO_1970, BulkRows
 from holdfastdb_server.storage.engines.columns import Micros
 from holdfastdb_server.storage.engines.direct import DirectSelect
 from holdfastdb_server.storage.engines.json_rows import JsonRows, is_one_of_few
-from holdfastdb_server.storage.engines.postgres_full_text import PostgresWordSearch
+from holdfastdb_server.storage.engines.postgres_full_text import PostgresFullText
 
 
 class PostgresDialect:
@@ -121,9 +121,9 @@ class PostgresDialect:
         segments = sa.func.string_to_array(path, "/", type_=postgresql.ARRAY(sa.Text))
         return sa.func.array_to_string(segments[1:count], "/", type_=sa.Text())
 
-    def word_search(self, table: str) -> PostgresWordSearch:
+    def full_text(self, table: str) -> PostgresFullText:
         """tsvector and GIN."""
-        return PostgresWordSearch(table)
+        return PostgresFullText(table)
 
     async def lock_name(self, connection: AsyncConnection, name: str) -> None:
         """An advisory lock, on a number made of the name."""

@@ -17,7 +17,7 @@ from sqlalchemy.types import TypeEngine
 from holdfastdb_server.domain.values import JsonScalar, dump_json
 from holdfastdb_server.storage.engines.base import SECONDS_TO_1970, BulkRows
 from holdfastdb_server.storage.engines.columns import Micros, singular
-from holdfastdb_server.storage.engines.sqlite_full_text import SqliteWordSearch
+from holdfastdb_server.storage.engines.sqlite_full_text import SqliteFullText
 
 _SQLITE_UNAVAILABLE = {
     sqlite3.SQLITE_BUSY,
@@ -164,9 +164,9 @@ class SqliteDialect:
         first = sa.select(each.c.value).where(each.c.key < count).order_by(each.c.key).subquery()
         return sa.select(sa.func.group_concat(first.c.value, "/", type_=sa.Text())).scalar_subquery()
 
-    def word_search(self, table: str) -> SqliteWordSearch:
+    def full_text(self, table: str) -> SqliteFullText:
         """FTS5."""
-        return SqliteWordSearch(table)
+        return SqliteFullText(table)
 
     async def lock_name(self, connection: AsyncConnection, name: str) -> None:
         """Nothing to do: there is one writer."""

@@ -9,50 +9,59 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfastdb_server.domain.values import dump_json
-from holdfastdb_server.storage.engines.full_text import FOUND, HALF, WHOLE, Words
+from holdfastdb_server.storage.engines.full_text import (
+    FULL_WEIGHT,
+    HALF_WEIGHT,
+    MATCH_COLUMNS,
+    WeightedWords,
+)
+
+_WEIGHTS = {"full_weight": FULL_WEIGHT, "half_weight": HALF_WEIGHT}
+"""The columns of an index, one for the words of each weight."""
 
 
-class SqliteWordSearch:
-    """Words in an FTS5 table, in which those that count WHOLE have a column of their own.
+class SqliteFullText:
+    """Words in an FTS5 table.
 
-    Its tokenizer is `ascii`, to which all but ASCII is part of a word: so the spaces that we write, and
-    nothing else, divide them.
+    Its tokenizer is `ascii`, which takes every character that is not ASCII for a part of a word: so only the
+    spaces that `write` puts between words separate them.
     """
 
     def __init__(self, table: str) -> None:
         self._table = table
-        looks = " UNION ALL ".join(
-            f"""SELECT kept.rowid AS row_key, wanted.key AS place, {weight} AS weight
-                FROM json_each(:words_{column}) AS wanted CROSS JOIN {table} AS kept
-                WHERE kept.{table} MATCH wanted.value"""
-            for column, weight in (("whole", WHOLE), ("half", HALF))
+        matched_words = " UNION ALL ".join(
+            f"""SELECT indexed.rowid AS row_key, query.key AS word_index, {weight} AS weight
+                FROM json_each(:query_{column}) AS query CROSS JOIN {table} AS indexed
+                WHERE indexed.{table} MATCH query.value"""
+            for column, weight in _WEIGHTS.items()
         )
         text = f"""
-            SELECT row_key, sum(weight) AS points, count(*) AS hits FROM (
-                SELECT row_key, max(weight) AS weight FROM ({looks}) GROUP BY row_key, place
+            SELECT row_key, sum(weight) AS weight, count(*) AS word_count FROM (
+                SELECT row_key, max(weight) AS weight FROM ({matched_words}) GROUP BY row_key, word_index
             ) GROUP BY row_key"""
-        self.found = sa.text(text).columns(**FOUND).subquery("words_found")
+        self.matches = sa.text(text).columns(**MATCH_COLUMNS).subquery("full_text_matches")
 
     def params(self, namespace: str, words: Sequence[str]) -> dict[str, Any]:
-        """See WordSearch. The namespace is for the table of the rows to look at."""
+        """Return the parameters. The index knows no namespaces: those are checked in the table itself."""
         return {
-            f"words_{column}": dump_json([f'{column} : "{word}" *' for word in words])
-            for column in ("whole", "half")
+            f"query_{column}": dump_json([f'{column} : "{word}" *' for word in words]) for column in _WEIGHTS
         }
 
-    async def write(self, connection: AsyncConnection, rows: Iterable[Words]) -> None:
-        kept = [(key, dict(words)) for key, _, words in rows]
+    async def write(self, connection: AsyncConnection, rows: Iterable[WeightedWords]) -> None:
+        replaced = [(key, dict(words)) for key, _, words in rows]
         await connection.exec_driver_sql(
             f"DELETE FROM {self._table} WHERE rowid IN (SELECT value FROM json_each(?))",
-            (dump_json([key for key, _ in kept]),),
+            (dump_json([key for key, _ in replaced]),),
         )
-        listed = [
-            (key, *(_joined(words, weight) for weight in (WHOLE, HALF))) for key, words in kept if words
+        inserted = [
+            (key, *(_joined(words, weight) for weight in _WEIGHTS.values()))
+            for key, words in replaced
+            if words
         ]
-        if listed:
-            insert = f"INSERT INTO {self._table} (rowid, whole, half) VALUES (?, ?, ?)"
-            await connection.exec_driver_sql(insert, listed)
+        if inserted:
+            insert = f"INSERT INTO {self._table} (rowid, {', '.join(_WEIGHTS)}) VALUES (?, ?, ?)"
+            await connection.exec_driver_sql(insert, inserted)
 
 
-def _joined(words: Mapping[str, int], wanted: int) -> str:
-    return " ".join(word for word, weight in words.items() if weight == wanted)
+def _joined(words: Mapping[str, int], weight: int) -> str:
+    return " ".join(word for word, its_weight in words.items() if its_weight == weight)

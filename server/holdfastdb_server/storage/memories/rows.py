@@ -9,7 +9,7 @@ from typing import Any
 from holdfastdb_server.domain.memories import Memory, MemoryFields
 from holdfastdb_server.domain.values import utf8_size
 from holdfastdb_server.storage.engines.base import Dialect
-from holdfastdb_server.storage.engines.full_text import HALF, WHOLE
+from holdfastdb_server.storage.engines.full_text import FULL_WEIGHT, HALF_WEIGHT
 from holdfastdb_server.storage.query.filters import Compares, Conditions, HasMembers
 from holdfastdb_server.storage.query.sizes import OVERHEAD, searchable_size
 from holdfastdb_server.storage.schema import memories
@@ -61,8 +61,8 @@ def memory_of(row: Any) -> Memory:
 def weighted_words(fields: MemoryFields) -> Iterator[tuple[str, int]]:
     """Yield the words that a memory is found by, with what finding them counts."""
     in_lesson, elsewhere = fields.words()
-    yield from ((word, WHOLE) for word in in_lesson)
-    yield from ((word, HALF) for word in elsewhere)
+    yield from ((word, FULL_WEIGHT) for word in in_lesson)
+    yield from ((word, HALF_WEIGHT) for word in elsewhere)
 
 
 def memory_conditions(dialect: Dialect) -> Conditions:

@@ -43,7 +43,7 @@ class SqlMemories:
         self._database = database
         self._dialect: Dialect = database.dialect
         self._idempotency = idempotency
-        self._words = self._dialect.word_search(memory_full_text.name)
+        self._words = self._dialect.full_text(memory_full_text.name)
         self._resource = Resource(
             database.dialect,
             memories,
@@ -105,7 +105,7 @@ class SqlMemories:
             **_rank_position(page),
         }
         if search.match_all:
-            params["wanted_hits"] = len(search.words)
+            params["query_word_count"] = len(search.words)
         fingerprint = fingerprint_of("search memories", search, page.size, page.after)
 
         async def work(connection: AsyncConnection) -> Page[MemoryMatch]:
@@ -118,26 +118,26 @@ class SqlMemories:
                 counted = await _count_use(connection, [row.key for row in found])
                 await self._idempotency.complete(connection, namespace, request_id, replies.DONE)
             matches = [
-                MemoryMatch(memory_of(counted.get(row.key, row)), score(row.points, search.words))
+                MemoryMatch(memory_of(counted.get(row.key, row)), score(row.weight, search.words))
                 for row in found
             ]
             last = found[-1] if more else None
             if last is None:
                 return Page(matches)
-            return Page(matches, (last.points, repr(last.confidence), to_micros(last.create_time), last.key))
+            return Page(matches, (last.weight, repr(last.confidence), to_micros(last.create_time), last.key))
 
         return await (self._database.write if search.count_use else self._database.read)(work)
 
     def _search_query(self, shape: Shape, match_all: bool, is_first: bool) -> PageQuery:
-        found = self._words.found
-        rank = (found.c.points, memories.c.confidence, memories.c.create_time, memories.c.key)
+        found = self._words.matches
+        rank = (found.c.weight, memories.c.confidence, memories.c.create_time, memories.c.key)
         picked = (
             sa.select(*rank, memories.c.size)
             .join(found, found.c.row_key == memories.c.key)
             .where(memories.c.namespace == NAMESPACE, *self._conditions.build(shape))
         )
         if match_all:
-            picked = picked.where(found.c.hits == sa.bindparam("wanted_hits", type_=sa.BigInteger))
+            picked = picked.where(found.c.word_count == sa.bindparam("query_word_count", type_=sa.BigInteger))
         if not is_first:
             cursor = [sa.bindparam(f"after_{column.name}", type_=column.type) for column in rank]
             picked = picked.where(sa.tuple_(*rank) < sa.tuple_(*cursor))
@@ -206,13 +206,13 @@ async def _count_use(connection: AsyncConnection, keys: Sequence[int]) -> Mappin
 def _rank_position(page: PageRequest) -> dict[str, Any]:
     if page.after is None:
         return {}
-    points, confidence, micros, key = page.after
+    weight, confidence, micros, key = page.after
     try:
         sure = float(confidence)
     except ValueError:
         raise InvalidPageToken from None
     return {
-        "after_points": points,
+        "after_weight": weight,
         "after_confidence": sure,
         "after_create_time": cursor_time(micros),
         "after_key": key,
