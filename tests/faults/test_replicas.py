@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import TypeVar
 from uuid import uuid4
 
 import asyncpg
@@ -15,17 +14,15 @@ import pytest
 
 import holdfastdb
 from holdfastdb_server.storage.engines import migrations
-from tests.support.clients import connected, history, take
+from tests.support.clients import connected, history, outcomes, take
 from tests.support.postgres import PostgresCluster
 from tests.support.processes import free_port
 from tests.support.servers import ServerProcess
 from tests.support.waiting import PATIENCE, patient
 from tests.support.writers import AGENTS, Writers
 
-T = TypeVar("T")
 Two = tuple[holdfastdb.AsyncClient, holdfastdb.AsyncClient]
 Replicas = tuple[ServerProcess, ServerProcess]
-
 pytestmark = pytest.mark.postgres
 
 
@@ -73,20 +70,6 @@ async def two(replicas: Replicas) -> AsyncIterator[Two]:
         connected(replicas[1], namespace=namespace) as other,
     ):
         yield one, other
-
-
-async def outcomes(*calls: Awaitable[T]) -> tuple[list[T], list[holdfastdb.HoldfastError]]:
-    """Await calls beside each other; return the answers and the errors."""
-    found = await asyncio.gather(*calls, return_exceptions=True)
-    answers, errors = [], []
-    for outcome in found:
-        if isinstance(outcome, holdfastdb.HoldfastError):
-            errors.append(outcome)
-        elif isinstance(outcome, BaseException):
-            raise outcome
-        else:
-            answers.append(outcome)
-    return answers, errors
 
 
 async def test_writers_on_both_servers_make_one_history(two: Two) -> None:

@@ -1,5 +1,6 @@
 """Properties are tried on stores that are lent from test to test."""
 
+from tests.properties.world import world  # noqa: F401 -- as those below
 from tests.support.lent_stores import (  # noqa: F401 -- pytest finds fixtures by their names here
     database_url,
     databases,

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 import holdfastdb
+from holdfastdb import Recorder
 from tests.support.clients import QUICK
 from tests.support.servers import ServerProcess
 from tests.support.waiting import patient
@@ -20,6 +21,13 @@ def blocking_client(shared_server: ServerProcess, tenant: str) -> Iterator[holdf
         shared_server.target, namespace=tenant, timeout=patient(10), options=QUICK
     ) as client:
         yield client
+
+
+@pytest.fixture
+def recorder(shared_server: ServerProcess, tenant: str) -> Iterator[Recorder]:
+    """A recorder of the tenant, on each engine in turn."""
+    with Recorder(shared_server.target, namespace=tenant, options=QUICK) as recorder:
+        yield recorder
 
 
 def restart(server: ServerProcess) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 import pytest
@@ -22,7 +23,9 @@ QUICK = (
     ("grpc.use_local_subchannel_pool", 1),
 )
 """Channel options with which a server that a test starts again is found at once."""
+
 _NO_RETRIES = (("grpc.enable_retries", 0),)
+T = TypeVar("T")
 
 
 @asynccontextmanager
@@ -53,3 +56,17 @@ async def history(client: holdfastdb.AsyncClient, session_id: str) -> list[holdf
 async def take(events: AsyncIterator[holdfastdb.Event], count: int) -> list[holdfastdb.Event]:
     """Return the next events of a tail."""
     return [await anext(events) for _ in range(count)]
+
+
+async def outcomes(*calls: Awaitable[T]) -> tuple[list[T], list[holdfastdb.HoldfastError]]:
+    """Await calls beside each other; return the answers and the errors."""
+    found = await asyncio.gather(*calls, return_exceptions=True)
+    answers, errors = [], []
+    for outcome in found:
+        if isinstance(outcome, holdfastdb.HoldfastError):
+            errors.append(outcome)
+        elif isinstance(outcome, BaseException):
+            raise outcome
+        else:
+            answers.append(outcome)
+    return answers, errors
