@@ -62,6 +62,14 @@ async def test_an_empty_postgres_fails_until_it_is_migrated(postgres: PostgresDa
         assert (code, found["schema"]["outcome"]) == (0, "ok")
 
 
+async def test_a_url_may_have_the_parameters_of_libpq(postgres_url: str) -> None:
+    join = "&" if "?" in postgres_url else "?"
+    code, found = await doctor(f"{postgres_url}{join}sslmode=disable&application_name=holdfast")
+    assert code == 0, found
+    code, found = await doctor(f"{postgres_url}{join}sslmode=nonsense")
+    assert (code, found["database"]["outcome"]) == (1, "fail")
+
+
 async def test_a_pool_that_the_database_has_no_room_for_is_a_warning(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,14 +27,30 @@ def load_settings(config: Path | None, profile: str, **said: object) -> Settings
         fail(str(refused), USAGE)
 
 
+def database_file(url: str) -> Path | None:
+    """The file of a SQLite URL, None for PostgreSQL. Ends the command if it is a directory.
+
+    Raises StartupRefused for what is no URL of a database.
+    """
+    from holdfastdb_server.storage.engines.diagnosis import sqlite_path
+
+    file = sqlite_path(url)
+    if file is not None and file.is_dir():
+        fail(f"{file.absolute()} is a directory, not a database file")
+    return file
+
+
 def upgrade(settings: Settings) -> Migrated:
     """Upgrade the database of the settings. Ends the command if that cannot be done."""
     from holdfastdb_server.domain.errors import DatabaseUnavailable
     from holdfastdb_server.storage.engines import migrations
     from holdfastdb_server.storage.options import StartupRefused
 
+    options = settings.storage_options()
     try:
-        options = settings.storage_options()
+        file = database_file(options.url)
+        if file is not None and not file.parent.is_dir():
+            fail(f"there is no directory {file.parent.absolute()}")
         done = asyncio.run(migrations.upgrade(options.url, pgbouncer=options.pgbouncer))
     except DatabaseUnavailable:
         fail(f"{settings.describe()['database_url']} cannot be reached; `holdfast doctor` says why")

@@ -19,7 +19,8 @@ _SPANS = {
     "h": timedelta(hours=1),
     "d": timedelta(days=1),
 }
-_SPAN = re.compile(r"(\d{1,6})([smhd])")
+_SPAN = re.compile(r"(\d{1,6})([smhd])", re.ASCII)
+_LONGEST = timedelta(days=36_500)
 
 Target = Annotated[
     str | None,
@@ -131,11 +132,14 @@ Statuses = Annotated[
 
 
 def span(option: str, value: str) -> timedelta:
-    """A length of time such as `90s`, `15m`, `24h` or `7d`. A bad one is a usage error."""
+    """A length of time such as `90s`, `15m`, `24h` or `7d`, at most 100 years. A bad one is a usage error."""
     found = _SPAN.fullmatch(value)
     if found is None or not int(found[1]):
         raise typer.BadParameter(f"{value!r} is not like 90s, 15m, 24h or 7d", param_hint=option)
-    return int(found[1]) * _SPANS[found[2]]
+    length = int(found[1]) * _SPANS[found[2]]
+    if length > _LONGEST:
+        raise typer.BadParameter(f"{value!r} is more than {_LONGEST.days}d", param_hint=option)
+    return length
 
 
 def pairs(option: str, values: Iterable[str] | None) -> dict[str, str]:

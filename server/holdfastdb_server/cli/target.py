@@ -15,7 +15,9 @@ _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- what a server
 
 
 def choose_target(target: str | None) -> str:
-    """Return `host:port`, or the gRPC target that was given. A bad HOLDFAST_PORT is a usage error."""
+    """Return `host:port`, or the gRPC target that was given. A bad one is a usage error."""
+    if target and target.startswith(("http://", "https://")):
+        raise typer.BadParameter("it is HOST:PORT, without http://", param_hint="--target or HOLDFAST_TARGET")
     if target:
         return target
     port = os.environ.get("HOLDFAST_PORT") or str(DEFAULT_PORT)

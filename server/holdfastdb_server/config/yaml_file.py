@@ -17,8 +17,10 @@ def read_config_file(path: Path, profile: str) -> dict[str, Any]:
 
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"the settings file {path} cannot be read: {error}") from None
+    except OSError as error:
+        raise ValueError(f"the settings file {path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"the settings file {path} cannot be read: it is not UTF-8") from None
     except yaml.YAMLError as error:
         raise ValueError(f"the settings file {path} is not valid YAML: {_without_content(error)}") from None
     settings = _mapping(f"the settings file {path}", content)

@@ -128,7 +128,9 @@ def _output(out: Path | None) -> Iterator[BinaryIO]:
     if out is None:
         yield sys.stdout.buffer
         return
-    part = out.with_name(f".{out.name}.part")
+    file = out.resolve()  # not a link to it
+    # A device or a pipe is no file that another can take the place of.
+    part = file if file.exists() and not file.is_file() else file.with_name(f".{file.name}.part")
     try:
         stream = part.open("wb")
     except OSError as error:
@@ -136,6 +138,7 @@ def _output(out: Path | None) -> Iterator[BinaryIO]:
     try:
         with stream:
             yield stream
-        part.replace(out)
+        part.replace(file)
     finally:
-        part.unlink(missing_ok=True)
+        if part != file:
+            part.unlink(missing_ok=True)

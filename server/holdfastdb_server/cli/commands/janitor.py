@@ -11,7 +11,7 @@ import typer
 from msgspec.structs import asdict
 
 from holdfastdb_server.cli import options
-from holdfastdb_server.cli.administration import load_settings
+from holdfastdb_server.cli.administration import database_file, load_settings
 from holdfastdb_server.cli.invocation import fail
 
 if TYPE_CHECKING:
@@ -52,13 +52,13 @@ def janitor(
 def _sweep(settings: Settings) -> SweepCounts:
     from holdfastdb_server.domain.errors import HoldfastError
     from holdfastdb_server.observability.logs import configure_logs
-    from holdfastdb_server.storage.engines.diagnosis import holder, sqlite_path
+    from holdfastdb_server.storage.engines.diagnosis import holder
     from holdfastdb_server.storage.options import StartupRefused
 
     configure_logs("error", settings.log_format)
     shown = settings.describe()["database_url"]
     try:
-        file = sqlite_path(settings.storage_options().url)
+        file = database_file(settings.storage_options().url)
         if file is not None and not file.exists():
             fail(f"there is no file {file.absolute()}")
         if file is not None and holder(file):

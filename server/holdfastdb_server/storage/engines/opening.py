@@ -20,8 +20,11 @@ def parse_url(text: str) -> sa.URL:
     try:
         url = sa.make_url(text)
         backend = url.get_backend_name()
-    except sa.exc.SQLAlchemyError:
-        raise StartupRefused("the database URL cannot be read; it looks like sqlite:///file.db") from None
+    except (sa.exc.SQLAlchemyError, ValueError):  # ValueError: a port that is no number
+        raise StartupRefused(
+            "the database URL cannot be read; it looks like sqlite:///file.db or "
+            "postgresql://user:password@host:5432/database"
+        ) from None
     if backend in ("postgresql", "postgres"):
         return url.set(drivername="postgresql+asyncpg")
     if backend == "sqlite":
@@ -84,8 +87,13 @@ def _postgres(url: sa.URL, options: StorageOptions) -> AsyncEngine:
     if options.pgbouncer:
         arguments |= {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
         arguments["prepared_statement_name_func"] = lambda: ""
+    # SQLAlchemy passes the URL's parameters to the driver as arguments; those of libpq, such as sslmode, the
+    # driver takes in a URL only.
+    further = {name: value for name, value in url.query.items() if name not in ("host", "port")}
+    if further:
+        arguments["dsn"] = sa.URL.create("postgresql", query=further).render_as_string()
     return create_async_engine(
-        url,
+        url.difference_update_query(further),
         connect_args=arguments,
         isolation_level="READ COMMITTED",
         # The driver would parse json and jsonb: what the caller wrote must not change by it.
