@@ -18,6 +18,7 @@ from holdfastdb_server.storage.store import SqlStore
 from tests.support.clients import connected
 from tests.support.command_line import CommandLine
 from tests.support.databases import Databases, PostgresDatabases, SqliteDatabases
+from tests.support.needed_programs import pytest_runtest_setup  # noqa: F401 -- a hook of pytest
 from tests.support.postgres import PostgresCluster
 from tests.support.raw import Raw
 from tests.support.servers import ServerProcess, shareable_server

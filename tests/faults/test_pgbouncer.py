@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
@@ -22,12 +21,7 @@ from tests.support.servers import ServerProcess
 from tests.support.waiting import PATIENCE, eventually
 from tests.support.writers import AGENTS, Writers
 
-_PROGRAM = shutil.which("pgbouncer")
-
-pytestmark = [
-    pytest.mark.postgres,
-    pytest.mark.skipif(_PROGRAM is None, reason="pgbouncer is not on the PATH"),
-]
+pytestmark = [pytest.mark.postgres, pytest.mark.needs("pgbouncer")]
 
 Two = tuple[ServerProcess, ServerProcess]
 
@@ -83,7 +77,7 @@ class Bouncer:
     def _launch(self) -> None:
         # It refuses to run as root.
         account = ["-u", "nobody"] if os.geteuid() == 0 else []
-        command = [str(_PROGRAM), "-q", *account, str(self._settings)]
+        command = ["pgbouncer", "-q", *account, str(self._settings)]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         self._guard = Guard('kill -KILL "$1"', str(self._process.pid))

@@ -8,7 +8,6 @@ import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
-from shutil import which
 from typing import Any
 from urllib.request import urlopen
 
@@ -188,7 +187,7 @@ async def test_an_address_of_another_machine_is_refused(start: Start) -> None:
         await start(host="no-such-host.invalid", insecure=True)
 
 
-@pytest.mark.skipif(not which("openssl"), reason="makes a certificate with openssl")
+@pytest.mark.needs("openssl")
 async def test_it_speaks_tls_and_asks_for_a_clients_certificate(start: Start, tmp_path: Path) -> None:
     key, certificate = await asyncio.to_thread(_make_certificate, tmp_path)
     files = {"tls_cert_file": certificate, "tls_key_file": key, "tls_client_ca_file": certificate}
