@@ -45,7 +45,7 @@ _ON_SQLITE = (
     "SELECT sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL",
 )
 _ALEMBIC = re.compile("alembic_version")
-# What a search needs is not the same on SQLite: triggers keep the marks, and FTS5 the words.
+# The indexes of labels and words differ on SQLite: tables that triggers maintain, and FTS5.
 _OF_SEARCH = re.compile("_label_index|_full_text")
 
 

@@ -1,9 +1,8 @@
-"""Signals: who waits for something learns that it may have happened.
+"""Signals: waiters learn that what they wait for may have happened.
 
-They only wake: the tables are the truth. Within a process a signal is a method call. Between servers
-on PostgreSQL it is one coalesced NOTIFY, sent after the commit and not in it, for a commit with a NOTIFY
-holds a lock that all other such commits of the database wait for. Who waits looks again from time to
-time, which covers what gets lost.
+A signal only wakes, and its waiter reads the tables. Within a process it is a method call. Between servers on
+PostgreSQL it is a NOTIFY, sent after the commit and not in its transaction: a commit with a NOTIFY holds a
+lock for which all other such commits of the database wait. Waiters also poll, in case a signal was lost.
 """
 
 from __future__ import annotations
@@ -27,32 +26,32 @@ def approval_topic(approval_key: int) -> str:
 
 
 def task_topic(namespace: str, kind: str = "") -> str:
-    """The topic of tasks of a kind that may be claimed; without a kind, of those of any."""
+    """The topic of claimable tasks of a kind; without a kind, of those of all kinds."""
     return f"t{namespace}/{kind}"
 
 
 class Watch:
-    """One waiter's place, at a topic or several."""
+    """A waiter's registration for one topic or several."""
 
     def __init__(self) -> None:
         self._changed = asyncio.Event()
 
     def clear(self) -> None:
-        """Wait for what comes from now on: call it before looking."""
+        """Forget earlier signals. To be called before the tables are read, so that no change is missed."""
         self._changed.clear()
 
     async def wait(self, seconds: float | None = None) -> None:
-        """Wait until there may be something to see, at most so long."""
+        """Wait for a signal since `clear`, for so many seconds at most."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._changed.wait(), seconds)
 
     def wake(self) -> None:
-        """There may be something."""
+        """End the wait."""
         self._changed.set()
 
 
 class Signals:
-    """Knows who waits at which topic in this process, and wakes them."""
+    """The waiters of this process, by topic."""
 
     def __init__(self) -> None:
         self._watches: defaultdict[str, set[Watch]] = defaultdict(set)
@@ -60,7 +59,7 @@ class Signals:
 
     @contextlib.contextmanager
     def watch(self, *topics: str) -> Iterator[Watch]:
-        """Wait at these topics for the duration of the block. Raises ServerDraining when the server stops."""
+        """Register for these topics during the block. Raises ServerDraining if the server is stopping."""
         self.check_open()
         watch = Watch()
         for topic in topics:
@@ -74,21 +73,21 @@ class Signals:
                     del self._watches[topic]
 
     def check_open(self) -> None:
-        """Raise ServerDraining when the server stops: waiters look at it whenever they are woken."""
+        """Raise ServerDraining if the server is stopping. Waiters call it whenever they are woken."""
         if self.is_draining:
             raise ServerDraining
 
     def wake(self, topics: Iterable[str]) -> None:
-        """Wake who waits at these topics."""
+        """Wake the waiters of these topics."""
         for topic in topics:
             for watch in self._watches.get(topic, ()):
                 watch.wake()
 
     def wake_all(self) -> None:
-        """Wake everyone: something may have been missed."""
+        """Wake all waiters: signals may have been lost."""
         self.wake(list(self._watches))
 
     def drain(self) -> None:
-        """Wake everyone to learn that the server is stopping."""
+        """Wake all waiters, and let `check_open` raise from now on."""
         self.is_draining = True
         self.wake_all()

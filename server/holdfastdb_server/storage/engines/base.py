@@ -23,7 +23,7 @@ BulkRows = Sequence[tuple[Any, ...]]
 
 
 class InlineRows:
-    """Rows of parameters as a table: `rows.c.x` in SQL, `rows.params(...)` to fill it."""
+    """A table of parameters in a statement: its columns are `rows.c.x`, its rows are `rows.params(...)`."""
 
     def __init__(self, dialect: Dialect, name: str, columns: Mapping[str, TypeEngine[Any]]) -> None:
         self._dialect = dialect
@@ -44,11 +44,11 @@ class Dialect(Hashable, Protocol):
     name: ClassVar[str]
 
     def direct(self, select: sa.Select[Any]) -> DirectSelect | None:
-        """Return a SELECT for the driver; None if nothing is gained by leaving SQLAlchemy out."""
+        """Return a SELECT for the driver; None if it is no faster than through SQLAlchemy."""
         ...
 
     def inline_rows(self, name: str, columns: Mapping[str, TypeEngine[Any]]) -> tuple[str, Any]:
-        """Return a SELECT of parameter rows, and the function that makes its parameters of rows."""
+        """Return a SELECT of rows that are parameters, and the function that makes those of rows."""
         ...
 
     async def insert_rows(
@@ -66,7 +66,7 @@ class Dialect(Hashable, Protocol):
         ...
 
     def insert(self, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
-        """Return an INSERT that knows ON CONFLICT."""
+        """Return an INSERT that can have ON CONFLICT."""
         ...
 
     def contains(self, column: sa.Column[Any], name: str, types: Sequence[type]) -> sa.ColumnElement[bool]:
@@ -78,7 +78,7 @@ class Dialect(Hashable, Protocol):
         ...
 
     def holds(self, column: sa.Column[Any], name: str, types: Sequence[type]) -> sa.ColumnElement[bool]:
-        """The same for a column without an index, in rows found otherwise."""
+        """The same for a column without an index, to filter rows that are found by other conditions."""
         ...
 
     def members(self, name: str, wanted: Mapping[str, JsonScalar]) -> dict[str, Any]:
@@ -86,11 +86,11 @@ class Dialect(Hashable, Protocol):
         ...
 
     def bucket(self, column: sa.Column[Any], seconds: int) -> sa.ColumnElement[Any]:
-        """Return the start of the time bucket that a time falls into, but no time before the year 1."""
+        """Return the start of the time bucket that a time falls into, at the earliest the year 1."""
         ...
 
     def microseconds(self, start: sa.Column[Any], end: sa.Column[Any]) -> sa.ColumnElement[int]:
-        """Return how long it is from one time to another."""
+        """Return the microseconds from one time to another."""
         ...
 
     def member(self, column: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[str]:
@@ -119,11 +119,11 @@ class Dialect(Hashable, Protocol):
         ...
 
     async def lock_name(self, connection: AsyncConnection, name: str) -> None:
-        """Wait until no other transaction holds the name, and hold it until this one ends."""
+        """Lock a name until the transaction ends, after waiting for any other that has locked it."""
         ...
 
     def clock(self) -> sa.ColumnElement[datetime]:
-        """Return the time of the statement, by a clock that all servers of a database share."""
+        """Return the time of the statement, by a clock that all servers of the database share."""
         ...
 
     def is_unavailable(self, error: BaseException | None) -> bool:
@@ -135,7 +135,7 @@ class Dialect(Hashable, Protocol):
         ...
 
     def is_transient(self, error: BaseException | None) -> bool:
-        """Whether an error of the driver may be gone if the transaction is run again at once."""
+        """Whether the transaction may succeed if it is run again at once after this error of the driver."""
         ...
 
 

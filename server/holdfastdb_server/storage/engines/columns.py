@@ -40,20 +40,20 @@ class Micros(TypeDecorator[datetime]):
         return dialect.type_descriptor(sa.BigInteger())
 
     def bind_processor(self, dialect: Dialect) -> Any:
-        """See TypeDecorator. None: nothing to convert, so that batches are not looked at item by item."""
+        """See TypeDecorator. None where nothing is converted: SQLAlchemy then skips the values."""
         if dialect.name == "postgresql":
             return None
         return lambda time: None if time is None else to_micros(time)
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Any:
         if dialect.name == "postgresql":
-            # asyncpg keeps the first and the last datetime as infinity, and gives them back naive.
+            # asyncpg stores the first and the last datetime as infinity, and returns them without a zone.
             return lambda time: time if time is None or time.tzinfo else time.replace(tzinfo=UTC)
         return lambda micros: None if micros is None else from_micros(micros)
 
 
 class JsonText(UserDefinedType[str]):
-    """JSON that is kept character for character: `json`, never `jsonb`; text on SQLite."""
+    """JSON that is stored character for character: `json`, never `jsonb`; text on SQLite."""
 
     cache_ok = True
 
@@ -92,7 +92,7 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def dump_searchable(value: dict[str, Any] | None) -> str:
-    """Return a JSON object as text; most are empty."""
+    """Return a JSON object as text."""
     return _encode(value) if value else "{}"
 
 

@@ -1,4 +1,4 @@
-"""Connections and transactions: how every statement of the storage is run."""
+"""Connections and transactions: how every statement of the storage runs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ T = TypeVar("T")
 Work = Callable[[AsyncConnection], Awaitable[T]]
 
 _ATTEMPTS = 3
-# As many as the journal, the announcer and the point reads have under way when they are busy.
+# How many statements group commit, the announcer and the point reads run at the same time under load.
 _RAW_CONNECTIONS_KEPT = 8
 
 
@@ -30,38 +30,41 @@ class _Attempt:
     """An attempt to run some work."""
 
     is_committing: bool = False
-    """Whether the commit was sent, which may have been carried out then."""
+    """Whether COMMIT was sent: its outcome is unknown if the connection is lost."""
 
 
 class Database:
     """Runs work on a connection, in a transaction for writes.
 
-    Errors of the driver come out as DatabaseUnavailable where the database is away; what is left is a
-    bug of ours and comes out as it is.
+    Raises DatabaseUnavailable and SchemaMismatch for the driver's errors that mean so. Its other errors are
+    bugs of ours, and are raised as they are.
     """
 
     def __init__(self, readers: AsyncEngine, writer: AsyncEngine, dialect: Dialect, pool_max: int) -> None:
         self._readers = readers
         self._writer = writer
         self.dialect = dialect
-        # Half of the pool is left to all else.
+        # At most half of the pool: the rest is for all other statements.
         self._raw_connections = RawConnections(writer, min(_RAW_CONNECTIONS_KEPT, pool_max // 2))
         self._direct: dict[sa.Select[Any], DirectSelect | None] = {}
         self._writes: set[asyncio.Future[Any]] = set()
         self.lost = asyncio.Event()
-        """Set when some work found the database away; whoever watches over it clears it."""
+        """Set when work finds the database unavailable; Availability clears it."""
 
     async def read(self, work: Work[T]) -> T:
-        """Run one statement or several that need no common snapshot."""
+        """Run statements that only read. Each commits by itself, and has a snapshot of its own."""
 
-        async def look(attempt: _Attempt) -> T:
+        async def read_once(attempt: _Attempt) -> T:
             async with self._readers.connect() as connection:
                 return await work(connection)
 
-        return await self._run(look)
+        return await self._run(read_once)
 
     async def select(self, query: sa.Select[Any], params: Mapping[str, Any]) -> Sequence[Any]:
-        """Run a query that runs all the time, and must always be the same object; return its rows."""
+        """Return the rows of a query that runs often: without SQLAlchemy, where the engine gains by it.
+
+        It must be the same object every time, for it is compiled once.
+        """
         if query not in self._direct:
             self._direct[query] = self.dialect.direct(query)
         direct = self._direct[query]
@@ -71,15 +74,15 @@ class Database:
         return direct.rows(await self.run_at_once(direct.text, direct.arguments(params)))
 
     async def ping(self) -> None:
-        """Find out whether the database is there. Raises DatabaseUnavailable."""
+        """Run a statement that needs no table. Raises DatabaseUnavailable."""
         await self.read(lambda connection: connection.exec_driver_sql("SELECT 1"))
 
     async def open_connections(self, number: int) -> None:
-        """Have so many connections open, so that the first calls find them. Raises DatabaseUnavailable."""
+        """Open so many connections in advance of the first calls. Raises DatabaseUnavailable."""
         await asyncio.gather(*(self.ping() for _ in range(number)))
 
     async def write(self, work: Work[T], committed: Callable[[], None] | None = None) -> T:
-        """Run work in a transaction, and call `committed` after it. A cancelled caller cancels neither."""
+        """Run work in a transaction, commit, and call `committed`. A cancelled caller cancels none of it."""
 
         async def transact(attempt: _Attempt) -> T:
             async with self._writer.connect() as connection, connection.begin() as transaction:
@@ -99,7 +102,7 @@ class Database:
     async def run_at_once(self, statement: str, arguments: Sequence[Any]) -> Sequence[Any]:
         """Run one statement that commits by itself, as asyncpg takes it; return its rows.
 
-        A cancelled caller cancels it, or not. Only PostgreSQL's database can do this.
+        If the caller is cancelled it may be committed or not. Only for PostgreSQL.
         """
 
         async def fetch(attempt: _Attempt) -> Sequence[Any]:
@@ -116,7 +119,7 @@ class Database:
     def _wrote(self, task: asyncio.Future[Any]) -> None:
         self._writes.discard(task)
         if not task.cancelled():
-            # Nobody may be left to see the error; asyncio would log it as never retrieved.
+            # Retrieve the error: asyncio logs one that nobody retrieves, as of a cancelled caller.
             task.exception()
 
     async def _run(self, make: Callable[[_Attempt], Awaitable[T]]) -> T:
@@ -128,8 +131,8 @@ class Database:
                 raise
             except Exception as error:
                 cause = driver_error(error)
-                # A connection may have died in the pool: a new one is worth a try, but not when the
-                # commit was sent, for it may have been carried out.
+                # A pooled connection may have been closed by the server: try once more with a new one. Not
+                # after COMMIT was sent, which may have been carried out.
                 stale = isinstance(error, DBAPIError) and error.connection_invalidated and number == 1
                 again = not attempt.is_committing and (stale or self.dialect.is_transient(cause))
                 if again and number < _ATTEMPTS:
@@ -152,7 +155,7 @@ class Database:
         return {"size": size, "in_use": pool.checkedout() - self._raw_connections.idle}
 
     async def close(self) -> None:
-        """Finish the writes that are under way, their callers gone or not, and close all connections."""
+        """Finish the writes under way, those of cancelled callers too, and close all connections."""
         await asyncio.gather(*self._writes, return_exceptions=True)
         await self._raw_connections.close()
         await self._readers.dispose()
@@ -161,7 +164,7 @@ class Database:
 
 
 def driver_error(error: BaseException) -> BaseException | None:
-    """Return the driver's own error inside of SQLAlchemy's wrappings."""
+    """Return the driver's own error out of SQLAlchemy's."""
     seen: BaseException | None = error
     while isinstance(seen, DBAPIError) or (seen is not None and seen.__cause__ is not None):
         inner = seen.orig if isinstance(seen, DBAPIError) and seen.orig is not None else seen.__cause__

@@ -1,4 +1,4 @@
-"""What a person wants to know of a database when something is wrong."""
+"""Diagnosis of a database, for `holdfast doctor`."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from holdfastdb_server.storage.options import StartupRefused, StorageOptions
 
 
 class NotReached(Exception):
-    """The database does not answer. The message is the driver's."""
+    """The database cannot be reached. The message is the driver's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What a database says of itself. The last three are None on SQLite."""
+    """The state of a database. The last three are None on SQLite."""
 
     version: str
     """Such as `PostgreSQL 16.4`."""
     schema: SchemaState
     round_trip: float
-    """Seconds from a question to its answer."""
+    """Seconds that `SELECT 1` takes."""
     connections_free: int | None = None
-    """How many more connections it takes from anybody."""
+    """How many more connections it accepts, without those reserved for superusers."""
     connections_max: int | None = None
     clock_ahead: float | None = None
-    """Seconds by which its clock is ahead of ours."""
+    """Seconds by which its clock is ahead of this machine's."""
 
 
 def sqlite_path(url: str) -> Path | None:
@@ -47,7 +47,7 @@ def sqlite_path(url: str) -> Path | None:
 
 
 def holder(path: Path) -> str:
-    """Return why a server could not have this SQLite file now; empty if it could. Makes no file."""
+    """Return why a server could not lock this SQLite file now; empty if it could. Creates no file."""
     if not path.with_name(f"{path.name}.lock").exists():
         return ""
     lock = FileLock(str(path))
@@ -60,9 +60,9 @@ def holder(path: Path) -> str:
 
 
 async def diagnose(options: StorageOptions) -> Diagnosis:
-    """Return what the database says of itself. Raises NotReached, StartupRefused.
+    """Return the state of the database. Raises NotReached, StartupRefused.
 
-    A SQLite file that is not there would be made.
+    A SQLite file that does not exist is created.
     """
     database = open_database(options)
     ask = _ask_postgres if isinstance(database.dialect, PostgresDialect) else _ask_sqlite

@@ -1,4 +1,4 @@
-"""A SELECT as asyncpg takes it, and its rows as SQLAlchemy would give them."""
+"""A SELECT that asyncpg runs without SQLAlchemy, with rows as SQLAlchemy would return them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class DirectSelect:
         columns = list(select.selected_columns)
         self._make = _row_class([column.name for column in columns])._make
         processors = [c.type.dialect_impl(dialect).result_processor(dialect, None) for c in columns]
-        # Few columns have one.
+        # Only of the columns that need one: most do not.
         self._processors = [(place, process) for place, process in enumerate(processors) if process]
 
     def arguments(self, params: Mapping[str, Any]) -> list[Any]:
@@ -40,5 +40,5 @@ class DirectSelect:
 
 
 def _row_class(names: Sequence[str]) -> Any:
-    # The columns are known to the query only.
+    # Not a NamedTuple class: the columns are known only when the query is compiled.
     return collections.namedtuple("Row", names)

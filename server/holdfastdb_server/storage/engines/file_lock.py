@@ -1,4 +1,4 @@
-"""A SQLite file belongs to one server at a time."""
+"""The lock by which one server at a time uses a SQLite file."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from holdfastdb_server.storage.options import StartupRefused
 
 
 class FileLock:
-    """A lock on `<file>.lock`, which the system takes back from a process that dies."""
+    """A lock on `<file>.lock`, which the operating system releases when the process dies."""
 
     def __init__(self, path: str) -> None:
         self._path = path
         self._file: int | None = None
 
     def acquire(self) -> None:
-        """Take the lock. Raises StartupRefused when another server holds it or the file cannot be made."""
+        """Take the lock. Raises StartupRefused if another server holds it or the file cannot be created."""
         try:
             self._file = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
@@ -34,7 +34,7 @@ class FileLock:
         os.write(self._file, f"{os.getpid()}\n".encode())
 
     def release(self) -> None:
-        """Give the lock back."""
+        """Release the lock."""
         if self._file is not None:
             os.close(self._file)
             self._file = None

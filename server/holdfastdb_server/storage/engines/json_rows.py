@@ -1,7 +1,7 @@
 """Rows for PostgreSQL as one parameter: a JSON array, which it reads as a table.
 
-The statement stays the same for one row and for a thousand. One array a column would do that too, but
-asyncpg takes several times as long for arrays as it takes to write the same rows as JSON.
+The text of a statement is the same for 1 row and for 1,000. An array for each column would do that too, but
+asyncpg takes several times as long to encode arrays as msgspec to encode the same rows as JSON.
 """
 
 from __future__ import annotations
@@ -16,34 +16,34 @@ from sqlalchemy.types import TypeEngine
 
 from holdfastdb_server.storage.engines.columns import Searchable
 
-# How a column of such a type is sent, and what is made of it.
+# Columns of these types are sent as text, and converted by these expressions.
 _SENT_AS_TEXT = {"json": "{}::json", "jsonb": "{}::jsonb", "bytea": "decode({}, 'base64')"}
-# More than any statement takes.
+# More than any statement has.
 _MOST_ROWS = 1_000_000
 _encode = msgspec.json.Encoder().encode
 
 
 class JsonRows:
-    """The columns of a table whose rows are sent as JSON. NULL is left out."""
+    """The columns of rows that are sent as JSON objects, without members that are NULL."""
 
     def __init__(self, columns: Mapping[str, TypeEngine[Any]], dialect: Dialect) -> None:
         types = {str(name): _plain_type(column, dialect) for name, column in columns.items()}
         as_text = {
             name: _SENT_AS_TEXT[types[name]]
             for name, column in columns.items()
-            # An object is sent as it is.
+            # A Searchable is sent as a JSON object, not as text.
             if types[name] in _SENT_AS_TEXT and not isinstance(column, Searchable)
         }
         self.columns = ", ".join(f"{n} {'text' if n in as_text else kind}" for n, kind in types.items())
         """The columns as they are sent, with their types."""
         self.values = {name: as_text.get(name, "{}") for name in types}
-        """What to select of the columns; `{}` stands for the column."""
+        """The expression for each column's value; `{}` stands for the column."""
         self._row: Any = msgspec.defstruct(
             "Row", [(name, Any, None) for name in types], omit_defaults=True, gc=False
         )
 
     def table(self, parameter: str, name: str) -> str:
-        """Return what stands in a FROM: the rows in this parameter, as a table of this name."""
+        """Return an item of a FROM: the rows in this parameter, as a table of this name."""
         return f"json_to_recordset(convert_from({parameter}, 'UTF8')::json) AS {name} ({self.columns})"
 
     def numbered_table(self, parameter: str, name: str) -> str:
@@ -52,12 +52,12 @@ class JsonRows:
         rows = f"json_to_recordset(convert_from({parameter}, 'UTF8')::json) AS ({self.columns})"
         return f"ROWS FROM ({rows}) WITH ORDINALITY AS {name} ({names}, ordinal)"
 
-    def insertion(self, table: Table, name: str, own: Mapping[str, str] | None = None) -> str:
-        """Return an INSERT up to its FROM, in which the rows have this name.
+    def insertion(self, table: Table, name: str, computed: Mapping[str, str] | None = None) -> str:
+        """Return an INSERT of the rows in a table of this name, up to its FROM.
 
-        `own` are expressions for columns of which something else than the rows knows better.
+        `computed` are expressions for columns whose values do not come from the rows.
         """
-        known = own or {}
+        known = computed or {}
         values = {
             column.name: known.get(column.name) or self.values[column.name].format(f"{name}.{column.name}")
             for column in table.columns
@@ -65,7 +65,7 @@ class JsonRows:
         return f"INSERT INTO {table.name} ({', '.join(values)})\n    SELECT {', '.join(values.values())}"
 
     def dump(self, rows: Iterable[Sequence[Any]]) -> bytes:
-        """Return the rows, whose values are in the order of the columns, as a parameter."""
+        """Return rows, with values in the order of the columns, as a parameter."""
         return _encode([self._row(*row) for row in rows])
 
 

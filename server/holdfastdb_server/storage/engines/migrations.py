@@ -1,4 +1,4 @@
-"""Migrations: which schema a database has, and how it gets ours."""
+"""Migrations: which schema a database has, and how it is upgraded to ours."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 REVISIONS = ("0001",)
-"""All revisions, oldest first: so that starting need not load Alembic to know them."""
+"""All revisions, oldest first. Listed here, so that a server starts without loading Alembic."""
 
-# Any number that no other program locks on the same database.
+# An arbitrary number, which no other program is likely to lock in the same database.
 _LOCK = 0x486F6C6466617374
 
-# Without what SQLite makes by itself for its own needs and for those of full-text search.
+# Without the tables that SQLite creates by itself, for its own use and for FTS5.
 _SQLITE_SCHEMA = """
     SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite!_%' ESCAPE '!'
     AND name NOT IN (SELECT name FROM pragma_table_list WHERE type = 'shadow') ORDER BY rowid
 """
 _HEAD = "-- Written by `make sqlite-schema`: what all migrations together make of a new file.\n\n"
-# Ends a statement of the script: in a trigger there are semicolons too.
+# Separates statements of the script: triggers contain semicolons too.
 _END = ";\n\n"
 
 
@@ -42,7 +42,7 @@ class SchemaState:
 
     @property
     def is_current(self) -> bool:
-        """Whether this server can work on it."""
+        """Whether this server can use it."""
         return self.current == self.head
 
     @property
@@ -51,7 +51,7 @@ class SchemaState:
         return self.current is not None and self.current not in REVISIONS
 
     def problem(self) -> str:
-        """Say why this server does not serve on it, and what to run."""
+        """Return why this server does not use it, and what to run."""
         if self.is_newer:
             return (
                 f"the database has schema {self.current}, which is newer than this server's {self.head}:"
@@ -84,9 +84,9 @@ async def read_state(database: Database) -> SchemaState:
 
 
 async def upgrade(url: str, *, pgbouncer: bool = False) -> Migrated:
-    """Bring a database to our schema, one server at a time. Raises DatabaseUnavailable.
+    """Upgrade a database to our schema. Raises DatabaseUnavailable.
 
-    Many may call it at once: the first migrates, the others wait for it and find nothing to do.
+    Several servers may call it at once: the first migrates, the others wait for it and find nothing to do.
     """
     database = open_database(StorageOptions(url=url, statement_timeout=3600, pgbouncer=pgbouncer))
     try:
@@ -96,11 +96,11 @@ async def upgrade(url: str, *, pgbouncer: bool = False) -> Migrated:
 
 
 async def upgrade_open(database: Database) -> Migrated:
-    """Bring an open database to our schema. A newer one is left as it is."""
+    """Upgrade an open database to our schema. A newer schema is left as it is."""
 
     async def work(connection: AsyncConnection) -> Migrated:
         if connection.dialect.name == "postgresql":
-            # For the transaction, not the session: a pooler may lie between.
+            # The transaction's lock: a session's does not work through a pooler in transaction mode.
             await connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         before = await _state(connection)
         if before.is_current or before.is_newer:
@@ -144,7 +144,7 @@ async def _state(connection: AsyncConnection) -> SchemaState:
 
 
 def _run_sqlite_script(connection: sa.Connection) -> None:
-    # A tenth of the time that the migrations take, which the start of a new server would wait for.
+    # A tenth of the time of the migrations, for which the first start of a server would wait.
     script = (_directory() / "sqlite.sql").read_text(encoding="utf-8")
     for statement in script.split(_END)[:-1]:
         connection.exec_driver_sql(statement)
@@ -159,7 +159,7 @@ def _run_alembic(connection: sa.Connection) -> None:
 
 
 def _config() -> Config:
-    # Alembic takes longer to load than all else at start, and is seldom needed.
+    # Imported here: Alembic takes longer to load than all else at start, and is seldom needed.
     from alembic.config import Config
 
     config = Config()

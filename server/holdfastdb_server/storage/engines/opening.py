@@ -1,4 +1,4 @@
-"""Engines: how each database is opened."""
+"""How the database of a URL is opened."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SQLITE_READERS = 4
 
 
 def parse_url(text: str) -> sa.URL:
-    """Return the URL with its driver. Raises StartupRefused when it is no URL of ours."""
+    """Return the URL with its driver. Raises StartupRefused if it is not one of a supported engine."""
     try:
         url = sa.make_url(text)
         backend = url.get_backend_name()
@@ -35,7 +35,7 @@ def parse_url(text: str) -> sa.URL:
 
 
 def open_database(options: StorageOptions) -> Database:
-    """Return the database of the options. Nothing is connected yet."""
+    """Return the database of the options, without connecting to it."""
     url = parse_url(options.url)
     if url.get_backend_name() == "sqlite":
         writer = _sqlite(url, pool_size=1, pool_timeout=options.pool_timeout)
@@ -58,7 +58,7 @@ def _sqlite(url: sa.URL, *, pool_size: int, pool_timeout: float) -> AsyncEngine:
 
     @sa.event.listens_for(engine.sync_engine, "connect")
     def _on_connect(connection: Any, record: object) -> None:
-        # The driver must begin nothing by itself: readers need no transaction, and it would begin deferred.
+        # Otherwise the driver begins deferred transactions: readers need none, the writer begins IMMEDIATE.
         connection.isolation_level = None
         cursor = connection.cursor()
         for pragma in (
@@ -75,7 +75,7 @@ def _sqlite(url: sa.URL, *, pool_size: int, pool_timeout: float) -> AsyncEngine:
 
 
 def _begin_immediate(connection: sa.Connection) -> None:
-    # IMMEDIATE: a deferred read-then-write cannot wait out another writer.
+    # IMMEDIATE: a deferred transaction that reads and then writes fails at once if there is another writer.
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
@@ -96,14 +96,14 @@ def _postgres(url: sa.URL, options: StorageOptions) -> AsyncEngine:
         url.difference_update_query(further),
         connect_args=arguments,
         isolation_level="READ COMMITTED",
-        # The driver would parse json and jsonb: what the caller wrote must not change by it.
+        # By default SQLAlchemy parses json and jsonb, which loses the text as the caller wrote it.
         json_deserializer=str,
-        # No overflow: SQLAlchemy closes what is over the size at once, and a burst would open it again
-        # and again.
+        # No overflow: SQLAlchemy closes overflow connections after each use, so a burst of calls would open
+        # connections again and again.
         pool_size=options.pool_max,
         max_overflow=0,
         pool_timeout=options.pool_timeout,
-        # The newest connection first: its statements are prepared.
+        # The connection used last comes first: its statements are prepared.
         pool_use_lifo=True,
     )
 

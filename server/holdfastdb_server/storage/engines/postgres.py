@@ -32,7 +32,7 @@ class PostgresDialect:
         self._inserts: dict[tuple[str, str], tuple[str, JsonRows]] = {}
 
     def direct(self, select: sa.Select[Any]) -> DirectSelect:
-        """As asyncpg's dialect of SQLAlchemy would send it."""
+        """Compile it with SQLAlchemy's dialect for asyncpg."""
         return DirectSelect(select, self._sql)
 
     def inline_rows(self, name: str, columns: Mapping[str, TypeEngine[Any]]) -> tuple[str, Any]:
@@ -63,7 +63,7 @@ class PostgresDialect:
         return await connection.exec_driver_sql(text, (json_rows.dump(rows),))
 
     def json_rows(self, columns: Mapping[str, TypeEngine[Any]]) -> JsonRows:
-        """Return rows with these columns as one parameter."""
+        """Return what makes one parameter of rows with these columns."""
         return JsonRows(columns, self._sql)
 
     def insert(self, table: sa.Table) -> postgresql.Insert:
@@ -92,7 +92,8 @@ class PostgresDialect:
         width = sa.func.make_interval(0, 0, 0, 0, 0, 0, seconds)
         epoch = sa.text("TIMESTAMPTZ '1970-01-01 00:00:00+00'")
         first = sa.text("TIMESTAMPTZ '0001-01-01 00:00:00+00'")
-        # Longer than from the first year to 1970: what date_bin would return PostgreSQL may not know.
+        # A width longer than from the first year to 1970: date_bin could return a time that PostgreSQL cannot
+        # represent.
         reaches_back = sa.and_(column < epoch, sa.literal(seconds > SECONDS_TO_1970))
         start = sa.case((reaches_back, first), else_=sa.func.date_bin(width, column, epoch))
         return sa.type_coerce(sa.func.greatest(start, first), Micros)
@@ -110,7 +111,7 @@ class PostgresDialect:
         return list(path)
 
     def member_text(self, name: str, *, is_object: bool) -> sa.ColumnElement[str]:
-        """jsonb writes objects in its own way."""
+        """jsonb has a text form of its own for objects."""
         value = sa.bindparam(name, type_=sa.Text)
         return sa.cast(sa.cast(value, postgresql.JSONB), sa.Text) if is_object else value
 
@@ -126,17 +127,17 @@ class PostgresDialect:
         return PostgresFullText(table)
 
     async def lock_name(self, connection: AsyncConnection, name: str) -> None:
-        """An advisory lock, on a number made of the name."""
+        """An advisory lock on a hash of the name."""
         await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(name, 0))))
 
     def clock(self) -> sa.ColumnElement[datetime]:
-        """Not now(), which is the transaction's: time goes on while that waits for a lock."""
+        """Not now(), the time of the transaction: it may have waited for a lock since."""
         return sa.func.statement_timestamp(type_=Micros)
 
     def is_unavailable(self, error: BaseException | None) -> bool:
-        """Lost or refused connections, a server that starts, stops, is full or only reads."""
+        """Lost or refused connections, a server that is starting, stopping, out of resources or read-only."""
         if isinstance(error, asyncpg.DataError):
-            return False  # an InterfaceError too, but of ours
+            return False  # some are InterfaceErrors too, but the values were ours
         return isinstance(
             error,
             OSError  # refused, reset, time-out: TimeoutError is one
@@ -147,16 +148,16 @@ class PostgresDialect:
             | asyncpg.InvalidAuthorizationSpecificationError
             | asyncpg.InvalidCatalogNameError
             | asyncpg.InterfaceError
-            # The last words of a server that stops came between two statements, unasked.
+            # A server that stops sends its error between two statements, when the driver expects nothing.
             | asyncpg.InternalClientError,
         )
 
     def is_schema_error(self, error: BaseException | None) -> bool:
-        """A table or column that is not there."""
+        """An undefined table or column."""
         return isinstance(error, asyncpg.UndefinedTableError | asyncpg.UndefinedColumnError)
 
     def is_transient(self, error: BaseException | None) -> bool:
-        """Deadlocks, conflicts, and plans that another process's DDL made stale."""
+        """Deadlocks, serialization failures, and prepared statements that are invalid after DDL."""
         return isinstance(
             error,
             asyncpg.DeadlockDetectedError

@@ -1,4 +1,4 @@
-"""Raw connections: asyncpg's own connections for the few statements that run all the time."""
+"""Raw connections: asyncpg's own, for the few statements that run all the time."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class _RawConnection:
 
 
 class RawConnections:
-    """Connections of an engine that are not given back after each use, and are used without SQLAlchemy.
+    """Connections from an engine's pool, used without SQLAlchemy and not returned to the pool after each use.
 
-    Both take longer than a small statement does. At most `kept` are held while nobody uses them.
+    Both would take longer than a small statement does. At most `kept` are held while they are idle.
     """
 
     def __init__(self, engine: AsyncEngine, kept: int) -> None:
@@ -34,11 +34,11 @@ class RawConnections:
 
     @property
     def idle(self) -> int:
-        """How many are held for the next use."""
+        """How many connections are idle."""
         return len(self._idle)
 
     async def fetch(self, statement: str, arguments: Sequence[Any]) -> Sequence[Any]:
-        """Run a statement, which commits by itself. A connection that had an error is not used again."""
+        """Run a statement, which commits by itself. After an error its connection returns to the pool."""
         raw = await self._take()
         try:
             rows: Sequence[Any] = await raw.driver.fetch(statement, *arguments)
@@ -54,7 +54,7 @@ class RawConnections:
     async def _take(self) -> _RawConnection:
         while True:
             raw = self._idle.pop() if self._idle else await self._open()
-            # It may have died while nobody used it, here or in the pool.
+            # The server may have closed it while it was idle, here or in the pool.
             if not raw.driver.is_closed():
                 return raw
             await raw.close()
@@ -65,6 +65,6 @@ class RawConnections:
         return _RawConnection(connection, raw.driver_connection)
 
     async def close(self) -> None:
-        """Give back those that are held."""
+        """Return the idle connections to the pool."""
         while self._idle:
             await self._idle.pop().close()

@@ -40,10 +40,10 @@ class SqliteDialect:
     _sql: SqlDialect = sqlite.dialect()
 
     def direct(self, select: sa.Select[Any]) -> None:
-        """The driver has a thread of its own, and going there takes longer than all else."""
+        """None: the hop to the driver's thread takes longer than SQLAlchemy does."""
 
     def inline_rows(self, name: str, columns: Mapping[str, TypeEngine[Any]]) -> tuple[str, Any]:
-        """Read one JSON array of arrays: numbers and texts only."""
+        """Read one JSON array of arrays, which can hold numbers and texts only."""
         selected = ", ".join(
             f"json_extract(value, '$[{index}]') AS {column}" for index, column in enumerate(columns)
         )
@@ -60,12 +60,12 @@ class SqliteDialect:
     async def insert_rows(
         self, connection: AsyncConnection, table: sa.Table, rows: BulkRows, on_conflict: str = ""
     ) -> None:
-        """Run one prepared statement for each row, without leaving the driver in between."""
+        """Run one prepared statement for all rows, in one hop to the driver's thread."""
         text = f"{_insert_into(table)} VALUES {_placeholders(table)} {on_conflict}"
         await connection.exec_driver_sql(text, self._converted(table, rows))
 
     async def insert_missing_rows(self, connection: AsyncConnection, table: sa.Table, rows: BulkRows) -> int:
-        """Put many rows into one statement: the driver returns no rows of a statement that it repeats."""
+        """Put many rows into one statement: executemany returns no rows of RETURNING."""
         placeholders = _placeholders(table)
         count = 0
         for start in range(0, len(rows), _ROWS_IN_STATEMENT):
@@ -89,7 +89,7 @@ class SqliteDialect:
         return column_type.dialect_impl(self._sql).bind_processor(self._sql)
 
     def contains(self, column: sa.Column[Any], name: str, types: Sequence[type]) -> sa.ColumnElement[bool]:
-        """Look into the table of members that triggers keep: `session_label_index` for `sessions`."""
+        """Use the table of members that triggers maintain: `session_label_index` for `sessions`."""
         table = column.table
         assert isinstance(table, sa.Table)
         members = sa.table(
@@ -101,23 +101,23 @@ class SqliteDialect:
                 table.c.key.in_(
                     sa.select(members.c.row_key).where(
                         members.c.field == column.name,
-                        members.c.name == sa.bindparam(f"{name}_name_{place}", type_=sa.Text),
-                        _is_scalar(members.c.type, members.c.value, f"{name}_value_{place}", value_type),
+                        members.c.name == sa.bindparam(f"{name}_name_{index}", type_=sa.Text),
+                        _is_scalar(members.c.type, members.c.value, f"{name}_value_{index}", value_type),
                     )
                 )
-                for place, value_type in enumerate(types)
+                for index, value_type in enumerate(types)
             )
         )
 
     def holds(self, column: sa.Column[Any], name: str, types: Sequence[type]) -> sa.ColumnElement[bool]:
-        """Look at the members of the row's own object."""
+        """Compare the members of the row's own object."""
         conditions = []
-        for place, value_type in enumerate(types):
+        for index, value_type in enumerate(types):
             member = sa.func.json_each(sa.type_coerce(column, sa.Text)).table_valued("key", "type", "value")
             kind = sa.case((member.c.type.in_(("integer", "real")), "number"), else_=member.c.type)
             matches = sa.and_(
-                member.c.key == sa.bindparam(f"{name}_name_{place}", type_=sa.Text),
-                _is_scalar(kind, member.c.value, f"{name}_value_{place}", value_type),
+                member.c.key == sa.bindparam(f"{name}_name_{index}", type_=sa.Text),
+                _is_scalar(kind, member.c.value, f"{name}_value_{index}", value_type),
             )
             conditions.append(sa.exists(sa.select(sa.literal(1)).select_from(member).where(matches)))
         return sa.and_(*conditions)
@@ -125,23 +125,23 @@ class SqliteDialect:
     def members(self, name: str, wanted: Mapping[str, JsonScalar]) -> dict[str, Any]:
         """Two parameters a member; the value of a boolean is that of its type, and null has none."""
         params: dict[str, Any] = {}
-        for place, (member, value) in enumerate(wanted.items()):
-            params[f"{name}_name_{place}"] = member
+        for index, (member, value) in enumerate(wanted.items()):
+            params[f"{name}_name_{index}"] = member
             if isinstance(value, bool):
-                params[f"{name}_value_{place}"] = "true" if value else "false"
+                params[f"{name}_value_{index}"] = "true" if value else "false"
             elif value is not None:
-                params[f"{name}_value_{place}"] = value
+                params[f"{name}_value_{index}"] = value
         return params
 
     def bucket(self, column: sa.Column[Any], seconds: int) -> sa.ColumnElement[Any]:
-        """Round down; % takes the sign of the time, hence twice."""
+        """Round down. % has the sign of the time, which may be before 1970: hence it is applied twice."""
         width = seconds * 1_000_000
         micros = sa.type_coerce(column, sa.BigInteger)
         start = micros - (micros % width + width) % width
         return sa.type_coerce(sa.func.max(start, -SECONDS_TO_1970 * 1_000_000), Micros)
 
     def microseconds(self, start: sa.Column[Any], end: sa.Column[Any]) -> sa.ColumnElement[int]:
-        """Times are microseconds."""
+        """Times are stored as microseconds."""
         return sa.type_coerce(end, sa.BigInteger) - sa.type_coerce(start, sa.BigInteger)
 
     def member(self, column: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[str]:
@@ -152,13 +152,13 @@ class SqliteDialect:
         return "$" + "".join(f'."{name}"' for name in path)
 
     def member_text(self, name: str, *, is_object: bool) -> sa.ColumnElement[str]:
-        """Objects are written as they were stored."""
+        """json_extract returns objects as they were stored."""
         return sa.bindparam(name, type_=sa.Text)
 
     def first_segments(
         self, path: sa.ColumnElement[str], count: sa.ColumnElement[int]
     ) -> sa.ColumnElement[str]:
-        """There are no arrays but those of JSON."""
+        """Make a JSON array of the segments: SQLite has no other arrays."""
         segments = sa.func.replace(sa.func.json_quote(path), "/", '","', type_=sa.Text())
         each = sa.func.json_each("[" + segments + "]").table_valued("key", "value")
         first = sa.select(each.c.value).where(each.c.key < count).order_by(each.c.key).subquery()
@@ -172,7 +172,7 @@ class SqliteDialect:
         """Nothing to do: there is one writer."""
 
     def clock(self) -> sa.ColumnElement[datetime]:
-        """The clock of this process: no other has the file."""
+        """The clock of this process: no other process uses the file."""
         return sa.bindparam(None, callable_=lambda: datetime.now(UTC), type_=Micros)
 
     def is_unavailable(self, error: BaseException | None) -> bool:
@@ -180,7 +180,7 @@ class SqliteDialect:
         return isinstance(error, sqlite3.Error) and error.sqlite_errorcode & 0xFF in _SQLITE_UNAVAILABLE
 
     def is_schema_error(self, error: BaseException | None) -> bool:
-        """A table or column that is not there."""
+        """A missing table or column."""
         return isinstance(error, sqlite3.OperationalError) and "no such" in str(error)
 
     def is_transient(self, error: BaseException | None) -> bool:

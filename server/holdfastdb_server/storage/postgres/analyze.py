@@ -1,8 +1,8 @@
-"""What PostgreSQL knows of our tables while they grow fast.
+"""ANALYZE for tables that grow fast.
 
-A statement's plan is kept until its tables are analyzed again. One that was made for a small table may read
-through a session's events, or through a namespace's sessions, where the next index would lead to the row.
-Autovacuum looks once a minute; a young database is a hundred times as large by then.
+PostgreSQL keeps the plan of a prepared statement until its tables are analyzed again. A plan that was made
+when a table was small may scan all events of a session, or all sessions of a namespace, where another index
+leads to the row. Autovacuum checks once a minute, when a new database may have 100 times as many rows.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from holdfastdb_server.storage.engines.connection import Database
 from holdfastdb_server.storage.schema import metadata
 
 _PERIOD_SECONDS = 2.0
-# In pages, since it was last looked at.
+# The tables that have 4 times as many pages as when they were last analyzed.
 _GROWN = """
 SELECT relname FROM pg_class
 WHERE relnamespace = current_schema()::regnamespace AND relname = ANY($1::text[])
-AND pg_has_role(relowner, 'USAGE')  -- others may not analyze it, and would be told so every time
+AND pg_has_role(relowner, 'USAGE')  -- only the owner may analyze it, for others it is a warning
 AND pg_relation_size(oid) >= 4 * greatest(relpages, 1) * current_setting('block_size')::bigint
 """
 
@@ -28,13 +28,13 @@ logger = logging.getLogger("holdfast.statistics")
 
 
 class TableStatistics:
-    """Has tables analyzed that are four times as large as when they last were."""
+    """Analyzes tables that have grown by a factor of 4 since they were last analyzed."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def refresh(self) -> Sequence[str]:
-        """Analyze the tables that have grown, and return them. Raises DatabaseUnavailable."""
+        """Analyze the tables that have grown, and return their names. Raises DatabaseUnavailable."""
         found = await self._database.run_at_once(_GROWN, (list(metadata.tables),))
         grown = sorted(row["relname"] for row in found)
         if grown:
@@ -42,7 +42,7 @@ class TableStatistics:
         return grown
 
     async def run(self, is_available: Callable[[], bool]) -> None:
-        """Refresh them every now and then, for ever."""
+        """Refresh every _PERIOD_SECONDS, for ever, while the database is available."""
         while True:
             await asyncio.sleep(_PERIOD_SECONDS)
             if not is_available():
@@ -50,6 +50,6 @@ class TableStatistics:
             try:
                 await self.refresh()
             except DatabaseUnavailable:
-                continue  # whoever watches over the database says so
+                continue  # Availability logs it
             except Exception:
                 logger.exception("tables could not be analyzed; it is tried again")

@@ -14,11 +14,11 @@ from holdfastdb_server.storage.engines.connection import Database
 from holdfastdb_server.storage.signals import Signals
 
 CHANNEL = "holdfast"
-_EVERYONE = "*"
-# NOTIFY takes at most 7,999 bytes.
+_ALL_TOPICS = "*"
+# Below the limit of NOTIFY, 7,999 bytes.
 _PAYLOAD_BYTES = 7_900
 
-# What a busy server announces travels together; it delays a quiet one by nothing.
+# Topics that are published within this time after a NOTIFY share the next one.
 _PAUSE_SECONDS = 0.005
 _NOTIFY = "SELECT pg_notify($1, $2)"
 
@@ -26,33 +26,33 @@ logger = logging.getLogger("holdfast.notifications")
 
 
 class Announcer:
-    """Tells other servers what was signalled: one NOTIFY now and then, for all since the last."""
+    """Sends topics to other servers: one NOTIFY for all that were announced since the one before."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._pending: set[str] = set()
-        self._more = asyncio.Event()
+        self._has_pending = asyncio.Event()
 
     def announce(self, topics: set[str]) -> None:
-        """Have these topics announced soon."""
+        """Have these topics sent, within _PAUSE_SECONDS and the time of a statement."""
         self._pending |= topics
-        self._more.set()
+        self._has_pending.set()
 
     async def run(self) -> None:
-        """Announce what comes, for ever."""
+        """Send what is announced, for ever."""
         while True:
-            await self._more.wait()
-            await asyncio.sleep(0)  # whoever waits for the commit is answered first
-            self._more.clear()
+            await self._has_pending.wait()
+            await asyncio.sleep(0)  # the callers whose commit announced something are answered first
+            self._has_pending.clear()
             topics, self._pending = self._pending, set()
-            # A lost NOTIFY delays by one poll; there is nobody to tell.
+            # Not an error of any call: without the NOTIFY, other servers find the changes at their next poll.
             with contextlib.suppress(DatabaseUnavailable):
                 await self._database.run_at_once(_NOTIFY, (CHANNEL, write_payload(topics)))
             await asyncio.sleep(_PAUSE_SECONDS)
 
 
 class Listener:
-    """Listens to what other servers announce, on a connection of its own."""
+    """Receives the topics that servers announce, on a connection of its own."""
 
     def __init__(self, url: str, signals: Signals, connect_timeout: float, retry_seconds: float) -> None:
         self._url = url
@@ -61,7 +61,7 @@ class Listener:
         self._retry_seconds = retry_seconds
 
     async def run(self) -> None:
-        """Listen for ever; connect again when the connection is lost."""
+        """Listen for ever; connect again after `retry_seconds` when the connection is lost."""
         while True:
             try:
                 await self._listen()
@@ -74,13 +74,13 @@ class Listener:
         closed = asyncio.Event()
         try:
             connection.add_termination_listener(lambda _: closed.set())
-            await connection.add_listener(CHANNEL, self._heard)
-            self._signals.wake_all()  # for what was announced while nobody listened
+            await connection.add_listener(CHANNEL, self._receive)
+            self._signals.wake_all()  # something may have been announced before LISTEN
             await closed.wait()
         finally:
             connection.terminate()
 
-    def _heard(self, connection: Any, pid: int, channel: str, payload: Any) -> None:
+    def _receive(self, connection: Any, pid: int, channel: str, payload: Any) -> None:
         topics = read_payload(str(payload))
         if topics is None:
             self._signals.wake_all()
@@ -89,11 +89,11 @@ class Listener:
 
 
 def write_payload(topics: set[str]) -> str:
-    """Return topics as the text of a notification; `*` where they are too many."""
+    """Return topics as the payload of a notification; `*`, for all topics, if they are too many."""
     text = "\n".join(sorted(topics))
-    return text if len(text.encode()) <= _PAYLOAD_BYTES else _EVERYONE
+    return text if len(text.encode()) <= _PAYLOAD_BYTES else _ALL_TOPICS
 
 
 def read_payload(text: str) -> list[str] | None:
-    """Return the topics in a notification; None for all."""
-    return None if text == _EVERYONE else text.split("\n")
+    """Return the topics in a notification; None for all topics."""
+    return None if text == _ALL_TOPICS else text.split("\n")
