@@ -1,1 +1,1 @@
-"""The gRPC services: protobuf in, domain call, protobuf out."""
+"""The gRPC services: they convert a request, call the storage port, and convert its result."""

@@ -1,4 +1,4 @@
-"""Who may call: bearer tokens, and the namespaces they are for."""
+"""Access control: bearer tokens, and the namespaces that each allows."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ ANY_NAMESPACE = "*"
 
 
 class Access:
-    """The tokens that are let in, each with its namespaces (`*`: any). Without tokens all are let in."""
+    """The valid tokens, each with the namespaces that it allows (`*`: all). No tokens: no check."""
 
     def __init__(self, tokens: Iterable[tuple[str, Collection[str]]] = ()) -> None:
         self._grants = [(_digest(token), frozenset(namespaces)) for token, namespaces in tokens]
 
     def check(self, authorization: str, namespace: str) -> None:
-        """Raise TokenInvalid or NamespaceNotAllowed unless the header holds a token for the namespace."""
+        """Raise TokenInvalid or NamespaceNotAllowed unless the header's token allows the namespace."""
         if not self._grants:
             return
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer":
             raise TokenInvalid
         presented = _digest(token.strip())
-        # Every digest is compared: the time must not tell which token was nearly right.
+        # All digests are compared, each in constant time, so that the time does not depend on the token.
         allowed = [names for known, names in self._grants if hmac.compare_digest(known, presented)]
         if not allowed:
             raise TokenInvalid

@@ -1,4 +1,4 @@
-"""The call that is being answered, wherever in its task one is."""
+"""The present call, as a context variable of the asyncio task that handles it."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ DEFAULT_NAMESPACE = "default"
 
 
 class Call(Struct):
-    """What the headers of a call say. The token is checked before a handler sees the call."""
+    """The headers of a call. Its token is checked before the handler is called."""
 
     method: str = ""
-    """Its path: `/package.Service/Method`."""
+    """The path of the method: `/package.Service/Method`."""
     namespace: str = DEFAULT_NAMESPACE
     authorization: str = ""
     known_request_id: str = ""
-    """The caller's id of the request, or ours once somebody wanted to know it."""
+    """The caller's `x-request-id`; or the server's own, once `request_id` was read; or empty."""
 
     @property
     def request_id(self) -> str:
-        """The id of the request; ours if the caller gave none."""
+        """The caller's `x-request-id`, or one that the server makes."""
         if not self.known_request_id:
             self.known_request_id = next(_request_ids)
         return self.known_request_id
@@ -36,9 +36,9 @@ _request_ids = (f"{prefix}-{number}" for prefix in [os.urandom(6).hex()] for num
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 current_call: ContextVar[Call] = ContextVar("current_call")
-"""Set by the interceptor. grpc.aio runs each call in a task of its own, so none sees another's."""
+"""Set by the interceptor. grpc.aio runs each call in a task of its own, so each has its own value."""
 
 
 def namespace() -> str:
-    """Return the namespace of the call that is being answered."""
+    """Return the namespace of the present call."""
     return current_call.get().namespace

@@ -1,4 +1,4 @@
-"""The end of a server's time: which calls it still takes."""
+"""Refusal of new calls while the server stops."""
 
 from __future__ import annotations
 
@@ -6,32 +6,32 @@ import asyncio
 
 from holdfastdb_server.domain.errors import ServerDraining
 
-_QUIET_SECONDS = 0.1
-_MOST_WAITS = 10
+_INTERVAL_SECONDS = 0.1
+_MAX_INTERVALS = 10
 
 
 class Draining:
-    """Turns calls away once the server has begun to stop."""
+    """Refuses calls with ServerDraining once the server has begun to stop."""
 
     def __init__(self) -> None:
         self._has_begun = False
-        self._turned_away = 0
+        self._refused = 0
 
     def check(self) -> None:
         """Raise ServerDraining if the server has begun to stop."""
         if self._has_begun:
-            self._turned_away += 1
+            self._refused += 1
             raise ServerDraining
 
     async def begin(self) -> None:
-        """Turn calls away from now on; return when no more come, within a second in any case.
+        """Refuse calls from now on. Return after 0.1 s without a refused call, or after 1 s.
 
-        gRPC must be told to stop only then: calls that have come in but not to us yet it ends as CANCELLED,
-        which hardly any client retries.
+        gRPC must be stopped only then: it ends calls that it has received but not passed on yet with
+        CANCELLED, which clients do not retry.
         """
         self._has_begun = True
-        for _ in range(_MOST_WAITS):
-            before = self._turned_away
-            await asyncio.sleep(_QUIET_SECONDS)
-            if self._turned_away == before:
+        for _ in range(_MAX_INTERVALS):
+            before = self._refused
+            await asyncio.sleep(_INTERVAL_SECONDS)
+            if self._refused == before:
                 return

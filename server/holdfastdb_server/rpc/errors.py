@@ -19,14 +19,14 @@ logger = logging.getLogger("holdfast.rpc")
 DOMAIN = "holdfastdb"
 DETAILS_HEADER = "grpc-status-details-bin"
 
-# Clients take 8 KiB of headers: an id of 255 characters may have 1,020 bytes, and texts stand there
-# twice, once percent-encoded and once in base64.
+# Clients accept 8 KiB of headers. The message is in them twice: percent-encoded in `grpc-message`, and in base64
+# in the details. An id of 255 characters has up to 1,020 bytes.
 _TEXT_BYTES = 768
 _VALUE_BYTES = 1024
 
 
 class Failure(NamedTuple):
-    """How a call ends that did not succeed, or one request of a batch."""
+    """The status with which a failed call, or a failed request of a batch, is answered."""
 
     code: grpc.StatusCode
     message: str
@@ -35,17 +35,17 @@ class Failure(NamedTuple):
 
 
 def write_failure(error: Exception, call: Call) -> Failure:
-    """Return how any error in a call is told to the caller. What is none of ours is a bug, and is logged."""
+    """Return the status for any exception. One that is not a HoldfastError is a bug and logged."""
     if isinstance(error, DecodeError):
         error = MalformedRequest()
     if isinstance(error, HoldfastError):
         return write_error(error)
-    logger.error("call failed by a bug of ours", exc_info=error, extra={"method": call.method})
+    logger.error("call failed with an unexpected exception", exc_info=error, extra={"method": call.method})
     return write_internal_failure(call.request_id)
 
 
 def write_error(error: HoldfastError) -> Failure:
-    """Return how the error is told to the caller."""
+    """Return the status for an error."""
     details: list[Message] = [_info(error.reason, error.metadata)]
     if isinstance(error, InvalidArgument):
         details.append(_bad_request(error))
@@ -56,7 +56,7 @@ def write_error(error: HoldfastError) -> Failure:
 
 
 def write_internal_failure(request_id: str) -> Failure:
-    """Return how a bug of ours is told: nothing but where to find it in the log."""
+    """Return the status for a bug: it says only under which id the server's log has it."""
     message = f"internal error; the server's log has it under the request id {request_id}"
     return _failure(grpc.StatusCode.INTERNAL, message, [_info("INTERNAL", {"request_id": request_id})])
 
@@ -83,7 +83,7 @@ def _bad_request(error: InvalidArgument) -> BadRequest:
 
 
 def _clip(text: str, size: int) -> str:
-    """Return the text, cut to about `size` bytes of UTF-8."""
+    """Return the text, cut to `size` bytes of UTF-8 with `…` after them if it has more."""
     if len(text) * 4 <= size:
         return text
     encoded = text.encode()

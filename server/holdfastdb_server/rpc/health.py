@@ -1,4 +1,4 @@
-"""The standard health service: all services of ours serve as long as the database can be reached."""
+"""The gRPC health service: all services are SERVING while the database is available."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ _NOT_SERVING: int = HealthCheckResponse.NOT_SERVING
 _UNKNOWN: int = HealthCheckResponse.SERVICE_UNKNOWN
 
 
-class Health(HealthServicer):  # type: ignore[misc]  # it ships no types
-    """Not serving at first, and for good once the server drains.
+class Health(HealthServicer):  # type: ignore[misc]  # grpc_health ships no types
+    """The status of the services: NOT_SERVING at first, and from the drain on.
 
-    grpcio's own servicer keeps its watchers open at the end, which would hold up every drain.
+    It replaces grpcio's own servicer, whose Watch streams do not end when the server stops and would
+    delay it.
     """
 
     def __init__(self, services: Iterable[str]) -> None:
@@ -29,17 +30,17 @@ class Health(HealthServicer):  # type: ignore[misc]  # it ships no types
         self._changed = asyncio.Event()
 
     def set_serving(self, is_serving: bool) -> None:
-        """Tell all watchers."""
+        """Set the status and send it to all watchers."""
         self._serving = is_serving
         self._notify()
 
     def drain(self) -> None:
-        """Tell all watchers that it is over."""
+        """Set the status to NOT_SERVING from now on, and end all Watch streams."""
         self._draining = True
         self._notify()
 
     async def Check(self, request: HealthCheckRequest, context: Context) -> HealthCheckResponse:
-        """Return a service's status; the empty name is the whole server."""
+        """Return the status of a service; the empty name means the server."""
         if request.service not in self._services:
             await context.abort(grpc.StatusCode.NOT_FOUND, "no such service")
         return HealthCheckResponse(status=self._status(request.service))
@@ -47,7 +48,7 @@ class Health(HealthServicer):  # type: ignore[misc]  # it ships no types
     async def Watch(
         self, request: HealthCheckRequest, context: Context
     ) -> AsyncIterator[HealthCheckResponse]:
-        """Stream a service's status: now, and at each change."""
+        """Stream the status of a service: the present one, and each change."""
         told = -1
         while True:
             changed = self._changed

@@ -1,4 +1,4 @@
-"""What every call goes through: request id, namespace, token, metrics, and errors made into statuses."""
+"""What is done for every call: request id, namespace, token, metrics, and the status of an error."""
 
 from __future__ import annotations
 
@@ -28,27 +28,27 @@ _REQUEST_ID = re.compile(r"[!-~]{1,128}")
 
 
 class MethodMeter(Protocol):
-    """Measures the calls of one method; must not block or raise."""
+    """Records the calls of one method. Its methods must not block or raise."""
 
     def started(self) -> None:
-        """A call came in."""
+        """Record the start of a call."""
 
     def handled(self, code: str, seconds: float) -> None:
-        """A call ended with this canonical code, such as `NOT_FOUND`."""
+        """Record the end of a call: its status code, such as `NOT_FOUND`, and its duration."""
 
 
 class CallMeter(Protocol):
-    """Measures calls."""
+    """Records calls."""
 
     def method(self, kind: str, service: str, name: str) -> MethodMeter:
-        """Return what measures the method; `kind` is `unary` or `server_stream`."""
+        """Return the meter of a method; `kind` is `unary` or `server_stream`."""
 
 
 class CallInterceptor(grpc.GenericRpcHandler):
-    """The methods of our services, each wrapped once. `draining` turns calls away when the server stops.
+    """The methods of the services, each wrapped once. `draining` refuses calls when the server stops.
 
-    Services are added to it as to a server, and it is added to the server: grpc.aio's own interceptors
-    would be asked for every call, which costs as much as all that is done here.
+    Generated code adds services to it as to a server, and it is added to the server as a generic handler.
+    grpc.aio's own interceptors are called for every call, which takes as long as all that is done here.
     """
 
     def __init__(self, access: Access, meter: CallMeter | None = None) -> None:
@@ -58,18 +58,18 @@ class CallInterceptor(grpc.GenericRpcHandler):
         self._methods: dict[str, Handler] = {}
 
     def add_registered_method_handlers(self, service: str, handlers: Mapping[str, Handler]) -> None:
-        """Add a service; generated code calls this."""
+        """Add a service. Generated code calls this."""
         for name, handler in handlers.items():
             self._methods[f"/{service}/{name}"] = self._wrap(service, name, handler)
 
     def add_generic_rpc_handlers(self, handlers: Iterable[grpc.GenericRpcHandler]) -> None:
-        """Do nothing: generated code calls this with what it registers too."""
+        """Do nothing: generated code calls this with handlers that it also registers by the other method."""
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Handler | None:
-        """Return the method's handler; None if it is not ours.
+        """Return the handler of the method, or None if no service here has it.
 
-        gRPC asks in the call's own task, and hands the headers over, which it would decode once more if the
-        handler asked for them.
+        gRPC calls this in the call's own task. The headers are read here because gRPC has decoded them
+        already; it would decode them again for a handler that asks for them.
         """
         method = handler_call_details.method
         handler = self._methods.get(method)
@@ -81,14 +81,14 @@ class CallInterceptor(grpc.GenericRpcHandler):
         kind = "server_stream" if handler.response_streaming else "unary"
         meter = self._meter.method(kind, service, name) if self._meter else None
         method = _Method(handler, self._access, self.draining, meter)
-        # Bytes come in and go out, so that parsing and serializing fail where errors are translated.
+        # The handler gets and returns bytes, so that errors of parsing and serializing become statuses too.
         if handler.response_streaming:
             return grpc.unary_stream_rpc_method_handler(method.stream)
         return grpc.unary_unary_rpc_method_handler(method.answer)
 
 
 class _Method:
-    """One wrapped method."""
+    """A method of a service, wrapped."""
 
     def __init__(
         self, handler: Handler, access: Access, draining: Draining, meter: MethodMeter | None
@@ -102,12 +102,12 @@ class _Method:
         self._stream = cast("Callable[[Any, Context], AsyncIterator[Any]]", handler.unary_stream)
 
     async def answer(self, request: bytes, context: Context) -> bytes:
-        """Answer a unary call."""
+        """Handle a call with one response."""
         call, began = self._begin(context), perf_counter()
         try:
             self._admit(call)
             response = self._serialize(await self._answer(self._parse(request), context))
-        except Exception as error:  # noqa: BLE001 - it becomes a status
+        except Exception as error:  # noqa: BLE001 - every exception becomes a status
             failure = write_failure(error, call)
         except BaseException:
             self._end(call, "CANCELLED", began)
@@ -119,14 +119,14 @@ class _Method:
         return await _abort(context, call, failure)
 
     async def stream(self, request: bytes, context: Context) -> None:
-        """Answer a call with a stream. A generator would be closed some time after the call's end only."""
+        """Handle a call with streamed responses. A generator would be closed only some time after the call."""
         call, began = self._begin(context), perf_counter()
         try:
             self._admit(call)
             async with aclosing(cast("Any", self._stream(self._parse(request), context))) as responses:
                 async for response in responses:
                     await context.write(self._serialize(response))
-        except Exception as error:  # noqa: BLE001 - it becomes a status
+        except Exception as error:  # noqa: BLE001 - every exception becomes a status
             failure = write_failure(error, call)
         except BaseException:
             self._end(call, "CANCELLED", began)
@@ -140,7 +140,7 @@ class _Method:
     def _begin(self, context: Context) -> Call:
         call = current_call.get()
         if call.known_request_id:
-            # Ours is told with errors only, where somebody may look for it: a header costs a call 6 %.
+            # An id made by the server is sent with errors only: a header takes 6 % of a call's time.
             context.set_trailing_metadata(((REQUEST_ID_HEADER, call.known_request_id),))
         if self._meter:
             self._meter.started()

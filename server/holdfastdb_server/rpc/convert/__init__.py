@@ -1,1 +1,1 @@
-"""Between protobuf and the domain, a file a noun."""
+"""Conversions: `read_*` from protobuf to domain values, `write_*` from domain values to protobuf."""

@@ -33,7 +33,7 @@ _DECISIONS = (ApprovalStatus.APPROVED, ApprovalStatus.REJECTED)
 
 
 def read_approval_request(request: pb.RequestApprovalRequest) -> ApprovalRequest:
-    """Return the approval request, with a new id if the caller chose none."""
+    """Return the approval request, with a new id if the request has none."""
     approval = request.approval
     approval_id = approval.approval_id or new_id()
     return read_fields(approval, ApprovalRequest, "approval.", approval_id=approval_id).checked()

@@ -44,7 +44,7 @@ def read_put(request: pb.PutDocumentRequest) -> DocumentPut:
 
 
 def read_key(request: NamedT) -> DocumentKey:
-    """Return what names the document."""
+    """Return the key of the document."""
     return read_fields(request, DocumentKey).checked()
 
 
@@ -54,7 +54,7 @@ def read_filter(request: pb.ListDocumentsRequest) -> DocumentFilter:
     if scope is not None and not getattr(request, scope):
         raise InvalidField(scope, "must not be empty; leave it out for all collections")
     if request.query and request.order:
-        raise InvalidField("order", "must not be given with a `query`, which comes best first")
+        raise InvalidField("order", "must not be given with a `query`, which is ordered by score")
     return read_fields(
         request,
         DocumentFilter,
@@ -69,7 +69,7 @@ def read_filter(request: pb.ListDocumentsRequest) -> DocumentFilter:
 
 
 def read_sync(request: pb.SyncDocumentsRequest) -> Sync:
-    """Return what a collection is to hold."""
+    """Return the sync."""
     drafts = [_read_draft(one, f"documents[{index}].") for index, one in enumerate(request.documents)]
     return Sync(request.collection, drafts, request.prune).checked()
 
@@ -80,7 +80,7 @@ def read_collection_filter(request: pb.ListCollectionsRequest) -> CollectionFilt
 
 
 def write_put_result(put: PutResult) -> pb.PutDocumentResponse:
-    """Return the answer to a put."""
+    """Return the response of PutDocument."""
     response = pb.PutDocumentResponse(created=put.is_created, parent_created=put.is_parent_created)
     return write_document(response, put.document)
 
@@ -100,14 +100,14 @@ def write_documents(documents: Sequence[Document]) -> pb.ListDocumentsResponse:
 
 
 def write_matches(found: Sequence[Match]) -> pb.ListDocumentsResponse:
-    """Return the documents that were found, with their scores."""
+    """Return a list of documents with their scores."""
     response = write_documents([one.document for one in found])
     response.scores.extend(one.score for one in found)
     return response
 
 
 def write_sync_result(synced: SyncResult) -> pb.SyncDocumentsResponse:
-    """Return the answer to a sync."""
+    """Return the response of SyncDocuments."""
     response = pb.SyncDocumentsResponse()
     write_fields(response, synced)
     return response

@@ -40,7 +40,7 @@ def read_events(request: pb.AppendEventsRequest) -> list[Event]:
 
 
 def read_batch(request: pb.BatchAppendEventsRequest) -> Sequence[pb.AppendEventsRequest]:
-    """Return the requests of a batch, none of which is checked by itself."""
+    """Return the requests of a batch. Only their numbers are checked, not their contents."""
     requests = request.requests[:]
     check_count_between("requests", len(requests), 1, limits.APPENDS_PER_BATCH)
     count = sum([len(one.events) for one in requests])
@@ -51,7 +51,7 @@ def read_batch(request: pb.BatchAppendEventsRequest) -> Sequence[pb.AppendEvents
 
 
 def read_replacement(request: pb.ReplaceEventsRequest) -> Replacement:
-    """Return what to remove and what to append."""
+    """Return the replacement."""
     bound = request.WhichOneof("range")
     if bound is None or (bound == "all" and not request.all):
         raise InvalidField("range", "must be one of `all: true`, `after_sequence` and `newest`")
@@ -64,7 +64,7 @@ def read_replacement(request: pb.ReplaceEventsRequest) -> Replacement:
 
 
 def read_filter(value: pb.EventFilter) -> EventFilter:
-    """Return which events are wanted; the field of the request is called `filter`."""
+    """Return the condition on events in the field `filter` of a request."""
     return read_fields(
         value,
         EventFilter,
@@ -77,7 +77,7 @@ def read_filter(value: pb.EventFilter) -> EventFilter:
 
 
 def read_groups(request: pb.SummarizeEventsRequest) -> tuple[tuple[EventGrouping, ...], int]:
-    """Return what to count by, and the length of a time bucket in seconds."""
+    """Return what to group by, and the length of a time bucket in seconds."""
     groups = read_enums("group_by", request.group_by, EventGrouping)
     return groups, check_bucket(read_optional_duration(request, "bucket"), EventGrouping.TIME in groups)
 
@@ -91,14 +91,14 @@ def write_events(events: Sequence[Event]) -> pb.ListEventsResponse:
 
 
 def write_append_result(appended: AppendResult) -> pb.AppendEventsResponse:
-    """Return the answer to an append."""
+    """Return the response of AppendEvents."""
     response = pb.AppendEventsResponse()
     _write_appended(response, appended)
     return response
 
 
 def write_batch(outcomes: Iterable[AppendResult | BaseException], call: Call) -> pb.BatchAppendEventsResponse:
-    """Return the answer to a batch of appends."""
+    """Return the response of BatchAppendEvents."""
     response = pb.BatchAppendEventsResponse()
     results = response.results
     for outcome in outcomes:
@@ -113,7 +113,7 @@ def write_batch(outcomes: Iterable[AppendResult | BaseException], call: Call) ->
 
 
 def write_replace_result(replaced: ReplaceResult) -> pb.ReplaceEventsResponse:
-    """Return the answer to a replacement."""
+    """Return the response of ReplaceEvents."""
     response = pb.ReplaceEventsResponse()
     response.removed_count = replaced.removed_count
     response.last_sequence = replaced.last_sequence
@@ -136,7 +136,7 @@ def write_tail(news: Sequence[Event] | CaughtUp) -> pb.TailEventsResponse:
 
 
 def write_summaries(summaries: Sequence[EventSummary]) -> pb.SummarizeEventsResponse:
-    """Return the answer to a summary."""
+    """Return the response of SummarizeEvents."""
     response = pb.SummarizeEventsResponse()
     for summary in summaries:
         write_fields(response.summaries.add(), summary)
@@ -144,7 +144,7 @@ def write_summaries(summaries: Sequence[EventSummary]) -> pb.SummarizeEventsResp
 
 
 def _read_events(values: Sequence[pb.Event]) -> list[Event]:
-    """Take a copy of the field: to iterate over the field itself takes longer."""
+    """Return the events. `values` is a copy of the field: iterating over the field itself takes longer."""
     return [
         Event(
             event_id=value.event_id,

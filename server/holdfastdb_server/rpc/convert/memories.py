@@ -25,19 +25,19 @@ ResponseT = TypeVar("ResponseT", pb.CreateMemoryResponse, pb.GetMemoryResponse, 
 
 
 def read_draft(request: pb.CreateMemoryRequest) -> MemoryDraft:
-    """Return the memory to keep, with a new id if the caller chose none."""
+    """Return the memory to create, with a new id if the request has none."""
     memory = request.memory
     return MemoryDraft(memory.memory_id or new_id(), _read_fields(memory)).checked()
 
 
 def read_change(request: pb.UpdateMemoryRequest) -> MemoryChange:
-    """Return the change, by mask or by merging."""
+    """Return the change, by the update mask or by merging."""
     mask = read_mask(request.update_mask, request.memory, MemoryFields.__struct_fields__)
     return MemoryChange(_read_fields(request.memory), *mask).checked()
 
 
 def read_filter(where: pb.MemoryFilter) -> MemoryFilter:
-    """Return which memories to list or to search among."""
+    """Return the condition on memories in the field `filter` of a request."""
     return read_fields(
         where,
         MemoryFilter,
@@ -48,7 +48,7 @@ def read_filter(where: pb.MemoryFilter) -> MemoryFilter:
 
 
 def read_search(request: pb.SearchMemoriesRequest) -> MemorySearch:
-    """Return what to search for."""
+    """Return the search."""
     words = check_query("query", request.query)
     return read_fields(request, MemorySearch, words=words, where=read_filter(request.filter))
 
@@ -68,7 +68,7 @@ def write_memories(memories: Sequence[Memory]) -> pb.ListMemoriesResponse:
 
 
 def write_matches(matches: Sequence[MemoryMatch]) -> pb.SearchMemoriesResponse:
-    """Return the memories that were found."""
+    """Return a list of memories with their scores."""
     response = pb.SearchMemoriesResponse()
     for match in matches:
         target = response.matches.add()

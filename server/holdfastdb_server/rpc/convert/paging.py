@@ -53,7 +53,7 @@ ResponseT = TypeVar("ResponseT", bound=PageResponse)
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What the pages of one list are like. `cursor` is the shape of its cursor."""
+    """A list: the types of its cursor, its default order, and its default and maximum page size."""
 
     name: str
     cursor: tuple[type, ...]
@@ -78,7 +78,7 @@ COLLECTIONS = Listing("ListCollections", (str,))
 
 
 def read_page(listing: Listing, request: ListRequest) -> tuple[PageRequest, bytes]:
-    """Return the wanted page, and what its tokens are bound to: the list, the namespace and the filter."""
+    """Return the page to read, and the scope of its tokens: the list, the namespace and the filter."""
     page, scope = read_ranked_page(listing, request)
     descending = listing.descending
     if request.order:
@@ -87,7 +87,7 @@ def read_page(listing: Listing, request: ListRequest) -> tuple[PageRequest, byte
 
 
 def read_ranked_page(listing: Listing, request: PagedRequest, *unbound: str) -> tuple[PageRequest, bytes]:
-    """Do the same for results in the order of their rank; the fields `unbound` may differ between pages."""
+    """Do the same for results with a fixed order. The fields `unbound` may differ between pages."""
     size = check_page_size(request.page_size, listing.size, listing.max_size)
     bare = deepcopy(cast("Message", request))
     for field in ("page_size", "page_token", *unbound):
@@ -98,7 +98,7 @@ def read_ranked_page(listing: Listing, request: PagedRequest, *unbound: str) -> 
 
 
 def write_page(response: ResponseT, scope: bytes, page: Page[Any]) -> ResponseT:
-    """Return the response with the token of the next page, and with the total size where it was wanted."""
+    """Return the response with the token of the next page, and the total size if it was requested."""
     response.next_page_token = write_token(scope, page.next)
     if page.total_size is not None:
         cast("Any", response).total_size = page.total_size

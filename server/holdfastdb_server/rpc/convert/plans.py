@@ -34,7 +34,7 @@ ResponseT = TypeVar("ResponseT", pb.CreatePlanResponse, pb.GetPlanResponse, pb.U
 
 
 def read_draft(request: pb.CreatePlanRequest) -> PlanDraft:
-    """Return the plan to create, with a new id if the caller chose none."""
+    """Return the plan to create, with a new id if the request has none."""
     plan = request.plan
     return PlanDraft(
         plan_id=plan.plan_id or new_id(),
@@ -45,7 +45,7 @@ def read_draft(request: pb.CreatePlanRequest) -> PlanDraft:
 
 
 def read_change(request: pb.UpdatePlanRequest) -> PlanChange:
-    """Return the change, by mask or by merging, and by edits."""
+    """Return the change, by the update mask or by merging, and by edits."""
     allowed = (*PlanFields.__struct_fields__, "items")
     replaced, merges = read_mask(request.update_mask, request.plan, allowed)
     return PlanChange(
@@ -59,7 +59,7 @@ def read_change(request: pb.UpdatePlanRequest) -> PlanChange:
 
 
 def read_item_change(request: pb.UpdatePlanItemRequest) -> ItemChange:
-    """Return the change of an item, by mask or by merging."""
+    """Return the change of an item, by the update mask or by merging."""
     item = request.item
     mask = read_mask(request.update_mask, item, ItemFields.__struct_fields__)
     return ItemChange(item.item_id, _read_item_fields("item.", item), *mask, request.actor).checked()
@@ -90,7 +90,7 @@ def write_plans(plans: Sequence[Plan]) -> pb.ListPlansResponse:
 
 
 def write_changed_item(plan: Plan, item_id: str) -> pb.UpdatePlanItemResponse:
-    """Return the answer to the change of an item. Raises PlanItemNotFound when it is gone since."""
+    """Return the response of UpdatePlanItem. Raises PlanItemNotFound if the item was removed since."""
     response = pb.UpdatePlanItemResponse(plan_version=plan.version)
     item = plan.item(item_id)
     is_ready = item_id in ready_items(plan.items)

@@ -29,7 +29,7 @@ ResponseT = TypeVar(
 
 
 def read_draft(request: pb.StartRunRequest) -> RunDraft:
-    """Return the run to start, with a new id if the caller chose none."""
+    """Return the run to start, with a new id if the request has none."""
     run = request.run
     return read_fields(
         run, RunDraft, "run.", run_id=run.run_id or new_id(), results=_read_results(run)
@@ -37,7 +37,7 @@ def read_draft(request: pb.StartRunRequest) -> RunDraft:
 
 
 def read_change(request: pb.UpdateRunRequest) -> RunChange:
-    """Return the change, by mask or by merging."""
+    """Return the change, by the update mask or by merging."""
     run = request.run
     allowed = ("status", *RunResults.__struct_fields__)
     replaced, merges = read_mask(request.update_mask, run, allowed)
@@ -48,13 +48,13 @@ def read_change(request: pb.UpdateRunRequest) -> RunChange:
 
 
 def read_end(request: pb.FinishRunRequest) -> RunEnd:
-    """Return how the run ends."""
+    """Return the end of the run."""
     usage = read_fields(request.usage, TokenUsage) if request.HasField("usage") else None
     return read_fields(request, RunEnd, usage=usage).checked()
 
 
 def read_filter(where: pb.RunFilter) -> RunFilter:
-    """Return which runs to list or to summarize."""
+    """Return the condition on runs in the field `filter` of a request."""
     return read_fields(
         where,
         RunFilter,
@@ -86,7 +86,7 @@ def write_runs(runs: Sequence[Run]) -> pb.ListRunsResponse:
 
 
 def write_summaries(summaries: Sequence[RunSummary]) -> pb.SummarizeRunsResponse:
-    """Return the answer to a summary."""
+    """Return the response of SummarizeRuns."""
     response = pb.SummarizeRunsResponse()
     for summary in summaries:
         target = response.summaries.add()

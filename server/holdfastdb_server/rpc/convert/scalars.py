@@ -35,7 +35,7 @@ def read_time(field: str, value: Timestamp) -> datetime:
 
 
 def read_optional_time(message: Message, name: str, path: str = "") -> datetime | None:
-    """Return a time, None where it is absent."""
+    """Return a time, None if it is absent."""
     return read_time(path + name, getattr(message, name)) if message.HasField(name) else None
 
 
@@ -57,7 +57,7 @@ def read_duration(field: str, value: Duration) -> timedelta:
 
 
 def read_optional_duration(message: Message, name: str, path: str = "") -> timedelta | None:
-    """Return a duration, None where it is absent."""
+    """Return a duration, None if it is absent."""
     return read_duration(path + name, getattr(message, name)) if message.HasField(name) else None
 
 
@@ -68,7 +68,7 @@ def write_duration(target: Duration, value: timedelta) -> None:
 
 
 def read_optional_count(message: Message, name: str, path: str = "") -> int | None:
-    """Return an `optional` number, None where it is absent. It must not be negative."""
+    """Return an `optional` number, None if it is absent. It must not be negative."""
     if not message.HasField(name):
         return None
     value: int = getattr(message, name)
@@ -76,13 +76,13 @@ def read_optional_count(message: Message, name: str, path: str = "") -> int | No
 
 
 def read_precondition(request: Any) -> tuple[int | None, str]:
-    """Return the `expected_version` of a write, None where it is absent, and its `request_id`."""
+    """Return the `expected_version` of a write, None if it is absent, and its `request_id`."""
     expected_version = read_optional_count(request, "expected_version")
     return expected_version, check_optional_id("request_id", request.request_id)
 
 
 def read_payload(value: payload_pb2.Payload) -> Payload:
-    """Return the payload, without a body where none is set."""
+    """Return the payload, without a body if none is set."""
     body = value.WhichOneof("body")
     if body == "json":
         return Payload(json=value.json, media_type=value.media_type)
@@ -92,7 +92,7 @@ def read_payload(value: payload_pb2.Payload) -> Payload:
 
 
 def read_optional_payload(message: Message, name: str, path: str = "") -> Payload | None:
-    """Return a payload, None where it is absent. The domain checks it, with its own path."""
+    """Return a payload, None if it is absent. The domain checks it, with its own path."""
     return read_payload(getattr(message, name)) if message.HasField(name) else None
 
 
@@ -107,7 +107,7 @@ def write_payload(target: payload_pb2.Payload, payload: Payload) -> None:
 
 
 def read_struct(field: str, struct: Struct) -> JsonObject:
-    """Return the object. Its depth needs no check: protobuf parses 100 levels of messages at most."""
+    """Return the object. Its depth is limited by protobuf, which parses at most 100 nested messages."""
     return {name: _read_value(f"{field}.{name}", value) for name, value in struct.fields.items()}
 
 

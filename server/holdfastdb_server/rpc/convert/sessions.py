@@ -38,7 +38,7 @@ ResponseT = TypeVar(
 
 
 def read_draft(request: pb.CreateSessionRequest) -> SessionDraft:
-    """Return the session to create, with a new id if the caller chose none."""
+    """Return the session to create, with a new id if the request has none."""
     session = request.session
     fields = _read_fields(session)
     return read_fields(
@@ -47,7 +47,7 @@ def read_draft(request: pb.CreateSessionRequest) -> SessionDraft:
 
 
 def read_change(request: pb.UpdateSessionRequest) -> SessionChange:
-    """Return the change, by mask or by merging."""
+    """Return the change, by the update mask or by merging."""
     allowed = (*SessionFields.__struct_fields__, "never_expires")
     replaced, merges = read_mask(request.update_mask, request.session, allowed)
     if "never_expires" in replaced:
@@ -56,12 +56,12 @@ def read_change(request: pb.UpdateSessionRequest) -> SessionChange:
 
 
 def read_transition(request: pb.TransitionSessionRequest) -> Transition:
-    """Return the new status, and who sets it why."""
+    """Return the transition."""
     return read_fields(request, Transition).checked()
 
 
 def read_fork(request: pb.ForkSessionRequest) -> ForkDraft:
-    """Return the copy to make, with a new id if the caller chose none."""
+    """Return the copy to make, with a new id if the request has none."""
     return read_fields(request, ForkDraft, session_id=request.new_session_id or new_id()).checked()
 
 
@@ -76,7 +76,7 @@ def read_filter(request: pb.ListSessionsRequest) -> SessionFilter:
 
 
 def write_session(response: ResponseT, session: Session, default_retention: timedelta) -> ResponseT:
-    """Return the response with its session. `default_retention` counts where that has none of its own."""
+    """Return the response with its session, whose retention is `default_retention` if it has none."""
     _write_session(response.session, session, default_retention)
     return response
 

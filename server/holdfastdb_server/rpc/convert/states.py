@@ -83,7 +83,7 @@ def write_state(response: ResponseT, session_id: str, state: State) -> ResponseT
 
 
 def write_saved_states(session_id: str, states: Sequence[State]) -> pb.SaveStateResponse:
-    """Return the answer to a save."""
+    """Return the response of SaveState."""
     response = pb.SaveStateResponse()
     for state in states:
         _write_state(response.states.add(), session_id, state)

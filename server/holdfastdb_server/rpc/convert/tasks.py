@@ -34,21 +34,21 @@ ResponseT = TypeVar(
 
 
 def read_draft(request: pb.CreateTaskRequest) -> TaskDraft:
-    """Return the task to create, with a new id if the caller chose none."""
+    """Return the task to create, with a new id if the request has none."""
     task = request.task
     fields = read_fields(task, TaskFields, "task.")
     return read_fields(task, TaskDraft, "task.", task_id=task.task_id or new_id(), fields=fields).checked()
 
 
 def read_change(request: pb.UpdateTaskRequest) -> TaskChange:
-    """Return the change, by mask or by merging."""
+    """Return the change, by the update mask or by merging."""
     fields = read_fields(request.task, TaskFields, "task.")
     mask = read_mask(request.update_mask, request.task, TaskFields.__struct_fields__)
     return TaskChange(fields, *mask, request.lease_token).checked()
 
 
 def read_transition(request: pb.TransitionTaskRequest) -> TaskTransition:
-    """Return the new status, and what is set with it."""
+    """Return the transition."""
     return read_fields(request, TaskTransition).checked()
 
 
@@ -58,7 +58,7 @@ def read_release(request: pb.ReleaseTaskRequest) -> Release:
 
 
 def read_claim(request: pb.ClaimTaskRequest) -> Claim:
-    """Return which task is wanted."""
+    """Return the claim."""
     kinds, lease_duration = tuple(dict.fromkeys(request.kinds)), read_lease_duration(request)
     return read_fields(request, Claim, kinds=kinds, lease_duration=lease_duration).checked()
 
@@ -69,7 +69,7 @@ def read_wait(request: pb.ClaimTaskRequest) -> timedelta:
 
 
 def read_lease_duration(request: pb.ClaimTaskRequest | pb.ExtendLeaseRequest) -> timedelta:
-    """Return how long the lease is wanted for."""
+    """Return the duration of the lease."""
     if not request.HasField("lease_duration"):
         return limits.LEASE_DURATION
     return check_lease_duration(read_duration("lease_duration", request.lease_duration))
@@ -101,7 +101,7 @@ def write_tasks(tasks: Sequence[Task]) -> pb.ListTasksResponse:
 
 
 def write_lease(lease: Lease | None) -> pb.ClaimTaskResponse:
-    """Return the claimed task and its token, or neither."""
+    """Return the leased task and the token of its lease, or neither."""
     response = pb.ClaimTaskResponse()
     if lease is not None:
         _write_task(response.task, lease.task)
@@ -110,7 +110,7 @@ def write_lease(lease: Lease | None) -> pb.ClaimTaskResponse:
 
 
 def write_lease_expire_time(lease_expire_time: datetime) -> pb.ExtendLeaseResponse:
-    """Return when the lease will lapse."""
+    """Return when the lease expires."""
     response = pb.ExtendLeaseResponse()
     write_time(response.lease_expire_time, lease_expire_time)
     return response

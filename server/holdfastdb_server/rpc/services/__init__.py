@@ -1,1 +1,1 @@
-"""The servicers, one a service: convert and call, convert and return."""
+"""The implementations of the services: each method converts and calls, then converts and returns."""

@@ -1,4 +1,4 @@
-"""ApprovalService: a person's or agent's yes or no."""
+"""ApprovalService: requests that a person or an agent approves or rejects."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from holdfastdb_server.rpc.convert import approvals, paging
 
 
 class ApprovalService(ApprovalServiceServicer):
-    """Converts and calls; the contract says what each method does."""
+    """Implements the service as its `.proto` file says."""
 
     def __init__(self, store: Store) -> None:
         self._approvals = store.approvals

@@ -1,4 +1,4 @@
-"""DocumentService: named, versioned documents in collections."""
+"""DocumentService: versioned documents with names, in collections."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from holdfastdb_server.rpc.services.missing import allowed_missing
 
 
 class DocumentService(DocumentServiceServicer):
-    """Converts and calls; the contract says what each method does."""
+    """Implements the service as its `.proto` file says."""
 
     def __init__(self, store: Store) -> None:
         self._documents = store.documents

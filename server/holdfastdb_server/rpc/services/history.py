@@ -1,4 +1,4 @@
-"""HistoryService: the append-only record of what happened in a session."""
+"""HistoryService: the append-only histories of sessions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from holdfastdb_server.rpc.convert.scalars import read_optional_count
 
 
 class HistoryService(HistoryServiceServicer):
-    """Converts and calls; the contract says what each method does."""
+    """Implements the service as its `.proto` file says."""
 
     def __init__(self, store: Store) -> None:
         self._events = store.events

@@ -1,4 +1,4 @@
-"""MemoryService: lessons that outlive a session, and the search for them."""
+"""MemoryService: memories and the full-text search for them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from holdfastdb_server.rpc.services.missing import allowed_missing
 
 
 class MemoryService(MemoryServiceServicer):
-    """Converts and calls; the contract says what each method does."""
+    """Implements the service as its `.proto` file says."""
 
     def __init__(self, store: Store) -> None:
         self._memories = store.memories

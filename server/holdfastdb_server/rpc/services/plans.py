@@ -1,4 +1,4 @@
-"""PlanService: to-do lists."""
+"""PlanService: to-do lists whose items can depend on each other."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from holdfastdb_server.rpc.services.missing import allowed_missing
 
 
 class PlanService(PlanServiceServicer):
-    """Converts and calls; the contract says what each method does."""
+    """Implements the service as its `.proto` file says."""
 
     def __init__(self, store: Store) -> None:
         self._plans = store.plans

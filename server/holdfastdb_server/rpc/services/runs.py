@@ -1,4 +1,4 @@
-"""RunService: one agent's execution, and how well agents do."""
+"""RunService: executions of agents, and statistics of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from holdfastdb_server.rpc.convert.scalars import read_precondition
 
 
 class RunService(RunServiceServicer):
-    """Converts and calls; the contract says what each method does."""
+    """Implements the service as its `.proto` file says."""
 
     def __init__(self, store: Store) -> None:
         self._runs = store.runs

@@ -15,7 +15,7 @@ from holdfastdb_server.rpc.services.missing import allowed_missing
 
 
 class SessionService(SessionServiceServicer):
-    """Converts and calls; the contract says what each method does."""
+    """Implements the service as its `.proto` file says."""
 
     def __init__(self, store: Store, policy: Policy) -> None:
         self._sessions = store.sessions

@@ -1,4 +1,4 @@
-"""TaskService: work to do, leased to one worker at a time."""
+"""TaskService: units of work, each leased to one worker at a time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from holdfastdb_server.rpc.services.missing import allowed_missing
 
 
 class TaskService(TaskServiceServicer):
-    """Converts and calls; the contract says what each method does."""
+    """Implements the service as its `.proto` file says."""
 
     def __init__(self, store: Store) -> None:
         self._tasks = store.tasks
