@@ -19,8 +19,8 @@ logger = logging.getLogger("holdfast.rpc")
 DOMAIN = "holdfastdb"
 DETAILS_HEADER = "grpc-status-details-bin"
 
-# Clients accept 8 KiB of headers. The message is in them twice: percent-encoded in `grpc-message`, and in base64
-# in the details. An id of 255 characters has up to 1,020 bytes.
+# Clients accept 8 KiB of headers. The message is in them twice: percent-encoded in `grpc-message`, and in
+# base64 in the details. An id of 255 characters has up to 1,020 bytes.
 _TEXT_BYTES = 768
 _VALUE_BYTES = 1024
 

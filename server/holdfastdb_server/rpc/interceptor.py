@@ -119,7 +119,7 @@ class _Method:
         return await _abort(context, call, failure)
 
     async def stream(self, request: bytes, context: Context) -> None:
-        """Handle a call with streamed responses. A generator would be closed only some time after the call."""
+        """Handle a call with streamed responses. A generator would not be closed until after the call."""
         call, began = self._begin(context), perf_counter()
         try:
             self._admit(call)
