@@ -136,6 +136,7 @@ class _Team:
 def _work(settings: Settings, ready: Connection) -> None:
     """Serve as one of the workers."""
     from holdfastdb_server import app
+    from holdfastdb_server.event_loop import run_until_done
 
     # A terminal interrupts all processes at once; when to stop our parent says.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -157,4 +158,4 @@ def _work(settings: Settings, ready: Connection) -> None:
 
         await app.serve(settings, ready=tell, stop_on=(signal.SIGTERM,))
 
-    sys.exit(app.run_until_done(settings, serve))
+    sys.exit(run_until_done(settings, serve))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def load_settings(config: Path | None, profile: str, **said: object) -> Settings:
     """The settings of a server. Warns of variables that are none; ends the command if a setting is wrong."""
     from holdfastdb_server.config.environment import explain_unknown_variables
-    from holdfastdb_server.config.settings import SettingsRefused, load
+    from holdfastdb_server.config.loading import SettingsRefused, load
 
     for warning in explain_unknown_variables(os.environ):
         complain(warning)

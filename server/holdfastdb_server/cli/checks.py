@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Literal
 
 from holdfastdb_server.cli.version import release
-from holdfastdb_server.config.settings import Settings, is_loopback
+from holdfastdb_server.config.addresses import is_loopback
+from holdfastdb_server.config.settings import Settings
 from holdfastdb_server.storage.engines.diagnosis import Diagnosis, NotReached, diagnose, holder, sqlite_path
 from holdfastdb_server.storage.options import StartupRefused
 

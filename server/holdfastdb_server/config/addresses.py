@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import ipaddress
 import socket
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -46,6 +47,14 @@ def shared_port(host: str, port: int) -> Iterator[int]:
         holder.bind(address)
         taken: int = holder.getsockname()[1]
         yield taken
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach the address."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def join_address(host: str, port: int) -> str:

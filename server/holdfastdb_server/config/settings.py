@@ -1,61 +1,36 @@
-"""The settings: from the command line, else `HOLDFAST_*` variables, else a YAML file, else defaults.
-
-The file holds settings by their names here, and under `profiles:` further ones by the name of the
-profile that `HOLDFAST_PROFILE` chooses:
-
-    port: 7420
-    profiles:
-      production:
-        db_host: db.example.com
-        session_retention_days: 30
-
-Every setting is a variable too: `port` is `HOLDFAST_PORT`. Lists are JSON there.
-"""
+"""The settings of a server: what each means, its default and limits. `loading` says where they come from."""
 
 from __future__ import annotations
 
-import difflib
-import ipaddress
-import os
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
     SecretStr,
-    ValidationError,
     field_validator,
     model_validator,
 )
-from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
-    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    SettingsError,
 )
 
-from holdfastdb_server.config.addresses import DEFAULT_HOST, DEFAULT_PORT
+from holdfastdb_server.config.addresses import DEFAULT_HOST, DEFAULT_PORT, is_loopback
 from holdfastdb_server.config.database_url import join_database_url, mask_password
-from holdfastdb_server.config.yaml_file import read_config_file
 from holdfastdb_server.domain.limits import MEBIBYTE, RETENTION_MAX, Policy
 from holdfastdb_server.storage.options import StorageOptions
 
 PREFIX = "HOLDFAST_"
 DEFAULT_DATABASE_URL = "sqlite:///holdfast.db"
-_DB_PARTS = ("db_host", "db_port", "db_user", "db_password", "db_name")
+DB_PARTS = ("db_host", "db_port", "db_user", "db_password", "db_name")
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 Port = Annotated[int, Field(ge=0, le=65535)]
-
-
-class SettingsRefused(Exception):
-    """A setting is wrong. The message names each one, where it was set, and what is allowed."""
 
 
 class Token(BaseModel):
@@ -68,7 +43,7 @@ class Token(BaseModel):
 
 
 class Settings(BaseSettings):
-    """All settings of a server. Use `load`, which knows where they come from."""
+    """All settings of a server. Each is also a variable: `port` is HOLDFAST_PORT; lists are JSON there."""
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -177,7 +152,7 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _check_together(self) -> Self:
         if self.database_url and self._db_parts:
-            given = ", ".join(map(_variable, self._db_parts))
+            given = ", ".join(map(variable, self._db_parts))
             raise ValueError(f"{PREFIX}DATABASE_URL and its parts ({given}) are both set; set one of them")
         if self.workers > 1 and self._url().startswith("sqlite"):
             raise ValueError(f"{PREFIX}WORKERS is {self.workers}, but SQLite's file is for one process only")
@@ -224,7 +199,7 @@ class Settings(BaseSettings):
 
     def describe(self) -> dict[str, str]:
         """Return the settings by name, as they may be shown: no password, no token."""
-        shown = {name: str(value) for name, value in self if value is not None and name not in _DB_PARTS}
+        shown = {name: str(value) for name, value in self if value is not None and name not in DB_PARTS}
         shown["database_url"] = mask_password(self._url())
         if self.listen_url:
             shown["listen_url"] = mask_password(self.listen_url.get_secret_value())
@@ -233,7 +208,7 @@ class Settings(BaseSettings):
 
     @property
     def _db_parts(self) -> list[str]:
-        return [name for name in _DB_PARTS if getattr(self, name)]
+        return [name for name in DB_PARTS if getattr(self, name)]
 
     def _url(self) -> str:
         if self.database_url:
@@ -249,70 +224,6 @@ class Settings(BaseSettings):
         )
 
 
-def load(config: Path | None = None, profile: str = "", **said: object) -> Settings:
-    """Return the settings. `said` is what the command line says, None where it says nothing.
-
-    `config` is the YAML file, `HOLDFAST_CONFIG` by default, and `profile` one of its profiles,
-    `HOLDFAST_PROFILE` by default. Raises SettingsRefused.
-    """
-    path = config or Path(os.environ.get(f"{PREFIX}CONFIG", ""))
-    profile = profile or os.environ.get(f"{PREFIX}PROFILE", "")
-    if path == Path() and profile:
-        raise SettingsRefused(f"profile '{profile}' needs a settings file: {PREFIX}CONFIG or --config")
-    try:
-        in_file = read_config_file(path, profile) if path != Path() else {}
-        in_environment = EnvSettingsSource(Settings, env_prefix=PREFIX, env_ignore_empty=True)()
-    except SettingsError as error:
-        # Not its cause, which quotes the value.
-        field = next((name for name in Settings.model_fields if f'"{name}"' in str(error)), "")
-        raise SettingsRefused(f"{_variable(field)}: is not valid JSON") from None
-    except ValueError as error:
-        raise SettingsRefused(str(error)) from None
-    on_command_line = {name: value for name, value in said.items() if value is not None}
-    try:
-        return Settings(**_merge(in_file, in_environment, on_command_line))
-    except ValidationError as error:
-        places = [
-            (on_command_line, lambda name: f"--{name.replace('_', '-')}"),
-            (in_environment, _variable),
-            (in_file, lambda name: f"{name} in {path}"),
-        ]
-        problems = [_problem(details, places) for details in error.errors(include_url=False)]
-        raise SettingsRefused("; ".join(problems)) from None
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach the address."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _merge(*sources: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings of all sources. A later one wins, and its URL beats an earlier one's parts."""
-    merged: dict[str, Any] = {}
-    for source in sources:
-        if "database_url" in source:
-            merged = {name: value for name, value in merged.items() if name not in _DB_PARTS}
-        if any(part in source for part in _DB_PARTS):
-            merged.pop("database_url", None)
-        merged |= source
-    return merged
-
-
-def _variable(name: str) -> str:
+def variable(name: str) -> str:
+    """Return the environment variable of a setting."""
     return PREFIX + name.upper()
-
-
-def _problem(details: ErrorDetails, places: list[tuple[dict[str, Any], Callable[[str], str]]]) -> str:
-    """Return what is wrong with a setting, and where it was set; never its value, which may be a secret."""
-    message = details["msg"].removeprefix("Value error, ")
-    if not details["loc"]:
-        return message
-    name, *inner = map(str, details["loc"])
-    place = next((show(name) for values, show in places if name in values), name)
-    if details["type"] == "extra_forbidden" and not inner:
-        near = difflib.get_close_matches(name, Settings.model_fields, n=1)
-        return f"{place}: no such setting" + (f"; did you mean {near[0]}?" if near else "")
-    return f"{place}{''.join(f'[{step}]' for step in inner)}: {message[:1].lower()}{message[1:]}"

@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from holdfastdb_server.config.addresses import is_loopback
 from holdfastdb_server.config.database_url import mask_password
-from holdfastdb_server.config.settings import Settings, SettingsRefused, is_loopback, load
+from holdfastdb_server.config.loading import SettingsRefused, load
+from holdfastdb_server.config.settings import Settings
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from holdfastdb._transport.channel import DEFAULT_OPTIONS
-from holdfastdb_server.app import GRPC_OPTIONS
+from holdfastdb_server.grpc_server import GRPC_OPTIONS
 
 
 @pytest.fixture(scope="module")
