@@ -17,9 +17,8 @@ from holdfastdb_server.domain.search import words
 from holdfastdb_server.domain.values import (
     JsonObject,
     JsonScalar,
-    check_labels,
-    check_metadata,
-    check_metadata_filter,
+    check_filter,
+    check_searchable,
     check_text,
 )
 
@@ -47,11 +46,7 @@ class MemoryFields(Struct, frozen=True):
         check_text("memory.context", self.context, limits.MEMORY_CONTEXT_LENGTH)
         check_optional_ids("memory.", self, _IDS)
         check_confidence("memory.confidence", self.confidence)
-        return replace(
-            self,
-            labels=check_labels("memory.labels", self.labels),
-            metadata=check_metadata("memory.metadata", self.metadata),
-        )
+        return check_searchable("memory.", self)
 
     def words(self) -> tuple[dict[str, None], dict[str, None]]:
         """Return the words of the lesson, and the other words of the context and the tool name."""
@@ -125,11 +120,7 @@ class MemoryFilter(Struct, frozen=True):
         """Return the filter, checked and normalized. Raises InvalidField."""
         check_optional_ids("filter.", self, _IDS)
         check_confidence("filter.min_confidence", self.min_confidence)
-        return replace(
-            self,
-            labels=check_labels("filter.labels", self.labels),
-            metadata=check_metadata_filter("filter.metadata", self.metadata),
-        )
+        return check_filter("filter.", self)
 
 
 class MemorySearch(Struct, frozen=True):

@@ -19,10 +19,9 @@ from holdfastdb_server.domain.values import (
     JsonObject,
     JsonScalar,
     check_count,
-    check_labels,
-    check_metadata,
-    check_metadata_filter,
+    check_filter,
     check_not_negative,
+    check_searchable,
     check_text,
     check_ttl,
 )
@@ -72,11 +71,7 @@ class SessionFields(Struct, frozen=True):
         check_text("session.title", self.title, limits.TITLE_LENGTH)
         if isinstance(self.retention, timedelta):
             check_ttl("session.retention", self.retention)
-        return replace(
-            self,
-            labels=check_labels("session.labels", self.labels),
-            metadata=check_metadata("session.metadata", self.metadata),
-        )
+        return check_searchable("session.", self)
 
 
 class Session(Struct, frozen=True):
@@ -205,8 +200,4 @@ class SessionFilter(Struct, frozen=True):
         """Return the filter, checked and normalized. Raises InvalidField."""
         check_count("statuses", self.statuses, limits.FILTER_VALUES)
         check_optional_ids("", self, ("user_id", "agent_id", "parent_session_id", "task_id"))
-        return replace(
-            self,
-            labels=check_labels("labels", self.labels),
-            metadata=check_metadata_filter("metadata", self.metadata),
-        )
+        return check_filter("", self)

@@ -11,13 +11,16 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from itertools import accumulate
-from typing import TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from holdfastdb_server.domain import limits
 from holdfastdb_server.domain.errors import InvalidField, LimitExceeded
+
+StructT = TypeVar("StructT", bound=Struct)
 
 JsonScalar: TypeAlias = str | int | float | bool | None
 """A value of a metadata member that lists can filter by."""
@@ -218,6 +221,22 @@ def check_metadata_filter(field: str, metadata: Mapping[str, object]) -> dict[st
             raise InvalidField(f"{field}.{key}", "must be a string, a number, a boolean or null to filter by")
         wanted[key] = value
     return wanted
+
+
+def check_searchable(path: str, fields: StructT) -> StructT:
+    """Return fields with their labels and metadata checked; `path` is empty or ends with a dot."""
+    return _with_checked(path, fields, check_metadata)
+
+
+def check_filter(path: str, where: StructT) -> StructT:
+    """Return a condition with its labels and metadata checked; `path` is empty or ends with a dot."""
+    return _with_checked(path, where, check_metadata_filter)
+
+
+def _with_checked(path: str, struct: StructT, check: Callable[[str, Any], Mapping[str, object]]) -> StructT:
+    fields: Any = struct
+    labels = check_labels(f"{path}labels", fields.labels)
+    return replace(struct, labels=labels, metadata=check(f"{path}metadata", fields.metadata))
 
 
 def _clean(field: str, value: object) -> object:

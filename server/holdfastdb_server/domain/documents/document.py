@@ -20,9 +20,8 @@ from holdfastdb_server.domain.values import (
     Payload,
     check_bytes,
     check_count,
-    check_labels,
-    check_metadata,
     check_payload,
+    check_searchable,
     check_ttl,
     check_unique,
     payload_bytes,
@@ -64,11 +63,7 @@ class DocumentFields(Struct, frozen=True):
         if self.parent is not None:
             self.parent.checked(f"{path}parent.")
         check_ttl(f"{path}ttl", self.ttl)
-        return replace(
-            self,
-            labels=check_labels(f"{path}labels", self.labels),
-            metadata=check_metadata(f"{path}metadata", self.metadata),
-        )
+        return check_searchable(path, self)
 
     def fingerprint(self) -> bytes:
         """Return the fingerprint of the fields."""

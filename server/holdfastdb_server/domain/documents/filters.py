@@ -7,7 +7,6 @@ from datetime import datetime
 from enum import Enum, auto
 
 from msgspec import Struct, field
-from msgspec.structs import replace
 
 from holdfastdb_server.domain import limits
 from holdfastdb_server.domain.documents.content import compared, is_ordered, read_pointer
@@ -17,9 +16,8 @@ from holdfastdb_server.domain.values import (
     JsonScalar,
     check_bytes,
     check_count,
+    check_filter,
     check_json,
-    check_labels,
-    check_metadata_filter,
     check_not_negative,
     utf8_size,
 )
@@ -90,11 +88,7 @@ class DocumentFilter(Struct, frozen=True):
         check_count("content_filters", self.content, limits.CONTENT_FILTERS)
         if self.parent is not None:
             self.parent.checked("parent.")
-        return replace(
-            self,
-            labels=check_labels("labels", self.labels),
-            metadata=check_metadata_filter("metadata", self.metadata),
-        )
+        return check_filter("", self)
 
 
 class Match(Struct, frozen=True):

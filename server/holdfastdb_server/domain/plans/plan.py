@@ -19,9 +19,8 @@ from holdfastdb_server.domain.values import (
     JsonObject,
     JsonScalar,
     check_count,
-    check_labels,
-    check_metadata,
-    check_metadata_filter,
+    check_filter,
+    check_searchable,
     check_text,
 )
 
@@ -47,11 +46,7 @@ class PlanFields(Struct, frozen=True):
     def checked(self) -> PlanFields:
         """Return the fields, checked and normalized. Raises InvalidField."""
         check_text("plan.title", self.title, limits.TITLE_LENGTH)
-        return replace(
-            self,
-            labels=check_labels("plan.labels", self.labels),
-            metadata=check_metadata("plan.metadata", self.metadata),
-        )
+        return check_searchable("plan.", self)
 
 
 class Plan(Struct, frozen=True):
@@ -143,11 +138,7 @@ class PlanFilter(Struct, frozen=True):
         """Return the filter, checked and normalized. Raises InvalidField."""
         check_count("statuses", self.statuses, limits.FILTER_VALUES)
         check_optional_id("session_id", self.session_id)
-        return replace(
-            self,
-            labels=check_labels("labels", self.labels),
-            metadata=check_metadata_filter("metadata", self.metadata),
-        )
+        return check_filter("", self)
 
 
 def check_plan_size(size: int) -> None:

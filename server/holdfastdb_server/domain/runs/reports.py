@@ -7,12 +7,15 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from msgspec import Struct, field
-from msgspec.structs import replace
 
 from holdfastdb_server.domain import limits
 from holdfastdb_server.domain.ids import check_kinds, check_optional_ids
 from holdfastdb_server.domain.runs.run import RunStatus, TokenUsage
-from holdfastdb_server.domain.values import JsonScalar, check_count, check_labels, check_metadata_filter
+from holdfastdb_server.domain.values import (
+    JsonScalar,
+    check_count,
+    check_filter,
+)
 
 
 class RunFilter(Struct, frozen=True):
@@ -36,11 +39,7 @@ class RunFilter(Struct, frozen=True):
         check_kinds("filter.kinds", self.kinds)
         ids = ("agent_id", "session_id", "task_id", "parent_run_id", "trace_id")
         check_optional_ids("filter.", self, ids)
-        return replace(
-            self,
-            labels=check_labels("filter.labels", self.labels),
-            metadata=check_metadata_filter("filter.metadata", self.metadata),
-        )
+        return check_filter("filter.", self)
 
 
 class RunGrouping(StrEnum):

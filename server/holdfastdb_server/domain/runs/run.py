@@ -19,10 +19,9 @@ from holdfastdb_server.domain.values import (
     JsonObject,
     Payload,
     check_bytes,
-    check_labels,
-    check_metadata,
     check_optional_payload,
     check_payloads_fit,
+    check_searchable,
     check_text,
     payload_bytes,
 )
@@ -87,11 +86,7 @@ class RunResults(Struct, frozen=True):
         check_optional_payload("run.output", self.output)
         check_text("run.error", self.error, limits.ERROR_LENGTH)
         self.usage.checked("run.usage")
-        return replace(
-            self,
-            labels=check_labels("run.labels", self.labels),
-            metadata=check_metadata("run.metadata", self.metadata),
-        )
+        return check_searchable("run.", self)
 
 
 class RunDraft(Struct, frozen=True):

@@ -21,11 +21,10 @@ from holdfastdb_server.domain.values import (
     Payload,
     check_bytes,
     check_count,
-    check_labels,
-    check_metadata,
-    check_metadata_filter,
+    check_filter,
     check_not_negative,
     check_optional_payload,
+    check_searchable,
     check_text,
     payload_bytes,
 )
@@ -79,12 +78,8 @@ class TaskFields(Struct, frozen=True):
         check_optional_payload("task.payload", self.payload)
         check_optional_payload("task.result", self.result)
         check_not_negative("task.max_attempts", self.max_attempts)
-        return replace(
-            self,
-            max_attempts=self.max_attempts or limits.TASK_ATTEMPTS,
-            labels=check_labels("task.labels", self.labels),
-            metadata=check_metadata("task.metadata", self.metadata),
-        )
+        checked = check_searchable("task.", self)
+        return replace(checked, max_attempts=self.max_attempts or limits.TASK_ATTEMPTS)
 
 
 class HidesToken(Struct, frozen=True):
@@ -220,8 +215,4 @@ class TaskFilter(Struct, frozen=True):
         check_text("phase", self.phase, limits.PHASE_LENGTH)
         check_optional_ids("", self, ("session_id", "from_role", "to_role", "worker_id", "trace_id"))
         check_text("dedupe_key", self.dedupe_key, limits.DEDUPE_KEY_LENGTH)
-        return replace(
-            self,
-            labels=check_labels("labels", self.labels),
-            metadata=check_metadata_filter("metadata", self.metadata),
-        )
+        return check_filter("", self)
