@@ -1,4 +1,4 @@
-"""Holdfast: durable memory for AI agents.
+"""Holdfast: durable memory for AI agents. This is its client, for asyncio and for threads.
 
     import holdfastdb
 
@@ -7,8 +7,31 @@
         await client.history.append(session.session_id, holdfastdb.Event.message("user", "Hello"))
         await client.states.save(session.session_id, {"step": 1})
 
-`connect_sync` gives the same client without `await`. `holdfastdb.errors` draws the tree of errors. The
-generated stubs are in `holdfastdb.v1`.
+    with holdfastdb.connect_sync() as client:    # the same without `await`
+        session = client.sessions.create(user_id="u-1")
+
+A client has one object for each kind of thing that it stores:
+
+    client.sessions     sessions and their life cycle
+    client.history      the events of sessions, and tails of them
+    client.states       versioned state by key
+    client.tasks        work that is leased to one worker at a time
+    client.runs         runs of agents, and statistics of them
+    client.approvals    decisions of a person or an agent
+    client.plans        to-do lists
+    client.memories     lessons for later sessions, and the search for them
+    client.documents    named, versioned documents in collections
+
+Every call that fails raises a `HoldfastError`: `help(holdfastdb.errors)` shows which. An argument of a wrong
+type, or one that cannot be sent, raises `InvalidArgument`, which names it, and then nothing is sent.
+
+    holdfastdb.types       what calls take and return
+    holdfastdb.errors      what they raise
+    holdfastdb.recorder    the Recorder, which writes events in the background
+    holdfastdb.managers    the managers of states and of to-do lists that agent frameworks call
+    holdfastdb.v1          the generated protobuf messages and gRPC stubs
+
+All names of the first four are those of `holdfastdb` too: `holdfastdb.Event`, `holdfastdb.NotFound`.
 """
 
 from __future__ import annotations
@@ -25,8 +48,8 @@ if TYPE_CHECKING:
 
     __version__: str
 else:
-    # All but the stubs loads when the first of its names is asked for: the server, which has no use for
-    # the client, starts the sooner for it, and so do commands that call no server.
+    # All but the stubs is imported when the first of its names is used. The server and commands that call no
+    # server import only the stubs, and so start sooner.
 
     def __getattr__(name: str) -> object:
         if name == "__version__":

@@ -74,7 +74,7 @@ def require_flag(value: object, field: str) -> bool:
 
 
 def require_mapping(value: object, field: str) -> Mapping[Any, Any]:
-    """The mapping. Its keys and values are not looked at."""
+    """The mapping. Its keys and values are not checked."""
     # mypy: Mapping is abstract, which `type[T]` does not admit.
     if not isinstance(value, Mapping):
         raise of_wrong_type(field, "a mapping", value)

@@ -31,17 +31,17 @@ class AsyncClient:
     states: AsyncStates
     """The versioned state of sessions."""
     history: AsyncHistory
-    """What happened in sessions."""
+    """The events of sessions."""
     tasks: AsyncTasks
     """Work to do, leased to one worker at a time."""
     runs: AsyncRuns
-    """Runs of agents, and how well they do."""
+    """Runs of agents, and statistics of them."""
     approvals: AsyncApprovals
-    """A person's or agent's yes or no."""
+    """Decisions of a person or an agent."""
     plans: AsyncPlans
     """To-do lists."""
     memories: AsyncMemories
-    """Lessons that outlive a session, and the search for them."""
+    """Lessons for later sessions, and the search for them."""
     documents: AsyncDocuments
     """Named, versioned documents in collections."""
 

@@ -4,14 +4,14 @@
     ├── InvalidArgument      a field is missing, malformed, too long or out of range
     ├── NotFound             no such session, state, event, ...
     ├── AlreadyExists        the id was used before, for something else
-    ├── Aborted              somebody else was faster; nothing was changed
+    ├── Aborted              a concurrent write was first; nothing was changed
     │   ├── VersionMismatch      `expected_version` is not the actual version
     │   └── SequenceMismatch     `expected_last_sequence` is not the actual one
     ├── FailedPrecondition   a rule of the life cycle forbids it
     │   └── LeaseNotHeld         the task's lease has lapsed, or is another worker's
     ├── ResourceExhausted    a limit is reached, or the server is overloaded
     ├── Unavailable          the server or its database cannot be reached now
-    ├── DeadlineExceeded     no answer in time; a write may or may not have been applied
+    ├── DeadlineExceeded     no response in time; a write may or may not have been applied
     ├── Unauthenticated      no valid token
     ├── PermissionDenied     the token is not for this namespace
     ├── Unimplemented        the server does not know the method
@@ -32,25 +32,11 @@ from typing import ClassVar
 import grpc
 
 __all__ = [
-    "Aborted",
-    "AlreadyExists",
-    "DeadlineExceeded",
-    "FailedPrecondition",
-    "FieldViolation",
-    "HoldfastError",
-    "Internal",
-    "InvalidArgument",
-    "LeaseNotHeld",
-    "NotFound",
-    "PermissionDenied",
-    "Reason",
-    "ResourceExhausted",
-    "SequenceMismatch",
-    "Unauthenticated",
-    "Unavailable",
-    "Unimplemented",
+    "Aborted", "AlreadyExists", "DeadlineExceeded", "FailedPrecondition", "FieldViolation",
+    "HoldfastError", "Internal", "InvalidArgument", "LeaseNotHeld", "NotFound", "PermissionDenied",
+    "Reason", "ResourceExhausted", "SequenceMismatch", "Unauthenticated", "Unavailable", "Unimplemented",
     "VersionMismatch",
-]
+]  # fmt: skip
 
 
 class Reason(StrEnum):
@@ -116,7 +102,7 @@ class HoldfastError(Exception):
     """The server's sentence for people."""
     reason: str
     """A `Reason`, a name that a newer server knows, or empty if the server did not send one (no
-    connection, a proxy's answer)."""
+    connection, a proxy's response)."""
     metadata: Mapping[str, str]
     """The values that matter; the contract's `ErrorReason` lists them for each reason."""
     field_violations: Sequence[FieldViolation]
@@ -169,22 +155,22 @@ class AlreadyExists(HoldfastError):
 
 
 class Aborted(HoldfastError):
-    """Somebody else was faster; nothing was changed. Read again, decide again, then retry."""
+    """A concurrent write was first, and nothing was changed. Read again, decide again, then retry."""
 
     default_code = grpc.StatusCode.ABORTED
 
 
 class _Mismatch(Aborted):
-    """What both mismatches tell."""
+    """The two versions or sequences of a mismatch."""
 
     @property
     def expected(self) -> int:
-        """What the caller expected."""
+        """The value that the caller expected."""
         return int(self.metadata["expected"])
 
     @property
     def actual(self) -> int:
-        """What it is."""
+        """The actual value."""
         return int(self.metadata["actual"])
 
 
@@ -203,7 +189,7 @@ class FailedPrecondition(HoldfastError):
 
 
 class LeaseNotHeld(FailedPrecondition):
-    """The task's lease is not held any more: it has lapsed, or the task was cancelled. Stop the work."""
+    """The lease has expired, or the task was cancelled or leased to another worker. Stop the work."""
 
 
 class ResourceExhausted(HoldfastError):
@@ -222,7 +208,7 @@ class Unavailable(HoldfastError):
 
 
 class DeadlineExceeded(HoldfastError):
-    """There was no answer in time. A write may or may not have been applied."""
+    """There was no response within the timeout. A write may or may not have been applied."""
 
     default_code = grpc.StatusCode.DEADLINE_EXCEEDED
 

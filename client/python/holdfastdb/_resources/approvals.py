@@ -1,4 +1,4 @@
-"""Approvals: a person's or agent's yes or no."""
+"""Approvals: decisions of a person or an agent, and the wait for them."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from holdfastdb.types.approvals import Approval, ApprovalStatus
 from holdfastdb.types.pages import Order
 from holdfastdb.v1 import approval_service_pb2 as pb
 
-# How long one call waits; a longer wait is made of several, for proxies end calls that are quiet too long.
+# Seconds that one call waits; a longer wait takes several calls, because proxies end idle calls.
 _ROUND = 60.0
-# A server that stops cancels the calls that it has not begun to answer.
+# A server that stops cancels the calls that it has not begun.
 _LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
 
 
@@ -54,12 +54,13 @@ class AsyncApprovals:
         """Ask for a decision. Without an `approval_id` it gets a new one.
 
             asked = await client.approvals.request(title="Refund 40 €?", payload={"amount": 40})
-            answer = await client.approvals.wait(asked.approval_id)
-            if answer.is_approved: ...
+            decided = await client.approvals.wait(asked.approval_id)
+            if decided.is_approved: ...
 
         Repeating an `approval_id` with the same content returns the approval as it is now; with other content
         it raises AlreadyExists. `payload` is any JSON value, bytes, `Json` or `Data`; None is no payload.
-        Nobody may decide any more when the `ttl` is over. Raises NotFound if the session does not exist.
+        When the `ttl` is over, it is EXPIRED and cannot be decided. Raises NotFound if the session does not
+        exist.
         """
         approval = build(
             "",
@@ -91,9 +92,9 @@ class AsyncApprovals:
         request_id: str | None = None,
         timeout: float | None = None,
     ) -> Approval:
-        """Decide: APPROVED or REJECTED, once and for good. `approve` and `reject` say the same shorter.
+        """Decide: APPROVED or REJECTED, once and for good. `approve` and `reject` are shorter forms.
 
-        `response` goes to the one who asked, such as corrected arguments. Raises NotFound, ResourceExhausted,
+        `response` is for the requester, such as corrected arguments. Raises NotFound, ResourceExhausted,
         and FailedPrecondition if it is no longer pending: the error's metadata has the `status`.
         """
         request = build(
@@ -118,7 +119,7 @@ class AsyncApprovals:
         response: object = None,
         timeout: float | None = None,
     ) -> Approval:
-        """Yes. See `decide`."""
+        """Decide: APPROVED. See `decide`."""
         status = ApprovalStatus.APPROVED
         return await self.decide(
             approval_id, status, decided_by, reason=reason, response=response, timeout=timeout
@@ -133,7 +134,7 @@ class AsyncApprovals:
         response: object = None,
         timeout: float | None = None,
     ) -> Approval:
-        """No. See `decide`."""
+        """Decide: REJECTED. See `decide`."""
         status = ApprovalStatus.REJECTED
         return await self.decide(
             approval_id, status, decided_by, reason=reason, response=response, timeout=timeout
@@ -148,7 +149,7 @@ class AsyncApprovals:
         request_id: str | None = None,
         timeout: float | None = None,
     ) -> Approval:
-        """Take the question back. Raises NotFound, and FailedPrecondition if it is no longer pending."""
+        """Withdraw the request. Raises NotFound, and FailedPrecondition if it is no longer pending."""
         request = build(
             "",
             pb.CancelApprovalRequest,

@@ -23,9 +23,9 @@ from holdfastdb.errors import HoldfastError
 from holdfastdb.v1 import task_service_pb2 as pb
 
 _LEASE = timedelta(seconds=60)
-# How long one call waits; a longer wait is made of several, for proxies end calls that are quiet too long.
+# Seconds that one call waits; a longer wait takes several calls, because proxies end idle calls.
 _ROUND = 60.0
-# What a worker lives through. A server that stops cancels the calls that it has not begun to answer.
+# Errors after which a worker tries again. A server that stops cancels the calls that it has not begun.
 _PASSING = (
     grpc.StatusCode.UNAVAILABLE,
     grpc.StatusCode.CANCELLED,
@@ -107,13 +107,13 @@ class AsyncClaims:
                 async with lease:
                     await lease.succeed(await review(lease.task.value))
 
-        An error of the block goes on and ends the loop, unless it is caught around `async with`; the task is
-        given back either way. Run several such loops for several tasks at a time. `claim` says what the
-        conditions mean.
+        An error of the block ends the loop, unless it is caught around `async with`; the task is given back
+        either way. Run several such loops to work on several tasks at a time. The conditions are those of
+        `claim`.
 
-        While the server is away or overloaded it is asked again and again; with `give_up_after` at most for
-        so many seconds, which at the beginning are the client's `timeout` unless given. Then the error is
-        raised.
+        While the server is unavailable or overloaded, the claim is repeated with backoff: for `give_up_after`
+        seconds, by default without end, but until the first response for the client's `timeout`. Then the
+        error is raised.
         """
         require_optional_seconds(give_up_after, "give_up_after")
         loop = asyncio.get_running_loop()
@@ -122,7 +122,7 @@ class AsyncClaims:
         kinds = require_texts(kinds, "kinds")
         while True:
             try:
-                # With the same id as before, where the answer was lost: the task may be ours already.
+                # With the same request id after a lost response: a task may be leased already.
                 lease = await self.claim(
                     kinds=kinds,
                     role=role,

@@ -25,7 +25,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def collection_of(directory: Path) -> str:
-    """The collection that a directory stands for, if no other is named: its own name."""
+    """The collection that a directory is synchronized to by default: the name of the directory."""
     return directory.resolve().name
 
 

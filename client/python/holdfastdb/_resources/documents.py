@@ -40,7 +40,7 @@ class AsyncDocuments(AsyncCollections):
         request_id: str | None = None,
         timeout: float | None = None,
     ) -> Document:
-        """Create a document, or replace it whole, and return it. Without an id it gets a new one.
+        """Create or replace a document, and return it. Without an id it gets a new one.
 
             await client.documents.put("agents", "planner", {"model": "large", "tools": ["search"]})
 
@@ -83,7 +83,7 @@ class AsyncDocuments(AsyncCollections):
                 missing_parent=DocumentDraft({"account": "acme"}),
             )
 
-        However many call at the same instant, one creates the document, and one its parent where that is
+        Of concurrent calls exactly one creates the document, and one its parent where that is
         missing. Raises FailedPrecondition if the parent does not exist and `missing_parent` is not given.
         """
         request = to_put(
@@ -205,9 +205,9 @@ class AsyncDocuments(AsyncCollections):
     ) -> int:
         """Delete a document, at once and for good, and return how many were deleted.
 
-        Raises FailedPrecondition if it has children, unless they may go too `with_children`; VersionMismatch;
-        and NotFound unless `allow_missing`. If the first answer is lost, the retry may find the document gone
-        already: `allow_missing` spares you the doubt.
+        `with_children` deletes its children too; without it a document with children raises
+        FailedPrecondition. Raises VersionMismatch, and NotFound unless `allow_missing`: when the first
+        response is lost, the retry finds no document.
         """
         request = build(
             "",

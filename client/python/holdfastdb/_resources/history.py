@@ -1,4 +1,4 @@
-"""What happened in sessions."""
+"""The events of sessions."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class AsyncHistory:
 
         An event has its id from the start, so appending the same object again changes nothing and returns the
         first receipt. With `expected_last_sequence` (0: the history must be empty) nothing is appended unless
-        it is the actual one. What is appended at the same time, to whatever sessions, travels in one call.
+        it is the actual one. Concurrent appends, also to different sessions, are sent together in one call.
         Raises NotFound, AlreadyExists, SequenceMismatch.
         """
         request = pb.AppendEventsRequest()

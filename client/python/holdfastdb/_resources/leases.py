@@ -1,4 +1,4 @@
-"""Leases: the right to be the only one at work on a task, kept for as long as the work takes."""
+"""Leases: a worker's exclusive right to work on a task, extended while the work lasts."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class AsyncLease:
 
     In the block the lease is extended by itself. Where the block says nothing of the end, a task SUCCEEDED
     when it is left without an error. An error gives the task back as a failed attempt, with the error's text,
-    to be tried again until its `max_attempts` are used up; the error goes on. A cancelled block gives the
-    task back unused.
+    to be tried again until its `max_attempts` are used up; the error is raised further. A cancelled block
+    gives the task back without counting an attempt.
 
     A lease may be lost: the task was cancelled, or the server could not be reached for as long as the lease
     lasts. Then the block is cancelled, and LeaseNotHeld is raised in its place.
@@ -78,9 +78,9 @@ class AsyncLease:
         return self._lost is not None
 
     async def extend(self, duration: timedelta | None = None, *, timeout: float | None = None) -> datetime:
-        """Let the lease lapse so long from now, by default as long as it was claimed for, and return when.
+        """Extend the lease to `duration` from now, by default that of the claim, and return its new expiry.
 
-        In an `async with` block nobody needs to. Raises LeaseNotHeld.
+        In an `async with` block this happens by itself. Raises LeaseNotHeld.
         """
         lasting = self._duration if duration is None else duration
         request = build(
@@ -104,7 +104,7 @@ class AsyncLease:
         error: str = "",
         timeout: float | None = None,
     ) -> Task:
-        """Say how far the work is: what is given replaces the task's. Raises LeaseNotHeld."""
+        """Report progress: what is given replaces the task's field. Raises LeaseNotHeld."""
         task = build(
             "",
             pb.Task,
@@ -178,7 +178,7 @@ class AsyncLease:
         request: Request,
         timeout: float | None,
     ) -> Task:
-        """Make the call that ends the lease. No extension goes beside it: it would find the lease gone."""
+        """Make the call that ends the lease. Extensions stop first: a concurrent one would find no lease."""
         is_kept = self._keeper is not None
         await self._stop_keeping()
         try:

@@ -40,7 +40,7 @@ class AsyncMemories:
         memory_id: str | None = None,
         timeout: float | None = None,
     ) -> Memory:
-        """Keep a memory. Without a `memory_id` it gets a new one.
+        """Create a memory. Without a `memory_id` it gets a new one.
 
             await client.memories.create(
                 "Retry a search that times out with half the page", tool_name="web_search", confidence=0.8
@@ -120,7 +120,7 @@ class AsyncMemories:
         **conditions: Unpack[MemoryFilter],
     ) -> AsyncPager[MemoryMatch]:
         """The memories with at least one of the query's words, or with `match_all` each of them, best first:
-        by score, then the surer ones, then the newer ones.
+        by score, then by confidence, then the newest.
 
             async for found in client.memories.search("search timeout", tool_name="web_search"):
                 print(f"{found.score:.0%} {found.memory.lesson}")
@@ -212,8 +212,8 @@ class AsyncMemories:
     ) -> None:
         """Delete a memory, at once and for good.
 
-        Raises VersionMismatch, and NotFound unless `allow_missing`, which spares you the doubt when a retry
-        finds the memory gone already.
+        Raises VersionMismatch, and NotFound unless `allow_missing`: use it where a call may be repeated after
+        the memory was deleted.
         """
         request = build(
             "",

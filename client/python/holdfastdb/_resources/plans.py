@@ -188,7 +188,7 @@ class AsyncPlans:
         request_id: str | None = None,
         timeout: float | None = None,
     ) -> UpdatedItem:
-        """Change the fields of one item that are given. Changes of other items never get in the way.
+        """Change the fields of one item that are given. Concurrent changes of other items do not conflict.
 
             done = await client.plans.update_item(
                 "plan-7", "fix", status=PlanItemStatus.COMPLETED, result={"commit": "1f3a"}
@@ -234,8 +234,8 @@ class AsyncPlans:
     ) -> None:
         """Delete a plan with its items, at once and for good.
 
-        Raises VersionMismatch, and NotFound unless `allow_missing`, which spares you the doubt when a retry
-        finds the plan gone already.
+        Raises VersionMismatch, and NotFound unless `allow_missing`: use it where a call may be repeated after
+        the plan was deleted.
         """
         request = build(
             "",

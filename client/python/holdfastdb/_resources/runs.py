@@ -1,4 +1,4 @@
-"""Runs, and how well agents do."""
+"""Runs, and statistics of them."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ class AsyncRuns:
     ) -> Run:
         """End a run: COMPLETED, FAILED or CANCELLED, for good. What is not given stays as it is.
 
-        `complete`, `fail` and `cancel` say the same shorter. Raises NotFound, VersionMismatch,
+        `complete`, `fail` and `cancel` are shorter forms. Raises NotFound, VersionMismatch,
         ResourceExhausted, and FailedPrecondition when the run has ended already.
         """
         request = build(
@@ -205,7 +205,7 @@ class AsyncRuns:
         usage: TokenUsage | None = None,
         timeout: float | None = None,
     ) -> Run:
-        """It ended well. See `finish`."""
+        """End a run as COMPLETED. See `finish`."""
         return await self.finish(run_id, RunStatus.COMPLETED, output=output, usage=usage, timeout=timeout)
 
     async def fail(
@@ -217,7 +217,7 @@ class AsyncRuns:
         usage: TokenUsage | None = None,
         timeout: float | None = None,
     ) -> Run:
-        """It ended badly. See `finish`."""
+        """End a run as FAILED. See `finish`."""
         return await self.finish(
             run_id, RunStatus.FAILED, error=error, output=output, usage=usage, timeout=timeout
         )
@@ -231,7 +231,7 @@ class AsyncRuns:
         usage: TokenUsage | None = None,
         timeout: float | None = None,
     ) -> Run:
-        """It was stopped on request; the reason is kept as its `error`. See `finish`."""
+        """End a run as CANCELLED; the reason is kept as its `error`. See `finish`."""
         return await self.finish(
             run_id,
             RunStatus.CANCELLED,

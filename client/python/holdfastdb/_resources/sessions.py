@@ -186,7 +186,7 @@ class AsyncSessions:
         EXPIRED.
 
         `reason` and `actor` are kept in its history, in the event `holdfast.session.<status>`. `activate`,
-        `complete`, `fail` and `expire` say the same shorter.
+        `complete`, `fail` and `expire` are shorter forms.
         Raises NotFound, FailedPrecondition for a move that the life cycle does not have, VersionMismatch.
         """
         request = build(
@@ -238,10 +238,10 @@ class AsyncSessions:
         expected_version: int | None = None,
         timeout: float | None = None,
     ) -> None:
-        """Delete a session with all that hangs on it, at once and for good.
+        """Delete a session with everything that belongs to it, at once and for good.
 
-        Raises VersionMismatch, and NotFound unless `allow_missing`. If the first answer is lost, the retry
-        may find the session gone already and raise NotFound: `allow_missing` spares you the doubt.
+        Raises VersionMismatch, and NotFound unless `allow_missing`: when the first response is lost, the
+        retry finds no session.
         """
         request = build(
             "",

@@ -1,4 +1,4 @@
-"""A tail: the history of a session as it grows."""
+"""A tail: the events of a session as they are committed."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ from holdfastdb.v1 import history_service_pb2 as pb
 class AsyncTail:
     """The events of a session, one by one, without end. `client.history.tail` makes it.
 
-    It may be left and taken up again, also after a cancelled wait (`asyncio.timeout`): it goes on where it
-    was. One task reads it at a time. It ends when it or its client is closed.
+    The iteration may be interrupted and resumed, also after a cancelled wait (`asyncio.timeout`): it
+    continues after the last event that it returned. One task reads it at a time. It ends when it or its
+    client is closed.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class AsyncTail:
 
     @property
     def last_sequence(self) -> int:
-        """Where another tail would go on: after the last event that this one has handed out."""
+        """The sequence of the last event returned, where another tail would continue."""
         return self._pending[0].sequence - 1 if self._pending else self._request.after_sequence
 
     async def backlog(self) -> AsyncIterator[Event]:
@@ -80,7 +81,7 @@ class AsyncTail:
         await self.close()
 
     async def close(self) -> None:
-        """End the tail; whoever waits for its next event sees the end."""
+        """End the tail; an iteration that waits for the next event ends."""
         self._closed.set()
         if self._call is not None:
             self._call.cancel()
@@ -96,8 +97,8 @@ class AsyncTail:
                 if not isinstance(lost, Unavailable):
                     raise lost from error
             except asyncio.CancelledError:
-                # gRPC cancels the stream with the task that reads it. It also raises this to a task that
-                # nobody cancelled, when the stream is closed under it.
+                # gRPC cancels the stream with the task that reads it. It also raises this in a task that was
+                # not cancelled, when the stream is closed during the read.
                 self._call = None
                 task = asyncio.current_task()
                 if task is not None and task.cancelling():
@@ -107,7 +108,7 @@ class AsyncTail:
                 if isinstance(message, pb.TailEventsResponse):
                     self._take(message)
                     return True
-                # The contract knows no end, but a proxy may impose one.
+                # By the contract the stream has no end, but a proxy may end it.
                 self._call = None
                 lost = Unavailable("the stream ended", call_id=self._call_id)
             await self._back_off(lost)

@@ -1,4 +1,4 @@
-"""Tasks: work to do, routed between agents, never done twice."""
+"""Tasks: units of work, leased to one worker at a time."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ class Tail:
 
     @property
     def last_sequence(self) -> int:
-        """Where another tail would go on: after the last event that this one has handed out."""
+        """The sequence of the last event returned, where another tail would continue."""
         return self._inner.last_sequence
 
     def backlog(self) -> Iterator[Event]:
@@ -158,7 +158,7 @@ class Lease:
     """A claimed task, to be worked on in a block that keeps the lease. `AsyncLease` says more.
 
     A thread cannot be interrupted: where an asynchronous block is cancelled because the lease is lost, this
-    one goes on. Look at `is_lost` now and then; the next call raises LeaseNotHeld.
+    one continues. Check `is_lost` at intervals; the next call raises LeaseNotHeld.
     """
 
     def __init__(self, inner: AsyncLease) -> None:

@@ -34,17 +34,17 @@ class Client:
     states: States
     """The versioned state of sessions."""
     history: History
-    """What happened in sessions."""
+    """The events of sessions."""
     tasks: Tasks
     """Work to do, leased to one worker at a time."""
     runs: Runs
-    """Runs of agents, and how well they do."""
+    """Runs of agents, and statistics of them."""
     approvals: Approvals
-    """A person's or agent's yes or no."""
+    """Decisions of a person or an agent."""
     plans: Plans
     """To-do lists."""
     memories: Memories
-    """Lessons that outlive a session, and the search for them."""
+    """Lessons for later sessions, and the search for them."""
     documents: Documents
     """Named, versioned documents in collections."""
 

@@ -1,4 +1,4 @@
-"""Appends that are asked for at the same time travel together: a call costs more than an append does."""
+"""Batching of concurrent appends: one call with several costs less than a call for each."""
 
 from __future__ import annotations
 
@@ -12,133 +12,133 @@ from holdfastdb._transport.rpc_errors import from_status
 from holdfastdb.errors import Unavailable
 from holdfastdb.v1 import history_service_pb2 as pb
 
-# What a call takes, unless one append alone is larger. The contract allows 100 requests with 1,000 events; of
-# smaller calls the server carries one out while the next is being written.
+# Bounds of one call, unless one append alone is larger. The contract allows 100 requests with 1,000 events;
+# with smaller calls the server carries out one while the client encodes the next.
 _REQUESTS = 16
 _EVENTS = 1_000
 _BYTES = 1024 * 1024
 
 
 @dataclass(slots=True, eq=False)
-class _Waiting:
-    """An append, and the future of its answer: None where its caller should make the call itself."""
+class _PendingAppend:
+    """An append, and the future of its response: None tells its caller to send it as a call of its own."""
 
     request: pb.AppendEventsRequest
-    answer: asyncio.Future[pb.AppendEventsResponse | None]
-    call: _Call | None = None
+    response: asyncio.Future[pb.AppendEventsResponse | None]
+    call: _BatchCall | None = None
 
-    def succeed(self, answer: pb.AppendEventsResponse | None) -> None:
-        """Answer it, unless its caller has gone."""
-        if not self.answer.done():
-            self.answer.set_result(answer)
+    def succeed(self, response: pb.AppendEventsResponse | None) -> None:
+        """Set the response, unless the caller was cancelled."""
+        if not self.response.done():
+            self.response.set_result(response)
 
     def fail(self, error: Exception) -> None:
-        """Fail it, unless its caller has gone."""
-        if not self.answer.done():
-            self.answer.set_exception(error)
+        """Set the error, unless the caller was cancelled."""
+        if not self.response.done():
+            self.response.set_exception(error)
 
 
 class Appends:
-    """Sends the appends of one turn of the event loop in one call, or a few.
+    """Sends the appends that are requested in one iteration of the event loop in few calls.
 
-    An append alone goes as AppendEvents, at once. Several go as BatchAppendEvents, and each gets its own
-    answer or error. Those who ask again when they are answered meet again.
+    A single append is sent as AppendEvents, at once. Several with the same time limit are sent as
+    BatchAppendEvents, and each gets its own response or error.
     """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        # By the time that their callers give them.
-        self._gathered: dict[float, list[_Waiting]] = {}
+        # By time limit in seconds.
+        self._queued: dict[float, list[_PendingAppend]] = {}
 
     async def append(self, request: pb.AppendEventsRequest, timeout: float | None) -> pb.AppendEventsResponse:
-        """Append. Raises HoldfastError. A caller that is cancelled leaves open whether it was applied."""
+        """Append. Raises HoldfastError. After a cancellation the append may or may not have been applied."""
         connection = self._connection
-        alone = connection.stubs.history.AppendEvents  # raises where the client cannot be used
+        method = connection.stubs.history.AppendEvents  # raises where the client cannot be used
         limit = connection.seconds(timeout)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + limit
-        waiting = _Waiting(request, loop.create_future())
-        gathered = self._gathered.get(limit)
-        if gathered is None:
-            self._gathered[limit] = [waiting]
+        pending = _PendingAppend(request, loop.create_future())
+        queued = self._queued.get(limit)
+        if queued is None:
+            self._queued[limit] = [pending]
             loop.call_soon(self._send, limit)
         else:
-            gathered.append(waiting)
+            queued.append(pending)
         try:
-            answer = await waiting.answer
+            response = await pending.response
         except asyncio.CancelledError:
-            if waiting.call is not None:
-                waiting.call.give_up()
+            if pending.call is not None:
+                pending.call.cancel_if_unused()
             raise
-        if answer is None:
-            answer = await connection.call(alone, request, max(0.0, deadline - loop.time()))
-        return answer
+        if response is None:
+            response = await connection.call(method, request, max(0.0, deadline - loop.time()))
+        return response
 
     def _send(self, limit: float) -> None:
-        for crowd in _crowds(self._gathered.pop(limit)):
-            if len(crowd) == 1:
-                crowd[0].succeed(None)
+        for group in _groups(self._queued.pop(limit)):
+            if len(group) == 1:
+                group[0].succeed(None)
             else:
-                _Call(self._connection, crowd, limit)
+                _BatchCall(self._connection, group, limit)
 
 
-class _Call:
-    """One call for several callers."""
+class _BatchCall:
+    """One BatchAppendEvents call for several callers."""
 
-    def __init__(self, connection: Connection, crowd: Sequence[_Waiting], limit: float) -> None:
+    def __init__(self, connection: Connection, group: Sequence[_PendingAppend], limit: float) -> None:
         self._connection = connection
-        self._crowd = crowd
+        self._group = group
         self._limit = limit
-        for waiting in crowd:
-            waiting.call = self
+        for pending in group:
+            pending.call = self
         self._task = asyncio.create_task(self._run())
 
-    def give_up(self) -> None:
-        """A caller has gone: cancel the call if it was the last."""
-        if all(waiting.answer.cancelled() for waiting in self._crowd):
+    def cancel_if_unused(self) -> None:
+        """Cancel the call if all its callers were cancelled."""
+        if all(pending.response.cancelled() for pending in self._group):
             self._task.cancel()
 
     async def _run(self) -> None:
         try:
             await self._append()
         except Exception as error:  # noqa: BLE001 -- it is handed to each caller
-            for waiting in self._crowd:
-                waiting.fail(error)
+            for pending in self._group:
+                pending.fail(error)
         finally:
-            # Whoever cancelled this, such as the end of the event loop, leaves nobody waiting.
-            for waiting in self._crowd:
-                waiting.answer.cancel()
+            # If this task was cancelled, such as at the end of the event loop, the callers are too.
+            for pending in self._group:
+                pending.response.cancel()
 
     async def _append(self) -> None:
         method = self._connection.stubs.history.BatchAppendEvents
-        batch = pb.BatchAppendEventsRequest(requests=[waiting.request for waiting in self._crowd])
+        batch = pb.BatchAppendEventsRequest(requests=[pending.request for pending in self._group])
         call_id = new_id()
         response = await self._connection.call(method, batch, self._limit, call_id)
-        for waiting, result in zip(self._crowd, response.results[:], strict=True):
+        for pending, result in zip(self._group, response.results[:], strict=True):
             if not result.HasField("error"):
-                waiting.succeed(result.response)
+                pending.succeed(result.response)
                 continue
             error = from_status(result.error, call_id)
             if isinstance(error, Unavailable):
-                waiting.succeed(None)  # by itself it has the retries of a call
+                pending.succeed(None)  # a call of its own is retried by gRPC, a part of a batch is not
             else:
-                waiting.fail(error)
+                pending.fail(error)
 
 
-def _crowds(gathered: Sequence[_Waiting]) -> Iterator[list[_Waiting]]:
-    """Those whose callers are still there, as many to a call as it takes."""
-    crowd: list[_Waiting] = []
+def _groups(queued: Sequence[_PendingAppend]) -> Iterator[list[_PendingAppend]]:
+    """The appends whose callers still wait, in groups within the bounds of one call."""
+    group: list[_PendingAppend] = []
     events = size = 0
-    for waiting in gathered:
-        if waiting.answer.done():
+    for pending in queued:
+        if pending.response.done():
             continue
-        its_events, its_size = len(waiting.request.events), waiting.request.ByteSize()
-        is_full = len(crowd) == _REQUESTS or events + its_events > _EVENTS or size + its_size > _BYTES
-        if crowd and is_full:
-            yield crowd
-            crowd, events, size = [], 0, 0
-        crowd.append(waiting)
+        its_events, its_size = len(pending.request.events), pending.request.ByteSize()
+        is_full = len(group) == _REQUESTS or events + its_events > _EVENTS or size + its_size > _BYTES
+        if group and is_full:
+            yield group
+            group, events, size = [], 0, 0
+        group.append(pending)
         events += its_events
         size += its_size
-    if crowd:
-        yield crowd
+    if group:
+        yield group

@@ -58,7 +58,7 @@ _SERVICE_CONFIG = {
                 "initialBackoff": "0.1s",
                 "maxBackoff": "2s",
                 "backoffMultiplier": 2,
-                # CANCELLED comes from a server that stops, for what it has not begun with.
+                # CANCELLED: a server that stops cancels the calls that it has not begun.
                 "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
             },
         },
@@ -73,12 +73,12 @@ DEFAULT_OPTIONS: Mapping[str, str | int] = {
     # A page ends at about 3 MiB, but one payload of 3 MiB may come last; gRPC's own limit is 4 MiB.
     "grpc.max_receive_message_length": 16 * 1024 * 1024,
     "grpc.max_send_message_length": 16 * 1024 * 1024,
-    # A dead connection under a quiet tail is noticed within 40 s; a connection at rest costs nothing.
+    # A dead connection under an idle tail is detected within 40 s.
     "grpc.keepalive_time_ms": 30_000,
     "grpc.keepalive_timeout_ms": 10_000,
     "grpc.http2.max_pings_without_data": 0,
-    # A server that restarts is found again within a moment, not after gRPC's 1 to 120 s: while a call's
-    # retries last, the connection is tried once at least.
+    # After a restart of the server the client reconnects within 1 s instead of gRPC's 1 to 120 s, so that
+    # the retries of one call include at least one connection attempt.
     "grpc.initial_reconnect_backoff_ms": 100,
     "grpc.min_reconnect_backoff_ms": 1_000,
     "grpc.max_reconnect_backoff_ms": 1_000,
@@ -91,7 +91,7 @@ _process: int | None = None
 def refuse_after_fork() -> None:
     """Raise RuntimeError in a process that was forked after Holdfast was used in its parent.
 
-    gRPC's threads do not survive a fork: without this, the child's first call would hang for ever.
+    gRPC's threads do not survive a fork: without this, the child's first call would never return.
     """
     global _process  # noqa: PLW0603 -- the state is the process's
     if _process is None:
@@ -204,7 +204,7 @@ class Connection:
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if self.closed and task is not None and not task.cancelling():
-                # It is the call that was cancelled, by the close, and not the task that waits for it.
+                # The close cancelled the call; the task that waits for it was not cancelled.
                 message = "the client was closed during the call"
                 raise HoldfastError(message, code=grpc.StatusCode.CANCELLED, call_id=call_id) from None
             raise

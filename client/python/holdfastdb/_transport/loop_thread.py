@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class BackgroundLoop:
-    """One event loop in one thread, there while somebody holds it."""
+    """One event loop in one thread, which runs while its count of holders is above 0."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -24,12 +24,12 @@ class BackgroundLoop:
         self._stop = asyncio.Event()
 
     def acquire(self) -> None:
-        """Hold the loop; the first holder starts it."""
+        """Count a holder; the first one starts the thread."""
         refuse_after_fork()
         with self._lock:
             if self._holders == 0:
                 started: Future[None] = Future()
-                # A daemon: a client that nobody closed must not keep the process from ending.
+                # A daemon: a client that was not closed must not keep the process from ending.
                 self._thread = threading.Thread(
                     target=self._run, args=(started,), name="holdfast", daemon=True
                 )
@@ -38,7 +38,7 @@ class BackgroundLoop:
             self._holders += 1
 
     def release(self) -> None:
-        """Let go; after the last holder the thread has ended."""
+        """Count a holder less; after the last one the thread has ended."""
         with self._lock:
             self._holders -= 1
             if self._holders == 0 and self._loop is not None and self._thread is not None:
@@ -68,7 +68,7 @@ class BackgroundLoop:
         with self._lock:
             if self._loop is None:
                 raise RuntimeError("this Holdfast client is closed")
-            # A call holds the loop too: it must not end under a call when another thread closes the client.
+            # A call is a holder too: the loop must not end during it when another thread closes the client.
             self._holders += 1
             return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
@@ -83,5 +83,5 @@ class BackgroundLoop:
 
 
 # One for all clients of the process: gRPC's asyncio keeps one queue of completions per process, and several
-# loops that poll it get in each other's way.
+# loops that poll it contend for it.
 background = BackgroundLoop()

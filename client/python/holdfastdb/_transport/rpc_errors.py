@@ -1,4 +1,4 @@
-"""The typed errors of what a server answers."""
+"""The typed errors of gRPC's errors and statuses."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _BY_CODE: Mapping[grpc.StatusCode, type[HoldfastError]] = {
         DeadlineExceeded, Unauthenticated, PermissionDenied, Unimplemented, Internal,
     )
 } | {
-    # Not by us, for that is no error of gRPC's: a server that stops ends so what it has not begun with.
+    # A server that stops cancels the calls that it has not begun; a caller that cancels gets no RpcError.
     grpc.StatusCode.CANCELLED: Unavailable,
 }  # fmt: skip
 _CODES: Mapping[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}

@@ -1,4 +1,4 @@
-"""The two managers that agent frameworks call: of whole states, and of to-do lists."""
+"""Managers with the methods that agent frameworks call: one of states, one of to-do lists."""
 
 from holdfastdb.managers._blocking import StateManager, TodoListManager
 from holdfastdb.managers._state_manager import AsyncStateManager

@@ -75,7 +75,7 @@ class AsyncStateManager:
         return value
 
     async def delete_state(self, session_id: str) -> bool:
-        """Delete the session with all that hangs on it. Whether there was one."""
+        """Delete the session with everything that belongs to it. Whether it existed."""
         try:
             await self._client.sessions.delete(session_id)
         except NotFound:
@@ -113,7 +113,7 @@ class AsyncStateManager:
         try:
             return await self._client.sessions.create(session_id, title=title, user_id=user_id)
         except AlreadyExists:
-            # Somebody else was faster, with another state.
+            # Created concurrently, with another state.
             return await self._client.sessions.get(session_id)
 
     async def _save(self, session_id: str, payload: Json) -> State:
@@ -122,7 +122,7 @@ class AsyncStateManager:
         except FailedPrecondition as error:
             if error.reason != Reason.SESSION_ENDED:
                 raise
-            # The last state once more, such as after a lost answer, is no other one.
+            # The same state again, such as after a lost response: not an error.
             latest = await self._client.states.load(session_id)
             if latest.value != payload.value:
                 raise
@@ -133,7 +133,7 @@ class AsyncStateManager:
             try:
                 session = await self._client.sessions.transition(session.session_id, step)
             except FailedPrecondition:
-                # Somebody else may have made the same move.
+                # A concurrent call may have made the same transition.
                 session = await self._client.sessions.get(session.session_id)
                 if session.status not in (step, wanted):
                     raise

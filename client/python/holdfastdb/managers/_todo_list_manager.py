@@ -33,7 +33,7 @@ _KEYS = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TodoListSummary:
-    """Where a to-do list stands."""
+    """The progress of a to-do list."""
 
     todo_list_id: str
     session_id: str
@@ -112,7 +112,7 @@ class AsyncTodoListManager:
         actor: str = "",
         expected_version: int | None = None,
     ) -> UpdatedItem:
-        """Change the fields of one item that are given. Changes of other items never get in the way.
+        """Change the fields of one item that are given. Concurrent changes of other items do not conflict.
 
         `expected_version` is the item's. Raises NotFound, VersionMismatch, FailedPrecondition if items depend
         on themselves.
@@ -165,7 +165,7 @@ class AsyncTodoListManager:
         return True
 
     async def get_summary(self, todo_list_id: str) -> TodoListSummary:
-        """Where the list stands: `str(summary)` says it in a line. Raises NotFound."""
+        """The progress of the list; `str(summary)` is one line. Raises NotFound."""
         plan = await self._plans.get(require_text(todo_list_id, "todo_list_id"))
         return TodoListSummary(
             todo_list_id=plan.plan_id,

@@ -44,9 +44,9 @@ class Queue:
     session_id: str
     entries: deque[Entry] = field(default_factory=deque)
     limit: int = EVENTS_PER_REQUEST
-    """How many to send at once: fewer while a refused one among them is looked for."""
+    """Events per request: halved while a refused event among them is searched for."""
     failures: int = 0
-    """How many attempts in a row were to no avail."""
+    """How many attempts in a row have failed."""
 
 
 class Buffer:
@@ -109,7 +109,7 @@ class Buffer:
             return None
 
     def first(self, queue: Queue) -> list[Entry]:
-        """The first events of a session, as many as go into one request. They stay."""
+        """The first events of a session, as many as one request holds. They stay in the buffer."""
         with self._lock:
             entries = list(islice(queue.entries, queue.limit))
         size = 0
@@ -157,7 +157,7 @@ class Buffer:
             self._is_closed = True
 
     def drop_rest(self, reason: str) -> None:
-        """Drop all that is left, once nobody writes any more."""
+        """Drop all remaining events, once the writer has stopped."""
         with self._lock:
             for queue in self._queues.values():
                 self.settle(queue, len(queue.entries), reason)

@@ -1,4 +1,4 @@
-"""The Recorder: history that is written without ever being in the way."""
+"""The Recorder: events that are written in the background."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class Recorder:
             recorder.record("order-42", Event.of("agent.started", {"agent": "planner"}, actor="planner"))
 
     Any number of threads and coroutines may use one. What is recorded is kept in memory, sent in batches, the
-    events of a session in their order, and tried again until the server has it: also when the server is
-    not there yet, or away for hours. An event has its id and its time from the moment it is recorded, so it
+    events of a session in their order, and retried until the server has it, however long the server is
+    unavailable. An event has its id and its time from the moment it is recorded, so it
     is written once, however often it is sent.
 
     An event is dropped only
@@ -105,7 +105,7 @@ class Recorder:
 
     def _record(self, session_id: str, event: Event) -> None:
         try:
-            # Here and not in the background, so that nobody can change the event any more.
+            # Here and not in the background: the caller may change the event's labels afterwards.
             require_text(session_id, "session_id")
             message = pb.Event()
             write_event(message, event, "event.")
@@ -119,7 +119,7 @@ class Recorder:
             self._writer.wake()
 
     def _warn(self, problem: object) -> None:
-        """Log once what nobody else will: that there is no writer any more."""
+        """Log once that events are dropped because nothing is written any more."""
         if not self._has_warned:
             self._has_warned = True
             logger.warning("events are dropped: %s", problem)
@@ -167,7 +167,7 @@ class Recorder:
             raise RuntimeError("in the clients' own event loop this would wait for itself")
 
     def _at_exit(self) -> None:
-        # In a process that was forked there is nothing to write, and nobody to tell.
+        # In a forked process there is nothing to write.
         with contextlib.suppress(RuntimeError):
             self.close(_AT_EXIT_SECONDS)
 

@@ -26,9 +26,9 @@ from holdfastdb.errors import (
 from holdfastdb.recorder._buffer import EVENTS_PER_REQUEST, Buffer, Entry, Queue
 from holdfastdb.v1 import history_service_pb2 as pb
 
-# Sessions that are written at a time; they travel together.
+# Sessions that are written concurrently; their appends are sent in one call.
 _PARALLEL = 16
-# For an error that is neither the events' fault nor surely a passing one, such as INTERNAL.
+# For an error that may or may not be transient, such as INTERNAL.
 _ATTEMPTS = 10
 _REPORT_SECONDS = 5.0
 
@@ -92,7 +92,7 @@ class Writer:
         except HoldfastError as error:
             delay = self._failed(queue, entries, error)
         except Exception as error:
-            # A bug of ours must not end the writing.
+            # A bug in this package must not end the writing.
             logger.exception("the recorder failed, and tries again")
             delay = self._try_later(queue, repr(error), None)
         else:
@@ -117,7 +117,7 @@ class Writer:
         except NotFound:
             if not self._create_sessions:
                 raise
-            # Somebody else may have created it meanwhile, with more to say of it.
+            # It may have been created concurrently, with other fields.
             with contextlib.suppress(AlreadyExists):
                 await self._sessions.create(queue.session_id)
             await self._appends.append(request, None)

@@ -11,30 +11,30 @@ from holdfastdb.types.payloads import Payload
 
 
 class ApprovalStatus(StrEnum):
-    """Where an approval stands in its life: PENDING to any other, once."""
+    """The status of an approval. PENDING becomes one of the others, once."""
 
     PENDING = "pending"
     """Waits for a decision."""
     APPROVED = "approved"
-    """Yes. Final."""
+    """Approved. Final."""
     REJECTED = "rejected"
-    """No. Final."""
+    """Rejected. Final."""
     CANCELLED = "cancelled"
-    """Taken back. Final."""
+    """Withdrawn by a caller. Final."""
     EXPIRED = "expired"
-    """Nobody decided in time. Final."""
+    """Its time to live ended without a decision. Final."""
     UNRECOGNIZED = "unrecognized"
-    """One that only a newer version of this package knows. Never sent."""
+    """A status that a newer server sent and this version does not know. It cannot be sent."""
 
     @property
     def is_final(self) -> bool:
-        """Whether an approval with this status is no longer waiting."""
+        """Whether an approval with this status no longer waits for a decision. True for UNRECOGNIZED."""
         return self is not ApprovalStatus.PENDING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval:
-    """A question that is answered yes or no."""
+    """A request for approval, and the decision on it."""
 
     approval_id: str
     session_id: str
@@ -43,7 +43,7 @@ class Approval:
     run_id: str
     status: ApprovalStatus
     title: str
-    """The question, in a line for people."""
+    """What is to be decided, as a text of one line for people."""
     payload: Payload | None
     """What is to be approved. None where there is none, or the list was asked to leave it out."""
     requested_by: str
@@ -59,11 +59,11 @@ class Approval:
     """What came with the decision. None as for `payload`."""
     create_time: datetime
     expire_time: datetime | None
-    """When it expires if nobody decides."""
+    """When it expires without a decision."""
     end_time: datetime | None
     """When it was decided or cancelled, or expired."""
 
     @property
     def is_approved(self) -> bool:
-        """Whether the answer is yes."""
+        """Whether it was approved."""
         return self.status is ApprovalStatus.APPROVED

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypedDict
 
-from holdfastdb.types.payloads import Data, Json, Payload
+from holdfastdb.types.payloads import HasPayload, Payload
 
 
 class DocumentKey(NamedTuple):
@@ -30,7 +30,7 @@ class DocumentDraft:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Document:
+class Document(HasPayload):
     """A named, versioned value."""
 
     collection: str
@@ -57,23 +57,6 @@ class Document:
     def key(self) -> DocumentKey:
         """What names it, such as another's `parent`."""
         return DocumentKey(self.collection, self.document_id)
-
-    @property
-    def value(self) -> Any:
-        """The JSON value or the bytes that were put. Raises ValueError if the payload was left out."""
-        if self.payload is None:
-            raise ValueError(f"the payload of document {self.document_id!r} was left out of the list")
-        return self.payload.value
-
-    @property
-    def json_text(self) -> str | None:
-        """The JSON text exactly as it was put; None for bytes."""
-        return self.payload.text if isinstance(self.payload, Json) else None
-
-    @property
-    def data(self) -> bytes | None:
-        """The bytes that were put; None for JSON."""
-        return self.payload.value if isinstance(self.payload, Data) else None
 
 
 class DocumentFilter(TypedDict, total=False):

@@ -83,7 +83,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One turn of a thinking loop."""
+    """One iteration of a reasoning loop: thought, action, observation."""
 
     thought: str = ""
     action: str = ""
@@ -156,7 +156,7 @@ class Event:
     run_id: str = ""
     task_id: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
-    """Short marks to search by."""
+    """Short texts by name, to filter by."""
     trace_id: str = ""
     """The distributed trace that it belongs to."""
     event_time: datetime | None = None
@@ -214,7 +214,7 @@ class Event:
         type: str = "",  # noqa: A002
         **fields: Unpack[EventFields],
     ) -> Event:
-        """One turn of a thinking loop."""
+        """One iteration of a reasoning loop: thought, action, observation."""
         body = Step(thought=thought, action=action, observation=observation, step_id=step_id)
         return cls(type=type, body=body, **fields)
 
@@ -249,7 +249,7 @@ class Event:
             case Unsendable(_, field, description):
                 raise ValueError(f"{field} cannot be sent: {description}")
             case _:
-                raise ValueError(f"an event of kind {self.kind} has no value; look at its body")
+                raise ValueError(f"an event of kind {self.kind} has no value; read its body")
 
 
 def _tolerantly(kind: EventKind, make: Callable[[], Body]) -> Body:

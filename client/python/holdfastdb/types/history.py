@@ -16,7 +16,7 @@ EventGrouping: TypeAlias = Literal["type", "actor", "time"]
 class EventFilter(TypedDict, total=False):
     """Which events: all conditions that are given must hold.
 
-    `types`: any of these; one that ends with `.*` stands for all that begin with what is before the star.
+    `types`: any of these; one that ends with `.*` matches every type with the prefix before the star.
     `kinds`: any of these. `labels`: all of these. `event_time_from` is inclusive, `event_time_until`
     exclusive.
     """

@@ -38,3 +38,28 @@ class Data:
 
 Payload: TypeAlias = Json | Data
 """A value of the caller's own."""
+
+
+class HasPayload:
+    """What holds a payload that a list may leave out: a `State` or a `Document`."""
+
+    __slots__ = ()
+
+    payload: Payload | None
+
+    @property
+    def value(self) -> Any:
+        """The JSON value or the bytes that were written. Raises ValueError if the payload was left out."""
+        if self.payload is None:
+            raise ValueError("the payload was left out of the list")
+        return self.payload.value
+
+    @property
+    def json_text(self) -> str | None:
+        """The JSON text exactly as it was written; None for bytes."""
+        return self.payload.text if isinstance(self.payload, Json) else None
+
+    @property
+    def data(self) -> bytes | None:
+        """The bytes that were written; None for JSON."""
+        return self.payload.value if isinstance(self.payload, Data) else None

@@ -25,7 +25,7 @@ class PlanStatus(StrEnum):
     CANCELLED = "cancelled"
     """Given up."""
     UNRECOGNIZED = "unrecognized"
-    """One that only a newer version of this package knows. Never sent."""
+    """A status that a newer server sent and this version does not know. It cannot be sent."""
 
 
 class PlanItemStatus(StrEnum):
@@ -42,7 +42,7 @@ class PlanItemStatus(StrEnum):
     SKIPPED = "skipped"
     """Need not be done any more."""
     UNRECOGNIZED = "unrecognized"
-    """One that only a newer version of this package knows. Never sent."""
+    """A status that a newer server sent and this version does not know. It cannot be sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +64,11 @@ class NewPlanItem:
 
 @dataclass(frozen=True, slots=True)
 class PutItem:
-    """An edit: adds the item, or replaces the one with its id, whole."""
+    """An edit that adds the item, or replaces the item with the same id."""
 
     item: NewPlanItem | str
     position: int = 0
-    """Where it goes, from 1. 0: a new one to the end, one that is replaced where it is."""
+    """Its new position, from 1. 0: a new item is added at the end, a replaced item stays at its position."""
 
 
 @dataclass(frozen=True, slots=True)

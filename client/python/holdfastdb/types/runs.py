@@ -12,7 +12,7 @@ from holdfastdb.types.payloads import Payload
 
 
 class RunStatus(StrEnum):
-    """Where a run stands in its life: STARTED to RUNNING; both to COMPLETED, FAILED or CANCELLED."""
+    """The status of a run. STARTED becomes RUNNING; both become COMPLETED, FAILED or CANCELLED."""
 
     STARTED = "started"
     """Begun."""
@@ -25,11 +25,11 @@ class RunStatus(StrEnum):
     CANCELLED = "cancelled"
     """Stopped on request. Final."""
     UNRECOGNIZED = "unrecognized"
-    """One that only a newer version of this package knows. Never sent."""
+    """A status that a newer server sent and this version does not know. It cannot be sent."""
 
     @property
     def is_final(self) -> bool:
-        """Whether a run with this status has ended."""
+        """Whether a run with this status has ended. False for UNRECOGNIZED."""
         return self in (RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED)
 
 
@@ -82,7 +82,7 @@ class Run:
 
     @property
     def duration(self) -> timedelta | None:
-        """From its start to its end; None while it goes on."""
+        """From start to end; None while the run is open."""
         return None if self.end_time is None else self.end_time - self.start_time
 
 

@@ -13,7 +13,7 @@ Retention: TypeAlias = timedelta | Literal["never"]
 
 
 class SessionStatus(StrEnum):
-    """Where a session stands in its life: PENDING to ACTIVE or EXPIRED; ACTIVE to COMPLETED, FAILED or
+    """The status of a session. PENDING becomes ACTIVE or EXPIRED; ACTIVE becomes COMPLETED, FAILED or
     EXPIRED."""
 
     PENDING = "pending"
@@ -27,11 +27,11 @@ class SessionStatus(StrEnum):
     EXPIRED = "expired"
     """Ended by its retention, or on request. Final. Nothing is deleted by it."""
     UNRECOGNIZED = "unrecognized"
-    """One that only a newer version of this package knows. Never sent."""
+    """A status that a newer server sent and this version does not know. It cannot be sent."""
 
     @property
     def is_final(self) -> bool:
-        """Whether a session with this status has ended."""
+        """Whether a session with this status has ended. False for UNRECOGNIZED."""
         return self in (SessionStatus.COMPLETED, SessionStatus.FAILED, SessionStatus.EXPIRED)
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from holdfastdb.types.payloads import Data, Json, Payload
+from holdfastdb.types.payloads import HasPayload, Payload
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class State:
+class State(HasPayload):
     """One version of a keyed state."""
 
     session_id: str
@@ -27,23 +27,6 @@ class State:
     session_sequence: int
     """The session's last sequence when this version was saved."""
     create_time: datetime
-
-    @property
-    def value(self) -> Any:
-        """The JSON value or the bytes that were saved. Raises ValueError if the payload was left out."""
-        if self.payload is None:
-            raise ValueError(f"the payload of state {self.key!r} was left out of the list")
-        return self.payload.value
-
-    @property
-    def json_text(self) -> str | None:
-        """The JSON text exactly as it was saved; None for bytes."""
-        return self.payload.text if isinstance(self.payload, Json) else None
-
-    @property
-    def data(self) -> bytes | None:
-        """The bytes that were saved; None for JSON."""
-        return self.payload.value if isinstance(self.payload, Data) else None
 
 
 @dataclass(frozen=True, slots=True)

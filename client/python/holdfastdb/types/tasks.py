@@ -12,8 +12,8 @@ from holdfastdb.types.payloads import Payload
 
 
 class TaskStatus(StrEnum):
-    """Where a task stands in its life: PENDING to RUNNING or CANCELLED; RUNNING to SUCCEEDED, FAILED or
-    CANCELLED, or back to PENDING when its lease is given back or lapses."""
+    """The status of a task. PENDING becomes RUNNING or CANCELLED; RUNNING becomes SUCCEEDED, FAILED or
+    CANCELLED, or PENDING again when its lease is released or expires."""
 
     PENDING = "pending"
     """To be done."""
@@ -26,11 +26,11 @@ class TaskStatus(StrEnum):
     CANCELLED = "cancelled"
     """Is not to be done any more. Final."""
     UNRECOGNIZED = "unrecognized"
-    """One that only a newer version of this package knows. Never sent."""
+    """A status that a newer server sent and this version does not know. It cannot be sent."""
 
     @property
     def is_final(self) -> bool:
-        """Whether a task with this status has ended."""
+        """Whether a task with this status has ended. False for UNRECOGNIZED."""
         return self in (TaskStatus.SUCCEEDED, TaskStatus.FAILED, TaskStatus.CANCELLED)
 
 
