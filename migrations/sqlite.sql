@@ -114,29 +114,23 @@ CREATE TABLE state_versions (
 	FOREIGN KEY(session_key) REFERENCES sessions ("key") ON DELETE CASCADE
 );
 
-CREATE TABLE session_requests (
-	session_key BIGINT NOT NULL, 
-	request_id TEXT NOT NULL, 
+CREATE TABLE requests (
+	"key" INTEGER NOT NULL, 
 	namespace TEXT NOT NULL, 
+	session_key BIGINT, 
+	request_id TEXT NOT NULL, 
 	fingerprint BLOB NOT NULL, 
 	result TEXT NOT NULL, 
 	create_time BIGINT NOT NULL, 
-	CONSTRAINT session_requests_pkey PRIMARY KEY (session_key, request_id), 
+	CONSTRAINT requests_pkey PRIMARY KEY ("key"), 
 	FOREIGN KEY(session_key) REFERENCES sessions ("key") ON DELETE CASCADE
 );
 
-CREATE INDEX session_requests_create_time_idx ON session_requests (create_time);
-
-CREATE TABLE requests (
-	namespace TEXT NOT NULL, 
-	request_id TEXT NOT NULL, 
-	fingerprint BLOB NOT NULL, 
-	result TEXT, 
-	create_time BIGINT NOT NULL, 
-	CONSTRAINT requests_pkey PRIMARY KEY (namespace, request_id)
-);
-
 CREATE INDEX requests_create_time_idx ON requests (create_time);
+
+CREATE UNIQUE INDEX requests_session_key_idx ON requests (session_key, request_id) WHERE session_key IS NOT NULL;
+
+CREATE UNIQUE INDEX requests_namespace_idx ON requests (namespace, request_id) WHERE session_key IS NULL;
 
 CREATE TABLE runs (
 	"key" INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 

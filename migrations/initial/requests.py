@@ -1,4 +1,4 @@
-"""Request ids with their replies: those of sessions, and all others."""
+"""Request ids with their replies."""
 
 from __future__ import annotations
 
@@ -13,23 +13,24 @@ columns = load_python_file(str(Path(__file__).parent), "columns.py")
 
 def create() -> None:
     op.create_table(
-        "session_requests",
-        columns.session_key(),
-        sa.Column("request_id", columns.KEY, primary_key=True),
+        "requests",
+        columns.surrogate_key(),
         sa.Column("namespace", columns.KEY, nullable=False),
+        sa.Column("session_key", sa.BigInteger, sa.ForeignKey("sessions.key", ondelete="CASCADE")),
+        sa.Column("request_id", columns.KEY, nullable=False),
         sa.Column("fingerprint", sa.LargeBinary, nullable=False),
         sa.Column("result", columns.JSON, nullable=False),
         sa.Column("create_time", columns.TIME, nullable=False),
-        sa.PrimaryKeyConstraint("session_key", "request_id", name="session_requests_pkey"),
-    )
-    op.create_index("session_requests_create_time_idx", "session_requests", ["create_time"])
-    op.create_table(
-        "requests",
-        sa.Column("namespace", columns.KEY, nullable=False),
-        sa.Column("request_id", columns.KEY, nullable=False),
-        sa.Column("fingerprint", sa.LargeBinary, nullable=False),
-        sa.Column("result", columns.JSON),
-        sa.Column("create_time", columns.TIME, nullable=False),
-        sa.PrimaryKeyConstraint("namespace", "request_id", name="requests_pkey"),
+        sa.PrimaryKeyConstraint("key", name="requests_pkey"),
     )
     op.create_index("requests_create_time_idx", "requests", ["create_time"])
+    for column, condition in (("session_key", "IS NOT NULL"), ("namespace", "IS NULL")):
+        scope = sa.text(f"session_key {condition}")
+        op.create_index(
+            f"requests_{column}_idx",
+            "requests",
+            [column, "request_id"],
+            unique=True,
+            postgresql_where=scope,
+            sqlite_where=scope,
+        )

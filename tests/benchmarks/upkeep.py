@@ -26,7 +26,7 @@ UPDATE filled_{factor} SET last_sequence = last_sequence + 1, last_activity_time
 # So few keys that each save soon deletes a version, and its row is dead.
 _FEW_SESSIONS = 10
 _SLICES = 6
-_CHANGING = ("sessions", "states", "state_versions", "session_requests", "tasks")
+_CHANGING = ("sessions", "states", "state_versions", "requests", "tasks")
 _AUTOVACUUM: Mapping[str, str] = {
     "as it is": "",
     "off": "autovacuum_enabled = false",

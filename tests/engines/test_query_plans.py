@@ -27,7 +27,7 @@ from tests.support.content import EVERYTHING, NAMESPACE, draft, note, write
 from tests.support.filled import START, FilledStore, filled_store
 from tests.support.session_rows import EVENTS, fill
 
-LARGE = {"sessions", "session_label_index", "events", "states", "state_versions", "session_requests"}
+LARGE = {"sessions", "session_label_index", "events", "states", "state_versions", "requests"}
 PAGE = PageRequest(20)
 
 

@@ -36,7 +36,7 @@ async def fill(store: SqlStore) -> None:
                 store, *writes, session_id=f"s{session_number * 15 + start // 100}", request_id=request_id
             )
     heads, versions = state_rows()
-    await insert(store, schema.session_requests, request_rows())
+    await insert(store, schema.requests, request_rows())
     await insert(store, schema.states, heads)
     await insert(store, schema.state_versions, versions)
 

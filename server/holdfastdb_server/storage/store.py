@@ -18,7 +18,6 @@ from holdfastdb_server.storage.engines.postgres import PostgresDialect
 from holdfastdb_server.storage.events.pages import EventPages
 from holdfastdb_server.storage.events.store import SqlEvents
 from holdfastdb_server.storage.events.tails import Tails
-from holdfastdb_server.storage.idempotency.request_ids import Idempotency
 from holdfastdb_server.storage.janitor.janitor import SqlJanitor, jobs_of
 from holdfastdb_server.storage.janitor.retention import Retention
 from holdfastdb_server.storage.memories.store import SqlMemories
@@ -75,15 +74,14 @@ class SqlStore:
         self.sessions = SqlSessions(self._database, writer, self._reads, policy)
         self.states = SqlStates(self._database, writer, self._group_commit, self._reads)
         self.events = SqlEvents(self._database, writer, self._group_commit, pages, self._tails)
-        requests = Idempotency(dialect)
-        self.runs = SqlRuns(self._database, writer, requests)
+        self.runs = SqlRuns(self._database, writer)
         self._waits = ApprovalWaits(self._database, self._signals, options.max_tails)
-        self.approvals = SqlApprovals(self._database, writer, requests, self._waits, self._signals)
-        claims = Claims(self._database, writer, requests, self._signals, options)
-        self.tasks = SqlTasks(self._database, writer, requests, claims, policy)
-        self.plans = SqlPlans(self._database, writer, requests)
-        self.memories = SqlMemories(self._database, requests)
-        self.documents = SqlDocuments(self._database, requests)
+        self.approvals = SqlApprovals(self._database, writer, self._waits, self._signals)
+        claims = Claims(self._database, writer, self._signals, options)
+        self.tasks = SqlTasks(self._database, writer, claims, policy)
+        self.plans = SqlPlans(self._database, writer)
+        self.memories = SqlMemories(self._database, writer)
+        self.documents = SqlDocuments(self._database, writer)
         jobs = jobs_of(
             SessionJobs(self._database, writer, policy),
             self.approvals,

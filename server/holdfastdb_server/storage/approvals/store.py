@@ -29,7 +29,7 @@ from holdfastdb_server.storage.approvals.rows import (
 from holdfastdb_server.storage.approvals.waits import ApprovalWaits
 from holdfastdb_server.storage.engines.connection import Database
 from holdfastdb_server.storage.idempotency import replies
-from holdfastdb_server.storage.idempotency.request_ids import Idempotency
+from holdfastdb_server.storage.idempotency.request_ids import RequestName
 from holdfastdb_server.storage.query.lists import Listed, TimeList
 from holdfastdb_server.storage.query.payloads import payload_names
 from holdfastdb_server.storage.query.resources import Resource
@@ -49,13 +49,11 @@ class SqlApprovals:
         self,
         database: Database,
         writer: Writer,
-        idempotency: Idempotency,
         waits: ApprovalWaits,
         signals: Signals,
     ) -> None:
         self._database = database
         self._writer = writer
-        self._idempotency = idempotency
         self._waits = waits
         self._signals = signals
         self._resource = Resource(
@@ -90,7 +88,6 @@ class SqlApprovals:
                 return None
             if session is not None:
                 transaction.append(session, [approval.event()])
-                await transaction.write()
             return approval
 
         approval = await self._writer.run(work)
@@ -99,7 +96,7 @@ class SqlApprovals:
     async def decide(
         self, namespace: str, approval_id: str, decision: Decision, request_id: str = ""
     ) -> Approval:
-        fingerprint = decision.fingerprint(approval_id)
+        request, fingerprint = RequestName(namespace, request_id), decision.fingerprint(approval_id)
 
         async def work(transaction: Transaction) -> Approval:
             connection = transaction.connection
@@ -108,15 +105,14 @@ class SqlApprovals:
             if approval.is_due(transaction.now):
                 await _expire(transaction, [row.key])
                 return approval.expired()
-            if await self._idempotency.reserve(connection, namespace, request_id, fingerprint) is not None:
+            if await transaction.requests.reserve(request, fingerprint) is not None:
                 return approval
-            await self._idempotency.complete(connection, namespace, request_id, replies.DONE)
+            transaction.requests.complete(request, replies.DONE)
             decided = approval.decided(decision, transaction.now)
             update = approvals.update().where(approvals.c.key == row.key)
             await connection.execute(update.values(decision_values(decided)))
             if session is not None:
                 transaction.append(session, [decided.event()])
-                await transaction.write()
             transaction.topics.add(approval_topic(row.key))
             return decided
 
@@ -209,7 +205,6 @@ async def _expire(transaction: Transaction, keys: Sequence[int]) -> int:
             transaction.append(
                 transaction.session(row.namespace, row.session_id), [approval_of(row).expired().event()]
             )
-    await transaction.write()
     update = approvals.update().where(approvals.c.key.in_([row.key for row in found]))
     # At the time that was announced, whenever it is that somebody looks.
     await transaction.connection.execute(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
 from msgspec.structs import replace
@@ -32,14 +32,13 @@ from holdfastdb_server.storage.documents.rows import document_of
 from holdfastdb_server.storage.documents.tree import DocumentStatements, DocumentTree
 from holdfastdb_server.storage.documents.writes import DocumentWriter, Outcome, Written
 from holdfastdb_server.storage.engines.columns import to_micros
-from holdfastdb_server.storage.engines.connection import Database, Work
+from holdfastdb_server.storage.engines.connection import Database
 from holdfastdb_server.storage.idempotency import replies
-from holdfastdb_server.storage.idempotency.request_ids import Idempotency
+from holdfastdb_server.storage.idempotency.request_ids import RequestName
 from holdfastdb_server.storage.query.full_text import score
 from holdfastdb_server.storage.schema import document_full_text, documents
-from holdfastdb_server.storage.write_path.transaction import Conflict
-
-T = TypeVar("T")
+from holdfastdb_server.storage.write_path.transaction import Transaction
+from holdfastdb_server.storage.write_path.writer import Writer
 
 # What is longer is indexed in a thread, so that other calls go on meanwhile.
 _INDEXED_AT_ONCE = 16 * 1024
@@ -48,22 +47,22 @@ _INDEXED_AT_ONCE = 16 * 1024
 class SqlDocuments:
     """See DocumentStore."""
 
-    def __init__(self, database: Database, idempotency: Idempotency) -> None:
+    def __init__(self, database: Database, writer: Writer) -> None:
         self._database = database
-        self._idempotency = idempotency
+        self._writer = writer
         self._sql = DocumentStatements(database.dialect)
         self._words = database.dialect.full_text(document_full_text.name)
         self._lists = DocumentLists(database.dialect, self._words)
         self._collections = CollectionLists(database.dialect)
 
     async def put(self, namespace: str, put: DocumentPut, request_id: str = "") -> PutResult:
-        fingerprint = put.fingerprint()
+        request, fingerprint = RequestName(namespace, request_id), put.fingerprint()
         put = replace(put, draft=put.draft.identified())
         indexes = await _indexes([put.draft, *([put.missing_parent] if put.missing_parent else [])])
 
-        async def work(connection: AsyncConnection) -> PutResult:
-            known = await self._idempotency.reserve(connection, namespace, request_id, fingerprint)
-            if known is not None:
+        async def work(transaction: Transaction) -> PutResult:
+            connection = transaction.connection
+            if (known := await transaction.requests.reserve(request, fingerprint)) is not None:
                 key, is_created, is_parent_created = replies.read_put(known)
                 return PutResult(
                     await self._require(connection, namespace, key), is_created, is_parent_created
@@ -73,10 +72,10 @@ class SqlDocuments:
             result = replies.write_put(
                 done.document.key, is_created=done.is_created, is_parent_created=done.is_parent_created
             )
-            await self._idempotency.complete(connection, namespace, request_id, result)
+            transaction.requests.complete(request, result)
             return done
 
-        return await self._write(work)
+        return await self._writer.run(work)
 
     async def _put(
         self, connection: AsyncConnection, writer: DocumentWriter, namespace: str, put: DocumentPut
@@ -139,7 +138,7 @@ class SqlDocuments:
         found = [document_of(row) for row in rows]
         if not refresh_ttl or all(document.fields.ttl is None for document in found):
             return found
-        times = await self._database.write(lambda c: DocumentTree(c, self._sql).refresh(rows))
+        times = await self._writer.run(lambda t: DocumentTree(t.connection, self._sql).refresh(rows))
         return [
             replace(document, expire_time=times.get(row.key))
             for document, row in zip(found, rows, strict=True)
@@ -154,7 +153,8 @@ class SqlDocuments:
         with_children: bool = False,
     ) -> int:
 
-        async def work(connection: AsyncConnection) -> int:
+        async def work(transaction: Transaction) -> int:
+            connection = transaction.connection
             tree = DocumentTree(connection, self._sql)
             row = (await tree.lock(namespace, [key])).get(key)
             if row is None:
@@ -163,15 +163,15 @@ class SqlDocuments:
             removed = await tree.remove({row.key}, with_children=with_children)
             return sum(map(tree.is_there, removed))
 
-        return await self._database.write(work)
+        return await self._writer.run(work)
 
     async def sync(self, namespace: str, sync: Sync, request_id: str = "") -> SyncResult:
-        fingerprint = sync.fingerprint()
+        request, fingerprint = RequestName(namespace, request_id), sync.fingerprint()
         indexes = await _indexes(sync.drafts)
 
-        async def work(connection: AsyncConnection) -> SyncResult:
-            known = await self._idempotency.reserve(connection, namespace, request_id, fingerprint)
-            if known is not None:
+        async def work(transaction: Transaction) -> SyncResult:
+            connection = transaction.connection
+            if (known := await transaction.requests.reserve(request, fingerprint)) is not None:
                 return replies.read_synced(known)
             name = f"documents/{namespace}/{sync.collection}"
             await self._sql.dialect.lock_name(connection, name)
@@ -185,10 +185,10 @@ class SqlDocuments:
                 unchanged_ids=_ids(written, Outcome.UNCHANGED),
                 deleted_ids=sorted(deleted),
             )
-            await self._idempotency.complete(connection, namespace, request_id, replies.write_synced(synced))
+            transaction.requests.complete(request, replies.write_synced(synced))
             return synced
 
-        return await self._write(work)
+        return await self._writer.run(work)
 
     async def _prune(
         self, connection: AsyncConnection, tree: DocumentTree, namespace: str, sync: Sync
@@ -205,7 +205,8 @@ class SqlDocuments:
 
     async def delete_lapsed(self, limit: int) -> int:
 
-        async def work(connection: AsyncConnection) -> int:
+        async def work(transaction: Transaction) -> int:
+            connection = transaction.connection
             tree = DocumentTree(connection, self._sql)
             due = (
                 sa.select(documents.c.key, documents.c.gone_time)
@@ -223,15 +224,7 @@ class SqlDocuments:
                 count += len(await tree.remove(lapsed))
             return count
 
-        return await self._database.write(work)
-
-    async def _write(self, work: Work[T]) -> T:
-        while True:
-            try:
-                return await self._database.write(work)
-            except Conflict:
-                # Another call has just created one of the documents: now it is there.
-                continue
+        return await self._writer.run(work)
 
 
 async def _indexes(drafts: Iterable[DocumentDraft]) -> dict[DocumentKey, ContentIndex]:

@@ -16,8 +16,8 @@ from holdfastdb_server.domain.errors import ParentNotFound
 from holdfastdb_server.storage.documents.rows import fields_values, key_of
 from holdfastdb_server.storage.documents.tree import DocumentStatements, DocumentTree, cycle
 from holdfastdb_server.storage.engines.full_text import FULL_WEIGHT, FullText
+from holdfastdb_server.storage.idempotency.request_ids import Conflict
 from holdfastdb_server.storage.schema import document_members, documents
-from holdfastdb_server.storage.write_path.transaction import Conflict
 
 
 class Outcome(Enum):

@@ -54,7 +54,7 @@ class Dialect(Hashable, Protocol):
     async def insert_rows(
         self, connection: AsyncConnection, table: sa.Table, rows: BulkRows, on_conflict: str = ""
     ) -> None:
-        """Insert many rows, which have the table's columns in order. `on_conflict` is an upsert's clause."""
+        """Insert many rows, which have its `given_columns` in order. `on_conflict` is an upsert's clause."""
         ...
 
     async def insert_missing_rows(self, connection: AsyncConnection, table: sa.Table, rows: BulkRows) -> int:

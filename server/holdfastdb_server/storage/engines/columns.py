@@ -110,6 +110,11 @@ def text_key(name: str, **options: Any) -> sa.Column[str]:
     return sa.Column(name, collated, **options)
 
 
+def given_columns(table: sa.Table) -> list[sa.Column[Any]]:
+    """Return the columns that an insertion gives values to: all but a key that the engine makes."""
+    return [column for column in table.columns if column.identity is None]
+
+
 def singular(table: sa.Table) -> str:
     """What one of the table's rows is called: `session` of `sessions`, `memory` of `memories`."""
     name: str = table.name

@@ -14,7 +14,7 @@ from sqlalchemy import Table
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeEngine
 
-from holdfastdb_server.storage.engines.columns import Searchable
+from holdfastdb_server.storage.engines.columns import Searchable, given_columns
 
 # Columns of these types are sent as text, and converted by these expressions.
 _SENT_AS_TEXT = {"json": "{}::json", "jsonb": "{}::jsonb", "bytea": "decode({}, 'base64')"}
@@ -60,7 +60,7 @@ class JsonRows:
         known = computed or {}
         values = {
             column.name: known.get(column.name) or self.values[column.name].format(f"{name}.{column.name}")
-            for column in table.columns
+            for column in given_columns(table)
         }
         return f"INSERT INTO {table.name} ({', '.join(values)})\n    SELECT {', '.join(values.values())}"
 

@@ -16,7 +16,7 @@ from sqlalchemy.types import TypeEngine
 
 from holdfastdb_server.domain.values import JsonScalar, dump_json
 from holdfastdb_server.storage.engines.base import SECONDS_TO_1970, BulkRows
-from holdfastdb_server.storage.engines.columns import Micros
+from holdfastdb_server.storage.engines.columns import Micros, given_columns
 from holdfastdb_server.storage.engines.direct import DirectSelect
 from holdfastdb_server.storage.engines.json_rows import JsonRows, is_one_of_few
 from holdfastdb_server.storage.engines.postgres_full_text import PostgresFullText
@@ -70,7 +70,7 @@ class PostgresDialect:
         return postgresql.insert(table)
 
     def _insert_statement(self, table: sa.Table, suffix: str) -> tuple[str, JsonRows]:
-        rows = JsonRows({column.name: column.type for column in table.columns}, self._sql)
+        rows = JsonRows({column.name: column.type for column in given_columns(table)}, self._sql)
         text = f"{rows.insertion(table, '_')} FROM {rows.table('$1::bytea', '_')} {suffix}"
         return text, rows
 

@@ -16,7 +16,7 @@ from sqlalchemy.types import TypeEngine
 
 from holdfastdb_server.domain.values import JsonScalar, dump_json
 from holdfastdb_server.storage.engines.base import SECONDS_TO_1970, BulkRows
-from holdfastdb_server.storage.engines.columns import Micros, singular
+from holdfastdb_server.storage.engines.columns import Micros, given_columns, singular
 from holdfastdb_server.storage.engines.sqlite_full_text import SqliteFullText
 
 _SQLITE_UNAVAILABLE = {
@@ -77,7 +77,7 @@ class SqliteDialect:
         return count
 
     def _converted(self, table: sa.Table, rows: BulkRows) -> list[tuple[Any, ...]]:
-        converters = [self._converter(column.type) for column in table.columns]
+        converters = [self._converter(column.type) for column in given_columns(table)]
         return [
             tuple(c(value) if c else value for c, value in zip(converters, row, strict=True)) for row in rows
         ]
@@ -189,11 +189,11 @@ class SqliteDialect:
 
 
 def _insert_into(table: sa.Table) -> str:
-    return f"INSERT INTO {table.name} ({', '.join(column.name for column in table.columns)})"
+    return f"INSERT INTO {table.name} ({', '.join(column.name for column in given_columns(table))})"
 
 
 def _placeholders(table: sa.Table) -> str:
-    return f"({', '.join('?' * len(table.columns))})"
+    return f"({', '.join('?' * len(given_columns(table)))})"
 
 
 def _is_scalar(

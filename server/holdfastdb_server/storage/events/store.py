@@ -161,8 +161,8 @@ class SqlEvents:
         async def work(transaction: Transaction) -> ReplaceResult:
             await transaction.lock([(namespace, session_id)])
             session = transaction.session(namespace, session_id)
-            await transaction.look_up_requests([(session, request_id)] if request_id else [])
-            if (known := transaction.recall(session, request_id, fingerprint)) is not None:
+            request = session.request(request_id)
+            if (known := await transaction.requests.reserve(request, fingerprint)) is not None:
                 return replies.read_replaced(known)
             if expected_last_sequence not in (None, session.last_sequence):
                 raise SequenceMismatch(session_id, expected_last_sequence or 0, session.last_sequence)
@@ -176,8 +176,7 @@ class SqlEvents:
                     raise EventIdTaken(session_id, event_id, sequence)
             receipts = transaction.append(session, replacement.events).receipts
             replaced = ReplaceResult(len(removed), receipts, session.last_sequence)
-            transaction.remember(session, request_id, fingerprint, replies.write_replaced(replaced))
-            await transaction.write()
+            transaction.requests.complete(request, replies.write_replaced(replaced))
             return replaced
 
         return await self._writer.run(work)

@@ -1,59 +1,135 @@
-"""Requests with an id that belong to no session: carried out once, answered again."""
+"""Requests with an id: carried out once, and answered again with the first answer.
+
+A request to a session has an id of its own within that session, any other within its namespace.
+"""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfastdb_server.domain.errors import RequestIdTaken
-from holdfastdb_server.storage.engines.base import Dialect
+from holdfastdb_server.storage.engines.base import Dialect, InlineRows
 from holdfastdb_server.storage.schema import requests
 
 
-class Idempotency:
-    """What is known of requests, in the transactions that carry them out."""
+class Conflict(Exception):
+    """Another transaction has written what this one found missing: run the work again."""
+
+
+class RequestName(NamedTuple):
+    """What names a request. An empty `request_id`: it has no name, and is carried out each time."""
+
+    namespace: str
+    request_id: str
+    session_key: int | None = None
+    """The session that the request is to, which the transaction has locked; None: it is to none."""
+
+
+class RequestStatements:
+    """The statements on requests, built once."""
 
     def __init__(self, dialect: Dialect) -> None:
-        named = sa.and_(
-            requests.c.namespace == sa.bindparam("in_namespace"),
-            requests.c.request_id == sa.bindparam("with_id"),
+        self.dialect = dialect
+        self.to_sessions = InlineRows(dialect, "q", {"session_key": sa.BigInteger(), "request_id": sa.Text()})
+        self.find_to_sessions = sa.select(requests).join(
+            self.to_sessions.table,
+            sa.and_(
+                requests.c.session_key == self.to_sessions.c.session_key,
+                requests.c.request_id == self.to_sessions.c.request_id,
+            ),
         )
-        insert = dialect.insert(requests).on_conflict_do_nothing()
-        self._insert = insert.returning(requests.c.request_id)
-        self._select = sa.select(requests).where(named)
-        self._update = requests.update().where(named).values(result=sa.bindparam("new_result"))
+        self.find_in_namespace = sa.select(requests).where(
+            requests.c.namespace == sa.bindparam("namespace", type_=sa.Text),
+            requests.c.request_id == sa.bindparam("request_id", type_=sa.Text),
+            requests.c.session_key.is_(None),
+        )
 
-    async def reserve(
-        self, connection: AsyncConnection, namespace: str, request_id: str, fingerprint: bytes
-    ) -> str | None:
-        """Return the result of a request that was carried out; None: carry it out, then `complete` it.
 
-        Of two that race, the second waits here for the first one's commit. Raises RequestIdTaken if the
-        id was used for another request. An empty id is never known.
+class Idempotency:
+    """The requests with an id that one transaction carries out.
+
+    They are looked up first. Their rows are written with the transaction's other rows; if another
+    transaction was faster, that raises Conflict, and the work finds them when it is run again.
+    """
+
+    def __init__(self, connection: AsyncConnection, statements: RequestStatements, now: datetime) -> None:
+        self._connection = connection
+        self._sql = statements
+        self._now = now
+        self._known: dict[RequestName, tuple[bytes, str]] = {}
+        self._reserved: dict[RequestName, bytes] = {}
+        self._rows: list[tuple[Any, ...]] = []
+
+    async def look_up(self, names: Collection[RequestName]) -> None:
+        """Read which of the requests were carried out."""
+        to_sessions = [(name.session_key, name.request_id) for name in names if name.session_key is not None]
+        found: list[Any] = []
+        if to_sessions:
+            params = self._sql.to_sessions.params(to_sessions)
+            found += await self._connection.execute(self._sql.find_to_sessions, params)
+        for name in names:
+            if name.session_key is None:
+                params = {"namespace": name.namespace, "request_id": name.request_id}
+                found += await self._connection.execute(self._sql.find_in_namespace, params)
+        for row in found:
+            name = RequestName(row.namespace, row.request_id, row.session_key)
+            self._known[name] = (bytes(row.fingerprint), row.result)
+
+    async def reserve(self, name: RequestName, fingerprint: bytes) -> str | None:
+        """Look a request up; return its first answer, or None: carry it out, then `complete` it.
+
+        Raises RequestIdTaken if the id was used for a request with another fingerprint.
         """
-        if not request_id:
-            return None
-        values = {
-            "namespace": namespace,
-            "request_id": request_id,
-            "fingerprint": fingerprint,
-            "create_time": datetime.now(UTC),
-        }
-        if (await connection.execute(self._insert, values)).first() is not None:
-            return None
-        name = {"in_namespace": namespace, "with_id": request_id}
-        known = (await connection.execute(self._select, name)).one()
-        if bytes(known.fingerprint) != fingerprint:
-            raise RequestIdTaken(request_id)
-        result: str = known.result
-        return result
+        if name.request_id:
+            await self.look_up([name])
+        return self.reserve_known(name, fingerprint)
 
-    async def complete(
-        self, connection: AsyncConnection, namespace: str, request_id: str, result: str
-    ) -> None:
-        """Keep the result of a request that was reserved."""
-        if request_id:
-            name = {"in_namespace": namespace, "with_id": request_id}
-            await connection.execute(self._update, {**name, "new_result": result})
+    def reserve_known(self, name: RequestName, fingerprint: bytes) -> str | None:
+        """Do what `reserve` does, without looking the request up."""
+        if not name.request_id:
+            return None
+        known = self._known.get(name)
+        if known is None:
+            self._reserved[name] = fingerprint
+            return None
+        if known[0] != fingerprint:
+            raise RequestIdTaken(name.request_id)
+        return known[1]
+
+    def complete(self, name: RequestName, result: str) -> None:
+        """Keep the answer to a reserved request."""
+        if name.request_id:
+            fingerprint = self._reserved.pop(name)
+            self._known[name] = (fingerprint, result)
+            self._rows.append(self._row(name, fingerprint, result))
+
+    async def write(self) -> None:
+        """Write the requests that were completed. Raises Conflict if another transaction did so before.
+
+        It waits for one that has written one of them and is not committed.
+        """
+        written, self._rows = self._rows, []
+        if not written:
+            return
+        inserted = await self._sql.dialect.insert_missing_rows(self._connection, requests, written)
+        if inserted < len(written):
+            raise Conflict
+
+    async def check_unknown(self) -> None:
+        """Raise Conflict if another transaction has carried out one of the requests after all.
+
+        For a transaction that has failed and is to be undone: its error is no answer then, but the other's
+        answer is. Requests to sessions cannot race, for their session is locked.
+        """
+        unknown = [(name, fingerprint) for name, fingerprint in self._reserved.items()]
+        unknown += [(RequestName(row[0], row[2], row[1]), row[3]) for row in self._rows]
+        self._rows = [self._row(*each, "null") for each in unknown if each[0].session_key is None]
+        await self.write()
+
+    def _row(self, name: RequestName, fingerprint: bytes, result: str) -> tuple[Any, ...]:
+        return (name.namespace, name.session_key, name.request_id, fingerprint, result, self._now)

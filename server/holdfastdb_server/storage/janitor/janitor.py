@@ -47,7 +47,6 @@ def jobs_of(
         Job("documents_deleted", counted(documents.delete_lapsed)),
         Job("keys_freed", retention.free_keys),
         Job("requests_forgotten", retention.forget_requests),
-        Job("requests_forgotten", retention.forget_session_requests),
         Job("versions_deleted", retention.trim_versions),
         Job("sessions_deleted", sessions.purge),
     ]

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from holdfastdb_server.domain.limits import Policy
 from holdfastdb_server.storage.engines.connection import Database
 from holdfastdb_server.storage.janitor.job import JobResult
-from holdfastdb_server.storage.schema import requests, session_requests, state_versions, states, tasks
+from holdfastdb_server.storage.schema import requests, state_versions, states, tasks
 
 # States whose versions are checked in one transaction; most have none too many.
 _STATES_CHECKED = 1_000
@@ -32,16 +32,9 @@ class Retention:
         return await self._remove(free, limit, [tasks.c.key], tasks.c.create_time, *conditions)
 
     async def forget_requests(self, limit: int) -> JobResult:
-        """Delete the ids of requests that belong to no session, older than `idempotency_ttl`."""
-        key = [requests.c.namespace, requests.c.request_id]
+        """Delete the ids of requests older than `idempotency_ttl`."""
         expired = self._has_expired(requests.c.create_time)
-        return await self._remove(requests.delete(), limit, key, requests.c.create_time, expired)
-
-    async def forget_session_requests(self, limit: int) -> JobResult:
-        """Delete the ids of requests to sessions, older than `idempotency_ttl`."""
-        key = [session_requests.c.session_key, session_requests.c.request_id]
-        time = session_requests.c.create_time
-        return await self._remove(session_requests.delete(), limit, key, time, self._has_expired(time))
+        return await self._remove(requests.delete(), limit, [requests.c.key], requests.c.create_time, expired)
 
     def _has_expired(self, time: sa.Column[datetime]) -> sa.ColumnElement[bool]:
         return time <= datetime.now(UTC) - self._policy.idempotency_ttl

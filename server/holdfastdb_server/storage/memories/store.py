@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -25,7 +24,7 @@ from holdfastdb_server.storage.engines.base import Dialect
 from holdfastdb_server.storage.engines.columns import to_micros
 from holdfastdb_server.storage.engines.connection import Database
 from holdfastdb_server.storage.idempotency import replies
-from holdfastdb_server.storage.idempotency.request_ids import Idempotency
+from holdfastdb_server.storage.idempotency.request_ids import RequestName
 from holdfastdb_server.storage.memories.rows import field_values, memory_conditions, memory_of, weighted_words
 from holdfastdb_server.storage.query.cache import Queries
 from holdfastdb_server.storage.query.filters import NAMESPACE, Shape
@@ -34,15 +33,17 @@ from holdfastdb_server.storage.query.lists import TimeList
 from holdfastdb_server.storage.query.pages import PageQuery, cursor_time
 from holdfastdb_server.storage.query.resources import Resource
 from holdfastdb_server.storage.schema import memories, memory_full_text
+from holdfastdb_server.storage.write_path.transaction import Transaction
+from holdfastdb_server.storage.write_path.writer import Writer
 
 
 class SqlMemories:
     """See MemoryStore."""
 
-    def __init__(self, database: Database, idempotency: Idempotency) -> None:
+    def __init__(self, database: Database, writer: Writer) -> None:
         self._database = database
         self._dialect: Dialect = database.dialect
-        self._idempotency = idempotency
+        self._writer = writer
         self._words = self._dialect.full_text(memory_full_text.name)
         self._resource = Resource(
             database.dialect,
@@ -58,8 +59,8 @@ class SqlMemories:
     async def create(self, namespace: str, draft: MemoryDraft) -> Memory:
         fingerprint = draft.fingerprint()
 
-        async def work(connection: AsyncConnection) -> Memory:
-            now = datetime.now(UTC)
+        async def work(transaction: Transaction) -> Memory:
+            connection, now = transaction.connection, transaction.now
             row, is_new = await self._resource.create_or_find(
                 connection,
                 {
@@ -77,7 +78,7 @@ class SqlMemories:
                 await self._write_words(connection, row.key, namespace, draft.fields)
             return memory_of(row)
 
-        return await self._database.write(work)
+        return await self._writer.run(work)
 
     async def _write_words(
         self, connection: AsyncConnection, key: int, namespace: str, fields: MemoryFields
@@ -106,27 +107,25 @@ class SqlMemories:
         }
         if search.match_all:
             params["query_word_count"] = len(search.words)
+        request = RequestName(namespace, request_id)
         fingerprint = fingerprint_of("search memories", search, page.size, page.after)
 
-        async def work(connection: AsyncConnection) -> Page[MemoryMatch]:
-            found, more = await query.read(connection, page.size, params)
-            counted: Mapping[int, Any] = {}
-            if (
-                search.count_use
-                and await self._idempotency.reserve(connection, namespace, request_id, fingerprint) is None
-            ):
-                counted = await _count_use(connection, [row.key for row in found])
-                await self._idempotency.complete(connection, namespace, request_id, replies.DONE)
-            matches = [
-                MemoryMatch(memory_of(counted.get(row.key, row)), score(row.weight, search.words))
-                for row in found
-            ]
-            last = found[-1] if more else None
-            if last is None:
-                return Page(matches)
-            return Page(matches, (last.weight, repr(last.confidence), to_micros(last.create_time), last.key))
+        async def read(connection: AsyncConnection) -> tuple[Sequence[Any], bool]:
+            return await query.read(connection, page.size, params)
 
-        return await (self._database.write if search.count_use else self._database.read)(work)
+        async def read_and_count(transaction: Transaction) -> Page[MemoryMatch]:
+            known = await transaction.requests.reserve(request, fingerprint)
+            # Read after that, so that a repeated search shows what the first one counted.
+            found, more = await read(transaction.connection)
+            counted: Mapping[int, Any] = {}
+            if known is None:
+                counted = await _count_use(transaction, [row.key for row in found])
+                transaction.requests.complete(request, replies.DONE)
+            return _matches(search, found, more, counted)
+
+        if search.count_use:
+            return await self._writer.run(read_and_count)
+        return _matches(search, *await self._database.read(read), {})
 
     def _search_query(self, shape: Shape, match_all: bool, is_first: bool) -> PageQuery:
         found = self._words.matches
@@ -151,14 +150,16 @@ class SqlMemories:
         expected_version: int | None = None,
         request_id: str = "",
     ) -> Memory:
+        request = RequestName(namespace, request_id)
         fingerprint = fingerprint_of("update memory", memory_id, expected_version, change)
 
-        async def work(connection: AsyncConnection) -> Memory:
+        async def work(transaction: Transaction) -> Memory:
+            connection = transaction.connection
             row = await self._resource.require(connection, namespace, memory_id, for_update=True)
             before = memory_of(row)
-            if await self._idempotency.reserve(connection, namespace, request_id, fingerprint) is not None:
+            if await transaction.requests.reserve(request, fingerprint) is not None:
                 return before
-            await self._idempotency.complete(connection, namespace, request_id, replies.DONE)
+            transaction.requests.complete(request, replies.DONE)
             self._resource.check_version(row, expected_version)
             fields = change.apply(before.fields)
             if fields == before.fields:
@@ -167,7 +168,7 @@ class SqlMemories:
                 memories.update()
                 .where(memories.c.key == row.key)
                 .values(
-                    version=row.version + 1, update_time=datetime.now(UTC), **field_values(memory_id, fields)
+                    version=row.version + 1, update_time=transaction.now, **field_values(memory_id, fields)
                 )
                 .returning(memories)
             )
@@ -175,20 +176,35 @@ class SqlMemories:
                 await self._write_words(connection, row.key, namespace, fields)
             return memory_of((await connection.execute(update)).one())
 
-        return await self._database.write(work)
+        return await self._writer.run(work)
 
     async def delete(self, namespace: str, memory_id: str, expected_version: int | None = None) -> None:
 
-        async def work(connection: AsyncConnection) -> None:
+        async def work(transaction: Transaction) -> None:
+            connection = transaction.connection
             row = await self._resource.require(connection, namespace, memory_id, for_update=True)
             self._resource.check_version(row, expected_version)
             await connection.execute(memories.delete().where(memories.c.key == row.key))
 
-        await self._database.write(work)
+        await self._writer.run(work)
 
 
-async def _count_use(connection: AsyncConnection, keys: Sequence[int]) -> Mapping[int, Any]:
+def _matches(
+    search: MemorySearch, found: Sequence[Any], more: bool, counted: Mapping[int, Any]
+) -> Page[MemoryMatch]:
+    """Return a page of the rows that were found, of which some were `counted` and are newer."""
+    matches = [
+        MemoryMatch(memory_of(counted.get(row.key, row)), score(row.weight, search.words)) for row in found
+    ]
+    if not more:
+        return Page(matches)
+    last = found[-1]
+    return Page(matches, (last.weight, repr(last.confidence), to_micros(last.create_time), last.key))
+
+
+async def _count_use(transaction: Transaction, keys: Sequence[int]) -> Mapping[int, Any]:
     """Count a use of each memory, and return their rows by key."""
+    connection = transaction.connection
     chosen = memories.c.key.in_(keys)
     # In one order for all who count, or they would deadlock.
     await connection.execute(
@@ -197,7 +213,7 @@ async def _count_use(connection: AsyncConnection, keys: Sequence[int]) -> Mappin
     update = (
         memories.update()
         .where(chosen)
-        .values(use_count=memories.c.use_count + 1, last_use_time=datetime.now(UTC))
+        .values(use_count=memories.c.use_count + 1, last_use_time=transaction.now)
         .returning(memories)
     )
     return {row.key: row for row in await connection.execute(update)}

@@ -14,7 +14,7 @@ from holdfastdb_server.domain.plans.changes import ItemChange, PlanChange
 from holdfastdb_server.domain.plans.plan import Plan, PlanDraft, PlanFilter, check_plan_size
 from holdfastdb_server.storage.engines.connection import Database
 from holdfastdb_server.storage.idempotency import replies
-from holdfastdb_server.storage.idempotency.request_ids import Idempotency
+from holdfastdb_server.storage.idempotency.request_ids import RequestName
 from holdfastdb_server.storage.plans.pages import PlanPages, plan_conditions, read_plan
 from holdfastdb_server.storage.plans.rows import item_row, plan_size, plan_values
 from holdfastdb_server.storage.query.lists import TimeList
@@ -36,11 +36,9 @@ class SqlPlans:
         self,
         database: Database,
         writer: Writer,
-        idempotency: Idempotency,
     ) -> None:
         self._database = database
         self._writer = writer
-        self._idempotency = idempotency
         self._resource = Resource(database.dialect, plans, PlanNotFound, plans.c.create_fingerprint)
         self._list = TimeList(
             plans, plans.c.create_time, plan_conditions(database.dialect), make_pages=PlanPages
@@ -71,7 +69,6 @@ class SqlPlans:
             await self._write_items(connection, row.key, namespace, None, plan)
             if session is not None:
                 transaction.append(session, plan.events(None))
-                await transaction.write()
             return plan
 
         return await self._writer.run(work)
@@ -126,16 +123,17 @@ class SqlPlans:
         expected_version: int | None = None,
     ) -> Plan:
         """Lock the plan, let `revise` say how it is then, and write what differs."""
+        request = RequestName(namespace, request_id)
 
         async def work(transaction: Transaction) -> Plan:
             connection = transaction.connection
             row, session = await lock_owned(transaction, self._resource, namespace, plan_id)
             before = await read_plan(connection, namespace, plan_id)
-            if await self._idempotency.reserve(connection, namespace, request_id, fingerprint) is not None:
+            if await transaction.requests.reserve(request, fingerprint) is not None:
                 return before
             self._resource.check_version(row, expected_version)
             after = revise(before, transaction.now)
-            await self._idempotency.complete(connection, namespace, request_id, replies.DONE)
+            transaction.requests.complete(request, replies.DONE)
             if after is before:
                 return before
             check_plan_size(plan_size(after))
@@ -143,7 +141,6 @@ class SqlPlans:
             await self._write_items(connection, row.key, namespace, before, after)
             if session is not None:
                 transaction.append(session, after.events(before, actor))
-                await transaction.write()
             return after
 
         return await self._writer.run(work)

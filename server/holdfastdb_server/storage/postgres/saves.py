@@ -85,9 +85,9 @@ WITH requested AS (
     FROM sent_requests
     JOIN open_sessions ON open_sessions.group_index = sent_requests.group_index
     CROSS JOIN LATERAL (
-        SELECT FROM session_requests
-        WHERE session_requests.session_key = open_sessions.key
-            AND session_requests.request_id = sent_requests.request_id
+        SELECT FROM requests
+        WHERE requests.session_key = open_sessions.key
+            AND requests.request_id = sent_requests.request_id
         LIMIT 1
     ) AS existing_request
     UNION ALL
@@ -137,8 +137,8 @@ WITH requested AS (
     GROUP BY saved_keys.group_index, sent_versions.request_id
 ), inserted_requests AS (
     -- 8. Insert the request ids with their replies (see idempotency/replies.py).
-    INSERT INTO session_requests (session_key, request_id, namespace, fingerprint, result, create_time)
-    SELECT writable.key, sent_requests.request_id, writable.namespace, {fingerprint},
+    INSERT INTO requests (namespace, session_key, request_id, fingerprint, result, create_time)
+    SELECT writable.namespace, writable.key, sent_requests.request_id, {fingerprint},
         json_build_object(
             'versions', versions_by_request.versions,
             'sequence', writable.last_sequence,

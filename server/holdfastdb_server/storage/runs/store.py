@@ -14,7 +14,7 @@ from holdfastdb_server.domain.runs.reports import RunFilter, RunGrouping, RunSum
 from holdfastdb_server.domain.runs.run import Run, RunChange, RunDraft, RunEnd, RunStatus
 from holdfastdb_server.storage.engines.connection import Database
 from holdfastdb_server.storage.idempotency import replies
-from holdfastdb_server.storage.idempotency.request_ids import Idempotency
+from holdfastdb_server.storage.idempotency.request_ids import RequestName
 from holdfastdb_server.storage.query.filters import NAMESPACE
 from holdfastdb_server.storage.query.lists import TimeList
 from holdfastdb_server.storage.query.payloads import payload_names
@@ -40,11 +40,9 @@ class SqlRuns:
         self,
         database: Database,
         writer: Writer,
-        idempotency: Idempotency,
     ) -> None:
         self._database = database
         self._writer = writer
-        self._idempotency = idempotency
         self._resource = Resource(database.dialect, runs, RunNotFound, runs.c.start_fingerprint)
         self._conditions = run_conditions(database.dialect)
         self._list = TimeList(
@@ -76,7 +74,6 @@ class SqlRuns:
                 return run_of(row)
             if session is not None:
                 transaction.append(session, [run.event(None)])
-                await transaction.write()
             return run
 
         return await self._writer.run(work)
@@ -137,6 +134,7 @@ class SqlRuns:
 
         Only if `moves` may it change the status: then the session is locked too, and before.
         """
+        request = RequestName(namespace, request_id)
 
         async def work(transaction: Transaction) -> Run:
             connection = transaction.connection
@@ -146,9 +144,9 @@ class SqlRuns:
                 row = await self._resource.require(connection, namespace, run_id, for_update=True)
                 session = None
             before = run_of(row)
-            if await self._idempotency.reserve(connection, namespace, request_id, fingerprint) is not None:
+            if await transaction.requests.reserve(request, fingerprint) is not None:
                 return before
-            await self._idempotency.complete(connection, namespace, request_id, replies.DONE)
+            transaction.requests.complete(request, replies.DONE)
             self._resource.check_version(row, expected_version)
             after = plan(before, transaction.now)
             if after == before:
@@ -159,7 +157,6 @@ class SqlRuns:
             await connection.execute(runs.update().where(runs.c.key == row.key).values(changed))
             if session is not None and after.status is not before.status:
                 transaction.append(session, [after.event(before.status)])
-                await transaction.write()
             return after
 
         return await self._writer.run(work)

@@ -15,7 +15,7 @@ from holdfastdb_server.storage.schema.memories import memories, memory_full_text
 from holdfastdb_server.storage.schema.plans import plan_items, plans
 from holdfastdb_server.storage.schema.requests import requests
 from holdfastdb_server.storage.schema.runs import runs
-from holdfastdb_server.storage.schema.sessions import session_requests, sessions
+from holdfastdb_server.storage.schema.sessions import sessions
 from holdfastdb_server.storage.schema.states import state_versions, states
 from holdfastdb_server.storage.schema.tasks import tasks
 
@@ -33,7 +33,6 @@ __all__ = [
     "plans",
     "requests",
     "runs",
-    "session_requests",
     "sessions",
     "state_versions",
     "states",

@@ -1,11 +1,11 @@
-"""The tables of sessions and of the requests to them."""
+"""The table of sessions."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 
-from holdfastdb_server.storage.engines.columns import JsonText, Micros, Searchable, text_key
-from holdfastdb_server.storage.schema.base import SurrogateKey, metadata, session_key
+from holdfastdb_server.storage.engines.columns import Micros, Searchable, text_key
+from holdfastdb_server.storage.schema.base import SurrogateKey, metadata
 
 sessions = sa.Table(
     "sessions",
@@ -69,19 +69,6 @@ sa.Index(
     sessions.c.end_time,
     postgresql_where=sessions.c.end_time.is_not(None),
     sqlite_where=sessions.c.end_time.is_not(None),
-)
-
-# What a repeated request is answered from.
-session_requests = sa.Table(
-    "session_requests",
-    metadata,
-    session_key(),
-    text_key("request_id", primary_key=True),
-    text_key("namespace", nullable=False),
-    sa.Column("fingerprint", sa.LargeBinary, nullable=False),
-    sa.Column("result", JsonText, nullable=False),
-    sa.Column("create_time", Micros, nullable=False),
-    sa.Index(None, "create_time"),
 )
 
 # Metadata and labels of sessions are searched by containment, which takes a GIN index on PostgreSQL.

@@ -165,13 +165,13 @@ class SqlSessions:
             connection = transaction.connection
             await transaction.lock([(namespace, session_id)])
             locked = transaction.session(namespace, session_id)
-            await transaction.look_up_requests([(locked, request_id)] if request_id else [])
+            request = locked.request(request_id)
             row = await self._resource.require(connection, namespace, session_id)
-            if transaction.recall(locked, request_id, fingerprint) is not None:
+            if await transaction.requests.reserve(request, fingerprint) is not None:
                 return rows.session_of(row)
             self._resource.check_version(row, expected_version)
             columns = plan(transaction, rows.session_of(row))
-            transaction.remember(locked, request_id, fingerprint, replies.DONE)
+            transaction.requests.complete(request, replies.DONE)
             if columns:
                 transaction.touch(locked)
             await transaction.write()

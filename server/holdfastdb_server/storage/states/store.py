@@ -58,8 +58,8 @@ class SqlStates:
             await transaction.lock([(namespace, session_id)])
             session = transaction.session(namespace, session_id)
             await transaction.look_up_heads([(session, patch.key)])
-            await transaction.look_up_requests([(session, request_id)] if request_id else [])
-            if (known := transaction.recall(session, request_id, fingerprint)) is not None:
+            request = session.request(request_id)
+            if (known := await transaction.requests.reserve(request, fingerprint)) is not None:
                 (version,), _, _ = replies.read_save(known)
                 made = await self._version(connection, session.key, patch.key, version)
                 if made is None:
@@ -78,7 +78,7 @@ class SqlStates:
             write.checked("result")
             versions = transaction.save(session, [write])
             saved = (versions, session.last_sequence, transaction.now)
-            transaction.remember(session, request_id, fingerprint, replies.write_save(*saved))
+            transaction.requests.complete(request, replies.write_save(*saved))
             await transaction.write()
             made = await self._version(connection, session.key, patch.key)
             return rows.state_of(made)

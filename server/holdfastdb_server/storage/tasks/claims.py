@@ -20,7 +20,7 @@ from holdfastdb_server.domain.tasks.moves import Claim, Lease
 from holdfastdb_server.domain.tasks.task import TaskStatus
 from holdfastdb_server.domain.values import dump_json
 from holdfastdb_server.storage.engines.connection import Database
-from holdfastdb_server.storage.idempotency.request_ids import Idempotency
+from holdfastdb_server.storage.idempotency.request_ids import RequestName
 from holdfastdb_server.storage.options import StorageOptions
 from holdfastdb_server.storage.query.cache import Queries
 from holdfastdb_server.storage.query.filters import NAMESPACE, Shape
@@ -52,13 +52,11 @@ class Claims:
         self,
         database: Database,
         writer: Writer,
-        idempotency: Idempotency,
         signals: Signals,
         options: StorageOptions,
     ) -> None:
         self._database = database
         self._writer = writer
-        self._idempotency = idempotency
         self._signals = signals
         self._poll_interval = options.poll_interval
         self._max_waiting = options.max_waiting
@@ -139,11 +137,15 @@ class Claims:
         Elsewhere sessions are locked before their tasks. Here the task comes first, for only with it is its
         session known; so its session must not be waited for, or the two orders would deadlock.
         """
-        fingerprint = fingerprint_of("claim task", wanted)
+        request, fingerprint = RequestName(namespace, request_id), fingerprint_of("claim task", wanted)
 
         async def work(transaction: Transaction) -> Lease:
             connection = transaction.connection
-            known = await self._idempotency.reserve(connection, namespace, request_id, fingerprint)
+            if request_id:
+                # Whoever else claims with this id has locked its task, which is passed over here: wait for it.
+                name = f"claim/{namespace}/{request_id}"
+                await self._database.dialect.lock_name(connection, name)
+            known = await transaction.requests.reserve(request, fingerprint)
             if known is not None:
                 return await self._repeated(connection, namespace, known)
             if session_id:
@@ -162,9 +164,8 @@ class Claims:
             task = await changes.change(
                 row, row.now, lambda task: wanted.apply(task, token, row.now), wanted.worker_id
             )
-            await transaction.write()
             kept = dump_json({"task_id": task.task_id, "token": token})
-            await self._idempotency.complete(connection, namespace, request_id, kept)
+            transaction.requests.complete(request, kept)
             return Lease(task, token)
 
         return await self._writer.run(work)
@@ -235,7 +236,6 @@ class Claims:
                 changes = TaskChanges(transaction, row.namespace, self._database.dialect)
                 # One that was extended stays as it is, and is looked at again when it may lapse then.
                 await changes.change(row, now, lambda task: task)
-            await transaction.write()
             return len(found)
 
         return await self._writer.run(work)

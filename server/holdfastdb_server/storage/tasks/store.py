@@ -29,7 +29,7 @@ from holdfastdb_server.domain.tasks.task import Task, TaskDraft, TaskFilter
 from holdfastdb_server.storage.engines.columns import Micros
 from holdfastdb_server.storage.engines.connection import Database
 from holdfastdb_server.storage.idempotency import replies
-from holdfastdb_server.storage.idempotency.request_ids import Idempotency
+from holdfastdb_server.storage.idempotency.request_ids import RequestName
 from holdfastdb_server.storage.query.lists import TimeList
 from holdfastdb_server.storage.query.payloads import payload_names
 from holdfastdb_server.storage.schema import tasks
@@ -64,13 +64,11 @@ class SqlTasks:
         self,
         database: Database,
         writer: Writer,
-        idempotency: Idempotency,
         claims: Claims,
         policy: Policy,
     ) -> None:
         self._database = database
         self._writer = writer
-        self._idempotency = idempotency
         self._claims = claims
         self._policy = policy
         self._resource = task_resource(database.dialect)
@@ -112,7 +110,6 @@ class SqlTasks:
                 if existing is not None:
                     return existing
             changes.tell(None, task)
-            await transaction.write()
             transaction.topics.update((task_topic(namespace), task_topic(namespace, draft.kind)))
             return task
 
@@ -227,21 +224,19 @@ class SqlTasks:
         self, namespace: str, task_id: str, move: TaskMove, expected_version: int | None, request_id: str
     ) -> Task:
         """Lock the task, make the move, and write what differs with a new version."""
+        request = RequestName(namespace, request_id)
         fingerprint = fingerprint_of(type(move).__name__, task_id, expected_version, move)
 
         async def work(transaction: Transaction) -> Task:
-            connection = transaction.connection
             changes = TaskChanges(transaction, namespace, self._database.dialect)
             row, now = await changes.lock(task_id)
             before = task_of(row).at(now)
-            if await self._idempotency.reserve(connection, namespace, request_id, fingerprint) is not None:
+            if await transaction.requests.reserve(request, fingerprint) is not None:
                 return before
-            await self._idempotency.complete(connection, namespace, request_id, replies.DONE)
-            after = await changes.change(
+            transaction.requests.complete(request, replies.DONE)
+            return await changes.change(
                 row, now, lambda task: make(move, task, expected_version, now), move.actor_for(before)
             )
-            await transaction.write()
-            return after
 
         return await self._writer.run(work)
 

@@ -99,10 +99,11 @@ class Save(Struct, frozen=True):
 
     def plan(self, transaction: Transaction) -> list[State]:
         session = transaction.session(self.namespace, self.session_id)
+        request = session.request(self.request_id)
         fingerprint = self.fingerprint() if self.request_id else b""
-        if (known := transaction.recall(session, self.request_id, fingerprint)) is not None:
+        if (known := transaction.requests.reserve_known(request, fingerprint)) is not None:
             return rows.saved_states(self.writes, *replies.read_save(known))
         versions = transaction.save(session, self.writes)
         saved = (versions, session.last_sequence, transaction.now)
-        transaction.remember(session, self.request_id, fingerprint, replies.write_save(*saved))
+        transaction.requests.complete(request, replies.write_save(*saved))
         return rows.saved_states(self.writes, *saved)

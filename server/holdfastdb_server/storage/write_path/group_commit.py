@@ -17,7 +17,7 @@ from holdfastdb_server.storage.observer import StorageObserver
 from holdfastdb_server.storage.write_path import rows
 from holdfastdb_server.storage.write_path.entries import Append, Entry, Save, SingleStatementWriter
 from holdfastdb_server.storage.write_path.request_batcher import PendingRequest, RequestBatcher
-from holdfastdb_server.storage.write_path.transaction import Conflict, Transaction
+from holdfastdb_server.storage.write_path.transaction import Transaction
 from holdfastdb_server.storage.write_path.writer import Writer
 
 # Two: one batch is planned while the commit of the other waits for the disk.
@@ -110,23 +110,23 @@ class GroupCommit:
 
     async def _commit(self, entries: Sequence[Entry]) -> list[Any]:
         """Carry out the entries in one transaction; return an answer or an error for each."""
-        try:
-            return await self._writer.run(
-                lambda transaction: self._apply(transaction, entries, read_all_ids=False)
-            )
-        except Conflict:
-            return await self._writer.run(
-                lambda transaction: self._apply(transaction, entries, read_all_ids=True)
-            )
+        is_first = True
+
+        async def work(transaction: Transaction) -> list[Any]:
+            nonlocal is_first
+            read_all_ids, is_first = not is_first, False
+            return await self._apply(transaction, entries, read_all_ids=read_all_ids)
+
+        return await self._writer.run(work)
 
     async def _apply(
         self, transaction: Transaction, entries: Sequence[Entry], *, read_all_ids: bool
     ) -> list[Any]:
-        """Plan and write the entries; return an answer or an error for each. Raises Conflict.
+        """Plan the entries; return an answer or an error for each.
 
         Most event and request ids are new, so to read them would be for nothing. Without `read_all_ids` only
-        those of entries that fail are read, which may be retries, and an insertion that finds an id raises
-        Conflict.
+        those of entries that fail are read, which may be retries; an insertion that finds another id raises
+        Conflict, and the writer runs this again.
         """
         await transaction.lock([(entry.namespace, entry.session_id) for entry in entries])
         await self._look_up_heads(transaction, entries)
@@ -143,7 +143,6 @@ class GroupCommit:
                 await self._look_up_ids(transaction, [entries[index] for index in possible_retries])
                 for index in possible_retries:
                     outcomes[index] = _plan(entries[index], transaction)
-        await transaction.write()
         return outcomes
 
     async def _look_up_heads(self, transaction: Transaction, entries: Sequence[Entry]) -> None:
@@ -166,9 +165,9 @@ class GroupCommit:
             if isinstance(entry, Append):
                 events += [(session, event.event_id) for event in entry.events if event.event_id]
             elif isinstance(entry, Save) and entry.request_id:
-                requests.append((session, entry.request_id))
+                requests.append(session.request(entry.request_id))
         await transaction.look_up_events(events)
-        await transaction.look_up_requests(requests)
+        await transaction.requests.look_up(requests)
 
 
 def _plan(entry: Entry, transaction: Transaction) -> Any:

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 
 from holdfastdb_server.storage.engines.base import Dialect, InlineRows
 from holdfastdb_server.storage.engines.columns import Micros
-from holdfastdb_server.storage.schema import events, session_requests, sessions, state_versions, states
+from holdfastdb_server.storage.idempotency.request_ids import RequestStatements
+from holdfastdb_server.storage.schema import events, sessions, state_versions, states
 
 
 class Statements:
@@ -46,13 +47,7 @@ class Statements:
         self.heads_by_key = sa.select(states).join(
             keyed.table, sa.and_(states.c.session_key == keyed.c.session_key, states.c.key == keyed.c.name)
         )
-        self.requests_by_id = sa.select(session_requests).join(
-            keyed.table,
-            sa.and_(
-                session_requests.c.session_key == keyed.c.session_key,
-                session_requests.c.request_id == keyed.c.name,
-            ),
-        )
+        self.requests = RequestStatements(dialect)
 
         self.progress = InlineRows(
             dialect,

@@ -20,7 +20,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfastdb_server.domain.errors import (
     EventIdTaken,
-    RequestIdTaken,
     SequenceMismatch,
     SessionEnded,
     SessionNotFound,
@@ -31,6 +30,7 @@ from holdfastdb_server.domain.ids import new_id
 from holdfastdb_server.domain.sessions import SessionStatus
 from holdfastdb_server.domain.states import StateWrite
 from holdfastdb_server.storage import schema
+from holdfastdb_server.storage.idempotency.request_ids import Conflict, Idempotency, RequestName
 from holdfastdb_server.storage.signals import session_topic
 from holdfastdb_server.storage.write_path import rows
 from holdfastdb_server.storage.write_path.statements import Statements
@@ -46,6 +46,10 @@ class LockedSession:
     status: SessionStatus
     last_sequence: int
 
+    def request(self, request_id: str) -> RequestName:
+        """Return the name of a request to the session."""
+        return RequestName(self.namespace, request_id, self.key)
+
     def check_open(self) -> None:
         """Raise SessionEnded when the session's state is frozen."""
         if self.status.is_final:
@@ -54,10 +58,6 @@ class LockedSession:
 
 _Known = tuple[Event, EventReceipt]
 """An event that is stored or planned, and its receipt."""
-
-
-class Conflict(Exception):
-    """An event or request id that was not looked up exists: look up all ids, and plan again."""
 
 
 class Transaction:
@@ -71,13 +71,13 @@ class Transaction:
         self._sessions: dict[tuple[str, str], LockedSession] = {}
         self._events: dict[tuple[int, str], _Known] = {}
         self._heads: dict[tuple[int, str], int] = {}
-        self._requests: dict[tuple[int, str], tuple[bytes, str]] = {}
         self._touched: dict[int, LockedSession] = {}
         self._saved: dict[tuple[int, str], int] = {}
         self._namespaces: dict[int, str] = {}
         self._event_rows: list[tuple[Any, ...]] = []
         self._version_rows: list[tuple[Any, ...]] = []
-        self._request_rows: list[tuple[Any, ...]] = []
+        self.requests = Idempotency(connection, statements.requests, self.now)
+        """The requests with an id that it carries out."""
         self.topics: set[str] = set()
         """What to publish once the transaction is committed."""
 
@@ -143,33 +143,6 @@ class Transaction:
         )
         self._heads.update({(row.session_key, row.key): row.version for row in found})
 
-    async def look_up_requests(self, wanted: Sequence[tuple[LockedSession, str]]) -> None:
-        """Read the requests that have these ids."""
-        if not wanted:
-            return
-        found = await self.connection.execute(
-            self._sql.requests_by_id, self._sql.keyed.params([(s.key, request) for s, request in wanted])
-        )
-        for row in found:
-            self._requests[row.session_key, row.request_id] = (bytes(row.fingerprint), row.result)
-
-    def recall(self, session: LockedSession, request_id: str, fingerprint: bytes) -> str | None:
-        """Return the result of a request that was carried out. Raises RequestIdTaken if it was another."""
-        known = self._requests.get((session.key, request_id)) if request_id else None
-        if known is None:
-            return None
-        if known[0] != fingerprint:
-            raise RequestIdTaken(request_id)
-        return known[1]
-
-    def remember(self, session: LockedSession, request_id: str, fingerprint: bytes, result: str) -> None:
-        """Keep the result of a request with an id."""
-        if request_id:
-            self._requests[session.key, request_id] = (fingerprint, result)
-            self._request_rows.append(
-                (session.key, request_id, session.namespace, fingerprint, result, self.now)
-            )
-
     def append(
         self, session: LockedSession, events: Sequence[Event], expected_last_sequence: int | None = None
     ) -> AppendResult:
@@ -227,23 +200,27 @@ class Transaction:
         self._touched[session.key] = session
 
     async def write(self) -> None:
-        """Write what was planned. Raises Conflict if an event or request id exists that was not looked up."""
+        """Write what was planned. Raises Conflict if an event or request id exists that was not looked up.
+
+        What is planned later is written by the next call; the writer calls it once the work is done.
+        """
         dialect, connection = self._sql.dialect, self.connection
-        for table, planned in (
-            (schema.events, self._event_rows),
-            (schema.session_requests, self._request_rows),
-        ):
-            if planned and await dialect.insert_missing_rows(connection, table, planned) < len(planned):
-                raise Conflict
-        if self._version_rows:
-            await dialect.insert_rows(connection, schema.state_versions, self._version_rows)
+        events, self._event_rows = self._event_rows, []
+        if events and await dialect.insert_missing_rows(connection, schema.events, events) < len(events):
+            raise Conflict
+        await self.requests.write()
+        versions, self._version_rows = self._version_rows, []
+        if versions:
+            await dialect.insert_rows(connection, schema.state_versions, versions)
             await self._write_heads()
-        if self._touched:
-            touched = [(s.key, s.last_sequence, self.now) for _, s in sorted(self._touched.items())]
-            await connection.execute(self._sql.touch_sessions, self._sql.progress.params(touched))
+        touched, self._touched = self._touched, {}
+        if touched:
+            progress = [(s.key, s.last_sequence, self.now) for _, s in sorted(touched.items())]
+            await connection.execute(self._sql.touch_sessions, self._sql.progress.params(progress))
 
     async def _write_heads(self) -> None:
-        heads = [(key, name, self._namespaces[key], version) for (key, name), version in self._saved.items()]
+        saved, self._saved = self._saved, {}
+        heads = [(key, name, self._namespaces[key], version) for (key, name), version in saved.items()]
         await self._sql.dialect.insert_rows(
             self.connection,
             schema.states,

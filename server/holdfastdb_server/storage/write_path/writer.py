@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfastdb_server.storage.engines.connection import Database
+from holdfastdb_server.storage.idempotency.request_ids import Conflict
 from holdfastdb_server.storage.write_path.statements import Statements
 from holdfastdb_server.storage.write_path.transaction import Transaction
 
@@ -30,10 +33,10 @@ class Writer:
         self._publish = publish
 
     async def run(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
-        """Run work, commit, publish its topics, and return what the work returned.
+        """Run work, write what it planned, commit, publish its topics, and return what the work returned.
 
-        After a deadlock or a lost connection the work is run again, in a new transaction. A cancelled caller
-        cancels neither the commit nor the signals.
+        After a Conflict, which it may raise itself, a deadlock or a lost connection the work is run again, in a
+        new transaction. A cancelled caller cancels neither the commit nor the signals.
         """
         topics: set[str] = set()
 
@@ -41,6 +44,17 @@ class Writer:
             nonlocal topics
             transaction = Transaction(connection, self._statements, self._versions_kept)
             topics = transaction.topics
-            return await work(transaction)
+            try:
+                result = await work(transaction)
+                await transaction.write()
+            except (Conflict, SQLAlchemyError):
+                raise
+            except Exception:
+                # An error is no answer to a request that another transaction has carried out meanwhile.
+                await transaction.requests.check_unknown()
+                raise
+            return result
 
-        return await self._database.write(attempt, lambda: self._publish(topics))
+        while True:
+            with contextlib.suppress(Conflict):
+                return await self._database.write(attempt, lambda: self._publish(topics))
