@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfastdb_server.domain.events import Event, EventFilter
 from holdfastdb_server.domain.limits import MEBIBYTE, PAGE_BYTES
 from holdfastdb_server.domain.paging import PageRequest
 from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.values import Payload
+from holdfastdb_server.storage.engines.columns import to_micros
+from holdfastdb_server.storage.schema import sessions
+from holdfastdb_server.storage.store import SqlStore
 from tests.support.content import NAMESPACE, Fetch, append, create, note, pages, read_all
 from tests.support.events import lister
 
@@ -59,11 +64,31 @@ class TestTrace:
     async def test_an_unknown_trace_has_no_events(self, store: Store) -> None:
         assert await read_all(self.lister(store, trace_id="absent"), size=2) == []
 
-    async def test_the_cursor_is_the_session_key_and_the_sequence(self, store: Store) -> None:
+    async def test_the_cursor_is_the_sessions_time_its_key_and_the_sequence(self, store: Store) -> None:
         page = await self.lister(store)(PageRequest(2))
         assert page.next is not None
-        assert page.next[1] == page.items[-1].sequence
+        session = await store.sessions.get(NAMESPACE, page.items[-1].session_id)
+        assert page.next[0] == to_micros(session.create_time)
+        assert page.next[2] == page.items[-1].sequence
         assert all(isinstance(part, int) for part in page.next)
+
+    @pytest.mark.parametrize("descending", [False, True])
+    async def test_sessions_come_by_time_where_their_keys_do_not(
+        self, store: SqlStore, descending: bool
+    ) -> None:
+        """As on a distributed database, each of whose nodes gives keys from a range of its own."""
+        ages = {"a": 3, "c": 2, "b": 1}
+
+        async def put_back(connection: AsyncConnection) -> None:
+            for session_id, age in ages.items():
+                time = datetime.now(UTC) - timedelta(hours=age)
+                update = sessions.update().where(sessions.c.id == session_id)
+                await connection.execute(update.values(create_time=time))
+
+        await store._database.write(put_back)
+        events = await read_all(self.lister(store), size=2, descending=descending)
+        wanted = [f"{session_id}{number}" for session_id in "acb" for number in (1, 2, 3)]
+        assert [event.event_id for event in events] == wanted[:: -1 if descending else 1]
 
     async def test_the_total_counts_all_that_match(self, store: Store) -> None:
         page = await self.lister(store)(PageRequest(2, with_total=True))

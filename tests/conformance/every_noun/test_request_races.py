@@ -1,4 +1,4 @@
-"""One request with an id, sent to two servers at once: both give the answer of the one that carries it out."""
+"""One request with an id, sent to two servers at once: it is carried out once, and both answer alike."""
 
 from __future__ import annotations
 

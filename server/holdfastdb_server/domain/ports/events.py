@@ -55,7 +55,8 @@ class EventStore(Protocol):
     async def list_trace(self, namespace: str, where: EventFilter, page: PageRequest) -> Page[Event]:
         """Return the events of `where.trace_id` in all sessions, by session and sequence.
 
-        The cursor is (session key, sequence). Pages are as in `list`.
+        Sessions come by the time of their creation. The cursor is (that time in microseconds, session key,
+        sequence). Pages are as in `list`.
         """
         ...
 

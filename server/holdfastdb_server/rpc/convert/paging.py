@@ -66,7 +66,9 @@ SESSIONS = Listing("ListSessions", (int, int), descending=True)
 STATES = Listing("ListStates", (str, int))
 EVENTS = Listing("ListEvents", (int,), size=limits.EVENT_PAGE_SIZE, max_size=limits.EVENT_PAGE_SIZE_MAX)
 TASKS = Listing("ListTasks", (int, int), descending=True)
-TRACE = Listing("ListTrace", (int, int), size=limits.EVENT_PAGE_SIZE, max_size=limits.EVENT_PAGE_SIZE_MAX)
+TRACE = Listing(
+    "ListTrace", (int, int, int), size=limits.EVENT_PAGE_SIZE, max_size=limits.EVENT_PAGE_SIZE_MAX
+)
 RUNS = Listing("ListRuns", (int, int), descending=True)
 APPROVALS = Listing("ListApprovals", (int, int), descending=True)
 PLANS = Listing("ListPlans", (int, int), descending=True)

@@ -11,11 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from holdfastdb_server.domain.events import EventFilter
 from holdfastdb_server.domain.paging import Cursor
 from holdfastdb_server.storage.engines.base import Dialect
+from holdfastdb_server.storage.engines.columns import Micros
 from holdfastdb_server.storage.events.filters import event_conditions
 from holdfastdb_server.storage.query.cache import Queries
 from holdfastdb_server.storage.query.filters import NAMESPACE
-from holdfastdb_server.storage.query.pages import PageQuery
-from holdfastdb_server.storage.schema import events
+from holdfastdb_server.storage.query.pages import PageQuery, cursor_time
+from holdfastdb_server.storage.schema import events, sessions
 
 _GREATEST = 2**63 - 1
 
@@ -65,25 +66,38 @@ class EventPages:
         after: Cursor | None,
         descending: bool,
     ) -> tuple[Sequence[Any], bool]:
-        """Return rows of the filter's trace that follow the (session key, sequence)."""
+        """Return rows of the filter's trace by session, the sessions by the time of their creation.
+
+        The cursor is (that time in microseconds, session key, sequence). The time of a row is `session_time`.
+        """
 
         shape = self._conditions.shape(where)
 
         def build() -> PageQuery:
-            position = sa.tuple_(events.c.session_key, events.c.sequence)
-            bound = sa.tuple_(_integer("after_key"), _integer("after_sequence"))
-            picked = _keys().where(
-                events.c.namespace == NAMESPACE,
-                position < bound if descending else position > bound,
-                *self._conditions.build(shape),
+            time = sessions.c.create_time.label("session_time")
+            picked = (
+                _keys()
+                .add_columns(time)
+                .join(sessions, sessions.c.key == events.c.session_key)
+                .where(events.c.namespace == NAMESPACE, *self._conditions.build(shape))
             )
-            return _page(picked, descending)
+            if after is not None:
+                position = sa.tuple_(sessions.c.create_time, events.c.session_key, events.c.sequence)
+                cursor = sa.tuple_(
+                    sa.bindparam("after_time", type_=Micros),
+                    _integer("after_key"),
+                    _integer("after_sequence"),
+                )
+                picked = picked.where(position < cursor if descending else position > cursor)
+            order = [(column, descending) for column in (time, events.c.session_key, events.c.sequence)]
+            return PageQuery(events, picked, order)
 
-        query = self._queries.get(("trace", shape, descending), build)
-        start = (_GREATEST, _GREATEST) if descending else (0, 0)
-        key, sequence = after or start
-        params = {"namespace": namespace, "after_key": key, "after_sequence": sequence}
-        return await query.read(connection, size, params | self._conditions.params(where))
+        query = self._queries.get(("trace", shape, descending, after is None), build)
+        params = {"namespace": namespace, **self._conditions.params(where)}
+        if after is not None:
+            micros, key, sequence = after
+            params |= {"after_time": cursor_time(micros), "after_key": key, "after_sequence": sequence}
+        return await query.read(connection, size, params)
 
 
 def _keys() -> sa.Select[Any]:

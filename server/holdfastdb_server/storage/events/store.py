@@ -24,6 +24,7 @@ from holdfastdb_server.domain.events import (
 )
 from holdfastdb_server.domain.fingerprint import fingerprint_of
 from holdfastdb_server.domain.paging import Page, PageRequest
+from holdfastdb_server.storage.engines.columns import to_micros
 from holdfastdb_server.storage.engines.connection import Database
 from holdfastdb_server.storage.events.filters import event_conditions
 from holdfastdb_server.storage.events.pages import EventPages
@@ -119,6 +120,7 @@ class SqlEvents:
             total = None
             if page.with_total:
                 total = await self._count(connection, [events.c.namespace == namespace], where)
+            last = found[-1] if more else None
             named = sa.select(sessions.c.key, sessions.c.id).where(
                 sessions.c.key.in_({row.session_key for row in found})
             )
@@ -126,7 +128,7 @@ class SqlEvents:
             return Page(
                 # A session deleted between the two reads has no events any more.
                 [rows.event_of(row, names[row.session_key]) for row in found if row.session_key in names],
-                (found[-1].session_key, found[-1].sequence) if more else None,
+                None if last is None else (to_micros(last.session_time), last.session_key, last.sequence),
                 total,
             )
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
+from msgspec.structs import fields
 
+from holdfastdb_server.domain.plans.items import Progress
 from holdfastdb_server.storage.engines.columns import JsonText, Micros, Searchable, text_key
 from holdfastdb_server.storage.schema.base import SurrogateKey, metadata, owner_columns, payload_columns
 
@@ -20,12 +22,7 @@ plans = sa.Table(
     sa.Column("labels", Searchable, nullable=False),
     sa.Column("metadata", Searchable, nullable=False),
     # The items, counted: a list without them need not look at them.
-    sa.Column("pending_count", sa.Integer, nullable=False),
-    sa.Column("in_progress_count", sa.Integer, nullable=False),
-    sa.Column("completed_count", sa.Integer, nullable=False),
-    sa.Column("failed_count", sa.Integer, nullable=False),
-    sa.Column("skipped_count", sa.Integer, nullable=False),
-    sa.Column("ready_count", sa.Integer, nullable=False),
+    *(sa.Column(f"{field.name}_count", sa.Integer, nullable=False) for field in fields(Progress)),
     # About how many bytes the plan has on the wire, all in all: pages are cut by it.
     sa.Column("size", sa.Integer, nullable=False),
     sa.Column("version", sa.BigInteger, nullable=False),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
+from msgspec.structs import fields
 
+from holdfastdb_server.domain.runs.run import TokenUsage
 from holdfastdb_server.storage.engines.columns import Micros, Searchable, text_key
 from holdfastdb_server.storage.schema.base import SurrogateKey, metadata, owner_columns, payload_columns
 
@@ -24,11 +26,7 @@ runs = sa.Table(
     *payload_columns("input"),
     *payload_columns("output"),
     sa.Column("error", sa.Text, nullable=False),
-    sa.Column("input_tokens", sa.BigInteger, nullable=False),
-    sa.Column("output_tokens", sa.BigInteger, nullable=False),
-    sa.Column("cache_read_input_tokens", sa.BigInteger, nullable=False),
-    sa.Column("cache_creation_input_tokens", sa.BigInteger, nullable=False),
-    sa.Column("reasoning_output_tokens", sa.BigInteger, nullable=False),
+    *(sa.Column(field.name, sa.BigInteger, nullable=False) for field in fields(TokenUsage)),
     sa.Column("labels", Searchable, nullable=False),
     sa.Column("metadata", Searchable, nullable=False),
     # About how many bytes the run has on the wire: pages are cut by it.

@@ -142,7 +142,8 @@ class Claims:
         async def work(transaction: Transaction) -> Lease:
             connection = transaction.connection
             if request_id:
-                # Whoever else claims with this id has locked its task, which is passed over here: wait for it.
+                # Another transaction that claims with this id has locked its task, which the choice below
+                # would pass over: wait for it.
                 name = f"claim/{namespace}/{request_id}"
                 await self._database.dialect.lock_name(connection, name)
             known = await transaction.requests.reserve(request, fingerprint)
