@@ -74,22 +74,27 @@ class EventPages:
         shape = self._conditions.shape(where)
 
         def build() -> PageQuery:
-            time = sessions.c.create_time.label("session_time")
-            picked = (
+            # Looked up for each event, not joined: PostgreSQL would rather read all sessions by their key.
+            # Materialized, so that it is looked up once for each.
+            created = sa.select(sessions.c.create_time).where(sessions.c.key == events.c.session_key)
+            placed = (
                 _keys()
-                .add_columns(time)
-                .join(sessions, sessions.c.key == events.c.session_key)
+                .add_columns(created.correlate(events).scalar_subquery().label("session_time"))
                 .where(events.c.namespace == NAMESPACE, *self._conditions.build(shape))
+                .cte("placed")
+                .prefix_with("MATERIALIZED")
             )
+            position = (placed.c.session_time, placed.c.session_key, placed.c.sequence)
+            picked = sa.select(placed)
             if after is not None:
-                position = sa.tuple_(sessions.c.create_time, events.c.session_key, events.c.sequence)
                 cursor = sa.tuple_(
                     sa.bindparam("after_time", type_=Micros),
                     _integer("after_key"),
                     _integer("after_sequence"),
                 )
-                picked = picked.where(position < cursor if descending else position > cursor)
-            order = [(column, descending) for column in (time, events.c.session_key, events.c.sequence)]
+                is_after = sa.tuple_(*position) < cursor if descending else sa.tuple_(*position) > cursor
+                picked = picked.where(is_after)
+            order = [(column, descending) for column in position]
             return PageQuery(events, picked, order)
 
         query = self._queries.get(("trace", shape, descending, after is None), build)

@@ -35,8 +35,8 @@ class Writer:
     async def run(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         """Run work, write what it planned, commit, publish its topics, and return what the work returned.
 
-        After a Conflict, which it may raise itself, a deadlock or a lost connection the work is run again, in a
-        new transaction. A cancelled caller cancels neither the commit nor the signals.
+        After a Conflict, which it may raise itself, a deadlock or a lost connection the work is run again, in
+        a new transaction. A cancelled caller cancels neither the commit nor the signals.
         """
         topics: set[str] = set()
 
