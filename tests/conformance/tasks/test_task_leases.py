@@ -123,7 +123,7 @@ class TestLapse:
         task = await store.tasks.get(NAMESPACE, "t")
         assert (task.status, task.version, task.attempts) == (PENDING, held.task.version + 1, 1)
         assert (task.lease_expire_time, task.worker_id) == (None, "w")
-        assert task.fields.error == "the lease lapsed in attempt 1"
+        assert task.fields.error == "the lease expired in attempt 1"
 
     async def test_another_worker_gets_the_task_at_once_and_the_first_one_is_refused(
         self, store: Store

@@ -71,7 +71,7 @@ def test_a_lapsed_lease_is_gone_from_when_it_lapsed() -> None:
 def test_the_last_lease_that_lapses_fails_the_task() -> None:
     task = leased(max_attempts=1).at(NOON + 5 * MINUTE)
     assert (task.status, task.end_time) == (TaskStatus.FAILED, NOON + MINUTE)
-    assert task.fields.error == "the lease lapsed in attempt 1"
+    assert task.fields.error == "the lease expired in attempt 1"
 
 
 @pytest.mark.parametrize("token", ["", "other"])

@@ -101,8 +101,8 @@ class Approval(google.protobuf.message.Message):
     approval_id: builtins.str
     """Unique in the namespace."""
     session_id: builtins.str
-    """The session that the approval belongs to; deleting it deletes the approval. Empty, or the id of a session that
-    exists.
+    """The session that the approval belongs to; deleting the session deletes it. Empty, or the id of a
+    session that exists.
     """
     task_id: builtins.str
     """The task that the approval is for; it need not exist. At most 255 characters."""
@@ -422,7 +422,7 @@ class ListApprovalsRequest(google.protobuf.message.Message):
 
     @property
     def labels(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
-        """Matches what has all of these labels with these values."""
+        """Matches resources that have all of these labels with these values."""
 
     @property
     def create_time_from(self) -> google.protobuf.timestamp_pb2.Timestamp:

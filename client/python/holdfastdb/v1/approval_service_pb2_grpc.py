@@ -133,9 +133,9 @@ class ApprovalServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListApprovals(self, request, context):
-        """Lists approvals by creation time, newest first by default. Only what matches every given filter is
-        listed. An approval that exists from the request for the first page to that for the last is listed
-        exactly once.
+        """Lists approvals by creation time, newest first by default. Every filter field that is set must
+        match; one that is empty or not set matches everything. An approval that exists from the request for
+        the first page to that for the last is listed exactly once.
 
         Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
         """

@@ -78,9 +78,9 @@ class ApprovalServiceStub:
         holdfastdb.v1.approval_service_pb2.ListApprovalsRequest,
         holdfastdb.v1.approval_service_pb2.ListApprovalsResponse,
     ]
-    """Lists approvals by creation time, newest first by default. Only what matches every given filter is
-    listed. An approval that exists from the request for the first page to that for the last is listed
-    exactly once.
+    """Lists approvals by creation time, newest first by default. Every filter field that is set must
+    match; one that is empty or not set matches everything. An approval that exists from the request for
+    the first page to that for the last is listed exactly once.
 
     Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
     """
@@ -158,9 +158,9 @@ class ApprovalServiceAsyncStub:
         holdfastdb.v1.approval_service_pb2.ListApprovalsRequest,
         holdfastdb.v1.approval_service_pb2.ListApprovalsResponse,
     ]
-    """Lists approvals by creation time, newest first by default. Only what matches every given filter is
-    listed. An approval that exists from the request for the first page to that for the last is listed
-    exactly once.
+    """Lists approvals by creation time, newest first by default. Every filter field that is set must
+    match; one that is empty or not set matches everything. An approval that exists from the request for
+    the first page to that for the last is listed exactly once.
 
     Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
     """
@@ -248,9 +248,9 @@ class ApprovalServiceServicer(metaclass=abc.ABCMeta):
         request: holdfastdb.v1.approval_service_pb2.ListApprovalsRequest,
         context: _ServicerContext,
     ) -> typing.Union[holdfastdb.v1.approval_service_pb2.ListApprovalsResponse, collections.abc.Awaitable[holdfastdb.v1.approval_service_pb2.ListApprovalsResponse]]:
-        """Lists approvals by creation time, newest first by default. Only what matches every given filter is
-        listed. An approval that exists from the request for the first page to that for the last is listed
-        exactly once.
+        """Lists approvals by creation time, newest first by default. Every filter field that is set must
+        match; one that is empty or not set matches everything. An approval that exists from the request for
+        the first page to that for the last is listed exactly once.
 
         Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
         """

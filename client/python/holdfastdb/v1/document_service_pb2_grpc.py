@@ -117,9 +117,9 @@ class DocumentServiceServicer(object):
 
     def ListDocuments(self, request, context):
         """Lists documents by collection and id (compared by UTF-8 bytes), ascending by default; with a `query`
-        in descending order of their scores. Only what matches every given filter is listed. Without a
-        `query`, a document that exists from the request for the first page to that for the last is listed
-        exactly once.
+        in descending order of their scores. Every filter field that is set must match; one that is empty or
+        not set matches everything. Without a `query`, a document that exists from the request for the first
+        page to that for the last is listed exactly once.
 
         Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
         """

@@ -60,9 +60,9 @@ class DocumentServiceStub:
         holdfastdb.v1.document_service_pb2.ListDocumentsResponse,
     ]
     """Lists documents by collection and id (compared by UTF-8 bytes), ascending by default; with a `query`
-    in descending order of their scores. Only what matches every given filter is listed. Without a
-    `query`, a document that exists from the request for the first page to that for the last is listed
-    exactly once.
+    in descending order of their scores. Every filter field that is set must match; one that is empty or
+    not set matches everything. Without a `query`, a document that exists from the request for the first
+    page to that for the last is listed exactly once.
 
     Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
     """
@@ -144,9 +144,9 @@ class DocumentServiceAsyncStub:
         holdfastdb.v1.document_service_pb2.ListDocumentsResponse,
     ]
     """Lists documents by collection and id (compared by UTF-8 bytes), ascending by default; with a `query`
-    in descending order of their scores. Only what matches every given filter is listed. Without a
-    `query`, a document that exists from the request for the first page to that for the last is listed
-    exactly once.
+    in descending order of their scores. Every filter field that is set must match; one that is empty or
+    not set matches everything. Without a `query`, a document that exists from the request for the first
+    page to that for the last is listed exactly once.
 
     Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
     """
@@ -234,9 +234,9 @@ class DocumentServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[holdfastdb.v1.document_service_pb2.ListDocumentsResponse, collections.abc.Awaitable[holdfastdb.v1.document_service_pb2.ListDocumentsResponse]]:
         """Lists documents by collection and id (compared by UTF-8 bytes), ascending by default; with a `query`
-        in descending order of their scores. Only what matches every given filter is listed. Without a
-        `query`, a document that exists from the request for the first page to that for the last is listed
-        exactly once.
+        in descending order of their scores. Every filter field that is set must match; one that is empty or
+        not set matches everything. Without a `query`, a document that exists from the request for the first
+        page to that for the last is listed exactly once.
 
         Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
         """

@@ -406,7 +406,7 @@ class EventFilter(google.protobuf.message.Message):
 
     @property
     def labels(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
-        """Matches what has all of these labels with these values."""
+        """Matches resources that have all of these labels with these values."""
 
     @property
     def event_time_from(self) -> google.protobuf.timestamp_pb2.Timestamp:

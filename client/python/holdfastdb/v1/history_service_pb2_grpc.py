@@ -110,9 +110,9 @@ class HistoryServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListEvents(self, request, context):
-        """Lists events by sequence, ascending by default. Only what matches every given filter is listed. A
-        page also ends before its events exceed about 3 MiB, but has at least one; so a page may be shorter
-        than `page_size` and not be the last.
+        """Lists events by sequence, ascending by default. Every filter field that is set must match; one that
+        is empty or not set matches everything. A page also ends before its events exceed about 3 MiB, but
+        has at least one; so a page may be shorter than `page_size` and not be the last.
 
         Errors: NOT_FOUND (SESSION_NOT_FOUND); INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
         """

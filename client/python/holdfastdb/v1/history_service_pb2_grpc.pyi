@@ -59,9 +59,9 @@ class HistoryServiceStub:
         holdfastdb.v1.history_service_pb2.ListEventsRequest,
         holdfastdb.v1.history_service_pb2.ListEventsResponse,
     ]
-    """Lists events by sequence, ascending by default. Only what matches every given filter is listed. A
-    page also ends before its events exceed about 3 MiB, but has at least one; so a page may be shorter
-    than `page_size` and not be the last.
+    """Lists events by sequence, ascending by default. Every filter field that is set must match; one that
+    is empty or not set matches everything. A page also ends before its events exceed about 3 MiB, but
+    has at least one; so a page may be shorter than `page_size` and not be the last.
 
     Errors: NOT_FOUND (SESSION_NOT_FOUND); INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
     """
@@ -143,9 +143,9 @@ class HistoryServiceAsyncStub:
         holdfastdb.v1.history_service_pb2.ListEventsRequest,
         holdfastdb.v1.history_service_pb2.ListEventsResponse,
     ]
-    """Lists events by sequence, ascending by default. Only what matches every given filter is listed. A
-    page also ends before its events exceed about 3 MiB, but has at least one; so a page may be shorter
-    than `page_size` and not be the last.
+    """Lists events by sequence, ascending by default. Every filter field that is set must match; one that
+    is empty or not set matches everything. A page also ends before its events exceed about 3 MiB, but
+    has at least one; so a page may be shorter than `page_size` and not be the last.
 
     Errors: NOT_FOUND (SESSION_NOT_FOUND); INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
     """
@@ -233,9 +233,9 @@ class HistoryServiceServicer(metaclass=abc.ABCMeta):
         request: holdfastdb.v1.history_service_pb2.ListEventsRequest,
         context: _ServicerContext,
     ) -> typing.Union[holdfastdb.v1.history_service_pb2.ListEventsResponse, collections.abc.Awaitable[holdfastdb.v1.history_service_pb2.ListEventsResponse]]:
-        """Lists events by sequence, ascending by default. Only what matches every given filter is listed. A
-        page also ends before its events exceed about 3 MiB, but has at least one; so a page may be shorter
-        than `page_size` and not be the last.
+        """Lists events by sequence, ascending by default. Every filter field that is set must match; one that
+        is empty or not set matches everything. A page also ends before its events exceed about 3 MiB, but
+        has at least one; so a page may be shorter than `page_size` and not be the last.
 
         Errors: NOT_FOUND (SESSION_NOT_FOUND); INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
         """

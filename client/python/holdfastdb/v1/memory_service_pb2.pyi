@@ -161,11 +161,11 @@ class MemoryFilter(google.protobuf.message.Message):
     """Matches memories with at least this confidence, from 0 to 1."""
     @property
     def labels(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
-        """Matches what has all of these labels with these values."""
+        """Matches resources that have all of these labels with these values."""
 
     @property
     def metadata(self) -> google.protobuf.struct_pb2.Struct:
-        """Matches what has all of these top-level members in its metadata with these values. A value is a
+        """Matches resources whose metadata has all of these top-level members with these values. A value is a
         string, number, boolean or null.
         """
 

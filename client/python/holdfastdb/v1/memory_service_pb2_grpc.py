@@ -126,7 +126,8 @@ class MemoryServiceServicer(object):
 
     def UpdateMemory(self, request, context):
         """Changes the fields of a memory that `update_mask` can list, and no others. A request that changes no
-        field leaves the version as it is. Concurrent updates are applied one after the other: none is lost.
+        field leaves the version as it is. Concurrent updates are applied one after the other: no update is
+        lost.
 
         Errors: NOT_FOUND (MEMORY_NOT_FOUND); ABORTED (VERSION_MISMATCH).
         """

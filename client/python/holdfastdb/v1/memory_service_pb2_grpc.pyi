@@ -77,7 +77,8 @@ class MemoryServiceStub:
         holdfastdb.v1.memory_service_pb2.UpdateMemoryResponse,
     ]
     """Changes the fields of a memory that `update_mask` can list, and no others. A request that changes no
-    field leaves the version as it is. Concurrent updates are applied one after the other: none is lost.
+    field leaves the version as it is. Concurrent updates are applied one after the other: no update is
+    lost.
 
     Errors: NOT_FOUND (MEMORY_NOT_FOUND); ABORTED (VERSION_MISMATCH).
     """
@@ -150,7 +151,8 @@ class MemoryServiceAsyncStub:
         holdfastdb.v1.memory_service_pb2.UpdateMemoryResponse,
     ]
     """Changes the fields of a memory that `update_mask` can list, and no others. A request that changes no
-    field leaves the version as it is. Concurrent updates are applied one after the other: none is lost.
+    field leaves the version as it is. Concurrent updates are applied one after the other: no update is
+    lost.
 
     Errors: NOT_FOUND (MEMORY_NOT_FOUND); ABORTED (VERSION_MISMATCH).
     """
@@ -233,7 +235,8 @@ class MemoryServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[holdfastdb.v1.memory_service_pb2.UpdateMemoryResponse, collections.abc.Awaitable[holdfastdb.v1.memory_service_pb2.UpdateMemoryResponse]]:
         """Changes the fields of a memory that `update_mask` can list, and no others. A request that changes no
-        field leaves the version as it is. Concurrent updates are applied one after the other: none is lost.
+        field leaves the version as it is. Concurrent updates are applied one after the other: no update is
+        lost.
 
         Errors: NOT_FOUND (MEMORY_NOT_FOUND); ABORTED (VERSION_MISMATCH).
         """

@@ -131,8 +131,8 @@ class Plan(google.protobuf.message.Message):
     plan_id: builtins.str
     """Unique in the namespace."""
     session_id: builtins.str
-    """The session that the plan belongs to; deleting it deletes the plan. Empty, or the id of a session that
-    exists. Cannot be changed.
+    """The session that the plan belongs to; deleting the session deletes it. Empty, or the id of a session
+    that exists. Cannot be changed.
     """
     title: builtins.str
     """A title to show to people. At most 1,000 characters."""
@@ -414,11 +414,11 @@ class ListPlansRequest(google.protobuf.message.Message):
 
     @property
     def labels(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
-        """Matches what has all of these labels with these values."""
+        """Matches resources that have all of these labels with these values."""
 
     @property
     def metadata(self) -> google.protobuf.struct_pb2.Struct:
-        """Matches what has all of these top-level members in its metadata with these values. A value is a
+        """Matches resources whose metadata has all of these top-level members with these values. A value is a
         string, number, boolean or null.
         """
 

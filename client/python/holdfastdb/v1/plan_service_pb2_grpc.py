@@ -117,9 +117,9 @@ class PlanServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListPlans(self, request, context):
-        """Lists plans by creation time, newest first by default. Only what matches every given filter is
-        listed. A plan that exists from the request for the first page to that for the last is listed
-        exactly once.
+        """Lists plans by creation time, newest first by default. Every filter field that is set must match;
+        one that is empty or not set matches everything. A plan that exists from the request for the first
+        page to that for the last is listed exactly once.
 
         Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
         """
@@ -130,7 +130,7 @@ class PlanServiceServicer(object):
     def UpdatePlan(self, request, context):
         """Changes the fields of a plan that `update_mask` can list, all of its items included, or some items
         by edits, which are applied in their order, all or none. A request that changes no field leaves the
-        versions as they are. Concurrent updates are applied one after the other: none is lost.
+        versions as they are. Concurrent updates are applied one after the other: no update is lost.
 
         Errors: NOT_FOUND (PLAN_NOT_FOUND); NOT_FOUND (PLAN_ITEM_NOT_FOUND): the plan does not have an item
         that an edit names, or after all edits an item depends on one that the plan does not have;

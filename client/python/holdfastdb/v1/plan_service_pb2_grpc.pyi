@@ -60,9 +60,9 @@ class PlanServiceStub:
         holdfastdb.v1.plan_service_pb2.ListPlansRequest,
         holdfastdb.v1.plan_service_pb2.ListPlansResponse,
     ]
-    """Lists plans by creation time, newest first by default. Only what matches every given filter is
-    listed. A plan that exists from the request for the first page to that for the last is listed
-    exactly once.
+    """Lists plans by creation time, newest first by default. Every filter field that is set must match;
+    one that is empty or not set matches everything. A plan that exists from the request for the first
+    page to that for the last is listed exactly once.
 
     Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
     """
@@ -73,7 +73,7 @@ class PlanServiceStub:
     ]
     """Changes the fields of a plan that `update_mask` can list, all of its items included, or some items
     by edits, which are applied in their order, all or none. A request that changes no field leaves the
-    versions as they are. Concurrent updates are applied one after the other: none is lost.
+    versions as they are. Concurrent updates are applied one after the other: no update is lost.
 
     Errors: NOT_FOUND (PLAN_NOT_FOUND); NOT_FOUND (PLAN_ITEM_NOT_FOUND): the plan does not have an item
     that an edit names, or after all edits an item depends on one that the plan does not have;
@@ -145,9 +145,9 @@ class PlanServiceAsyncStub:
         holdfastdb.v1.plan_service_pb2.ListPlansRequest,
         holdfastdb.v1.plan_service_pb2.ListPlansResponse,
     ]
-    """Lists plans by creation time, newest first by default. Only what matches every given filter is
-    listed. A plan that exists from the request for the first page to that for the last is listed
-    exactly once.
+    """Lists plans by creation time, newest first by default. Every filter field that is set must match;
+    one that is empty or not set matches everything. A plan that exists from the request for the first
+    page to that for the last is listed exactly once.
 
     Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
     """
@@ -158,7 +158,7 @@ class PlanServiceAsyncStub:
     ]
     """Changes the fields of a plan that `update_mask` can list, all of its items included, or some items
     by edits, which are applied in their order, all or none. A request that changes no field leaves the
-    versions as they are. Concurrent updates are applied one after the other: none is lost.
+    versions as they are. Concurrent updates are applied one after the other: no update is lost.
 
     Errors: NOT_FOUND (PLAN_NOT_FOUND); NOT_FOUND (PLAN_ITEM_NOT_FOUND): the plan does not have an item
     that an edit names, or after all edits an item depends on one that the plan does not have;
@@ -236,9 +236,9 @@ class PlanServiceServicer(metaclass=abc.ABCMeta):
         request: holdfastdb.v1.plan_service_pb2.ListPlansRequest,
         context: _ServicerContext,
     ) -> typing.Union[holdfastdb.v1.plan_service_pb2.ListPlansResponse, collections.abc.Awaitable[holdfastdb.v1.plan_service_pb2.ListPlansResponse]]:
-        """Lists plans by creation time, newest first by default. Only what matches every given filter is
-        listed. A plan that exists from the request for the first page to that for the last is listed
-        exactly once.
+        """Lists plans by creation time, newest first by default. Every filter field that is set must match;
+        one that is empty or not set matches everything. A plan that exists from the request for the first
+        page to that for the last is listed exactly once.
 
         Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
         """
@@ -251,7 +251,7 @@ class PlanServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[holdfastdb.v1.plan_service_pb2.UpdatePlanResponse, collections.abc.Awaitable[holdfastdb.v1.plan_service_pb2.UpdatePlanResponse]]:
         """Changes the fields of a plan that `update_mask` can list, all of its items included, or some items
         by edits, which are applied in their order, all or none. A request that changes no field leaves the
-        versions as they are. Concurrent updates are applied one after the other: none is lost.
+        versions as they are. Concurrent updates are applied one after the other: no update is lost.
 
         Errors: NOT_FOUND (PLAN_NOT_FOUND); NOT_FOUND (PLAN_ITEM_NOT_FOUND): the plan does not have an item
         that an edit names, or after all edits an item depends on one that the plan does not have;

@@ -130,8 +130,8 @@ class Run(google.protobuf.message.Message):
     run_id: builtins.str
     """Unique in the namespace."""
     session_id: builtins.str
-    """The session that the run belongs to; deleting it deletes the run. Empty, or the id of a session that
-    exists. Cannot be changed.
+    """The session that the run belongs to; deleting the session deletes it. Empty, or the id of a session
+    that exists. Cannot be changed.
     """
     parent_run_id: builtins.str
     """The run that started this one; it need not exist. At most 255 characters. Cannot be changed."""
@@ -301,11 +301,11 @@ class RunFilter(google.protobuf.message.Message):
 
     @property
     def labels(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
-        """Matches what has all of these labels with these values."""
+        """Matches resources that have all of these labels with these values."""
 
     @property
     def metadata(self) -> google.protobuf.struct_pb2.Struct:
-        """Matches what has all of these top-level members in its metadata with these values. A value is a
+        """Matches resources whose metadata has all of these top-level members with these values. A value is a
         string, number, boolean or null.
         """
 

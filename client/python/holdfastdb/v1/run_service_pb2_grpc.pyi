@@ -47,7 +47,7 @@ class RunServiceStub:
     """Changes the fields of a run that `update_mask` can list, and no others. RUNNING is the only status
     that can be set: it changes STARTED to RUNNING, and does not change a run that is RUNNING. A request
     that changes no field leaves the version as it is. Concurrent updates are applied one after the
-    other: none is lost. When its status is final, only `labels` and `metadata` can be changed.
+    other: no update is lost. When its status is final, only `labels` and `metadata` can be changed.
 
     Errors: NOT_FOUND (RUN_NOT_FOUND); FAILED_PRECONDITION (RUN_ENDED); RESOURCE_EXHAUSTED
     (LIMIT_EXCEEDED): input and output together exceed 3 MiB; ABORTED (VERSION_MISMATCH).
@@ -123,7 +123,7 @@ class RunServiceAsyncStub:
     """Changes the fields of a run that `update_mask` can list, and no others. RUNNING is the only status
     that can be set: it changes STARTED to RUNNING, and does not change a run that is RUNNING. A request
     that changes no field leaves the version as it is. Concurrent updates are applied one after the
-    other: none is lost. When its status is final, only `labels` and `metadata` can be changed.
+    other: no update is lost. When its status is final, only `labels` and `metadata` can be changed.
 
     Errors: NOT_FOUND (RUN_NOT_FOUND); FAILED_PRECONDITION (RUN_ENDED); RESOURCE_EXHAUSTED
     (LIMIT_EXCEEDED): input and output together exceed 3 MiB; ABORTED (VERSION_MISMATCH).
@@ -203,7 +203,7 @@ class RunServiceServicer(metaclass=abc.ABCMeta):
         """Changes the fields of a run that `update_mask` can list, and no others. RUNNING is the only status
         that can be set: it changes STARTED to RUNNING, and does not change a run that is RUNNING. A request
         that changes no field leaves the version as it is. Concurrent updates are applied one after the
-        other: none is lost. When its status is final, only `labels` and `metadata` can be changed.
+        other: no update is lost. When its status is final, only `labels` and `metadata` can be changed.
 
         Errors: NOT_FOUND (RUN_NOT_FOUND); FAILED_PRECONDITION (RUN_ENDED); RESOURCE_EXHAUSTED
         (LIMIT_EXCEEDED): input and output together exceed 3 MiB; ABORTED (VERSION_MISMATCH).

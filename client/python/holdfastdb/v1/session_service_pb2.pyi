@@ -321,11 +321,11 @@ class ListSessionsRequest(google.protobuf.message.Message):
 
     @property
     def labels(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
-        """Matches what has all of these labels with these values."""
+        """Matches resources that have all of these labels with these values."""
 
     @property
     def metadata(self) -> google.protobuf.struct_pb2.Struct:
-        """Matches what has all of these top-level members in its metadata with these values. A value is a
+        """Matches resources whose metadata has all of these top-level members with these values. A value is a
         string, number, boolean or null.
         """
 
@@ -872,7 +872,7 @@ class ListStatesRequest(google.protobuf.message.Message):
     """Whether to return `total_size`, for which the server counts all results."""
     @property
     def metadata(self) -> google.protobuf.struct_pb2.Struct:
-        """Matches what has all of these top-level members in its metadata with these values. A value is a
+        """Matches resources whose metadata has all of these top-level members with these values. A value is a
         string, number, boolean or null. The metadata is that of the newest version, or with `all_versions`
         that of each version.
         """

@@ -174,9 +174,9 @@ class SessionServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListSessions(self, request, context):
-        """Lists sessions by creation time, newest first by default. Only what matches every given filter is
-        listed. A session that exists from the request for the first page to that for the last is listed
-        exactly once.
+        """Lists sessions by creation time, newest first by default. Every filter field that is set must match;
+        one that is empty or not set matches everything. A session that exists from the request for the
+        first page to that for the last is listed exactly once.
 
         Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
         """
@@ -186,8 +186,8 @@ class SessionServiceServicer(object):
 
     def UpdateSession(self, request, context):
         """Changes the fields of a session that `update_mask` can list, and no others. A request that changes
-        no field leaves the version as it is. Concurrent updates are applied one after the other: none is
-        lost.
+        no field leaves the version as it is. Concurrent updates are applied one after the other: no update
+        is lost.
 
         Errors: NOT_FOUND (SESSION_NOT_FOUND); ABORTED (VERSION_MISMATCH).
         """

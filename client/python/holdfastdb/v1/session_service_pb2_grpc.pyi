@@ -73,9 +73,9 @@ class SessionServiceStub:
         holdfastdb.v1.session_service_pb2.ListSessionsRequest,
         holdfastdb.v1.session_service_pb2.ListSessionsResponse,
     ]
-    """Lists sessions by creation time, newest first by default. Only what matches every given filter is
-    listed. A session that exists from the request for the first page to that for the last is listed
-    exactly once.
+    """Lists sessions by creation time, newest first by default. Every filter field that is set must match;
+    one that is empty or not set matches everything. A session that exists from the request for the
+    first page to that for the last is listed exactly once.
 
     Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
     """
@@ -85,8 +85,8 @@ class SessionServiceStub:
         holdfastdb.v1.session_service_pb2.UpdateSessionResponse,
     ]
     """Changes the fields of a session that `update_mask` can list, and no others. A request that changes
-    no field leaves the version as it is. Concurrent updates are applied one after the other: none is
-    lost.
+    no field leaves the version as it is. Concurrent updates are applied one after the other: no update
+    is lost.
 
     Errors: NOT_FOUND (SESSION_NOT_FOUND); ABORTED (VERSION_MISMATCH).
     """
@@ -235,9 +235,9 @@ class SessionServiceAsyncStub:
         holdfastdb.v1.session_service_pb2.ListSessionsRequest,
         holdfastdb.v1.session_service_pb2.ListSessionsResponse,
     ]
-    """Lists sessions by creation time, newest first by default. Only what matches every given filter is
-    listed. A session that exists from the request for the first page to that for the last is listed
-    exactly once.
+    """Lists sessions by creation time, newest first by default. Every filter field that is set must match;
+    one that is empty or not set matches everything. A session that exists from the request for the
+    first page to that for the last is listed exactly once.
 
     Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
     """
@@ -247,8 +247,8 @@ class SessionServiceAsyncStub:
         holdfastdb.v1.session_service_pb2.UpdateSessionResponse,
     ]
     """Changes the fields of a session that `update_mask` can list, and no others. A request that changes
-    no field leaves the version as it is. Concurrent updates are applied one after the other: none is
-    lost.
+    no field leaves the version as it is. Concurrent updates are applied one after the other: no update
+    is lost.
 
     Errors: NOT_FOUND (SESSION_NOT_FOUND); ABORTED (VERSION_MISMATCH).
     """
@@ -403,9 +403,9 @@ class SessionServiceServicer(metaclass=abc.ABCMeta):
         request: holdfastdb.v1.session_service_pb2.ListSessionsRequest,
         context: _ServicerContext,
     ) -> typing.Union[holdfastdb.v1.session_service_pb2.ListSessionsResponse, collections.abc.Awaitable[holdfastdb.v1.session_service_pb2.ListSessionsResponse]]:
-        """Lists sessions by creation time, newest first by default. Only what matches every given filter is
-        listed. A session that exists from the request for the first page to that for the last is listed
-        exactly once.
+        """Lists sessions by creation time, newest first by default. Every filter field that is set must match;
+        one that is empty or not set matches everything. A session that exists from the request for the
+        first page to that for the last is listed exactly once.
 
         Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
         """
@@ -417,8 +417,8 @@ class SessionServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[holdfastdb.v1.session_service_pb2.UpdateSessionResponse, collections.abc.Awaitable[holdfastdb.v1.session_service_pb2.UpdateSessionResponse]]:
         """Changes the fields of a session that `update_mask` can list, and no others. A request that changes
-        no field leaves the version as it is. Concurrent updates are applied one after the other: none is
-        lost.
+        no field leaves the version as it is. Concurrent updates are applied one after the other: no update
+        is lost.
 
         Errors: NOT_FOUND (SESSION_NOT_FOUND); ABORTED (VERSION_MISMATCH).
         """

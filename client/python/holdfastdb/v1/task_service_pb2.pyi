@@ -111,8 +111,8 @@ class Task(google.protobuf.message.Message):
     task_id: builtins.str
     """Unique in the namespace."""
     session_id: builtins.str
-    """The session that the task belongs to; deleting it deletes the task. Empty, or the id of a session that
-    exists. Cannot be changed.
+    """The session that the task belongs to; deleting the session deletes it. Empty, or the id of a session
+    that exists. Cannot be changed.
     """
     kind: builtins.str
     """The kind of work, such as `review`. 1 to 255 characters. Cannot be changed."""
@@ -370,11 +370,11 @@ class ListTasksRequest(google.protobuf.message.Message):
 
     @property
     def labels(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
-        """Matches what has all of these labels with these values."""
+        """Matches resources that have all of these labels with these values."""
 
     @property
     def metadata(self) -> google.protobuf.struct_pb2.Struct:
-        """Matches what has all of these top-level members in its metadata with these values. A value is a
+        """Matches resources whose metadata has all of these top-level members with these values. A value is a
         string, number, boolean or null.
         """
 
@@ -623,7 +623,7 @@ class ClaimTaskRequest(google.protobuf.message.Message):
 
     @property
     def labels(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
-        """Matches what has all of these labels with these values."""
+        """Matches resources that have all of these labels with these values."""
 
     @property
     def lease_duration(self) -> google.protobuf.duration_pb2.Duration:

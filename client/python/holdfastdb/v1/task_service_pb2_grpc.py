@@ -134,9 +134,9 @@ class TaskServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListTasks(self, request, context):
-        """Lists tasks by creation time, newest first by default. Only what matches every given filter is
-        listed. A task that exists from the request for the first page to that for the last is listed
-        exactly once.
+        """Lists tasks by creation time, newest first by default. Every filter field that is set must match;
+        one that is empty or not set matches everything. A task that exists from the request for the first
+        page to that for the last is listed exactly once.
 
         Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
         """
@@ -146,9 +146,9 @@ class TaskServiceServicer(object):
 
     def UpdateTask(self, request, context):
         """Changes the fields of a task that `update_mask` can list, and no others. A request that changes no
-        field leaves the version as it is. Concurrent updates are applied one after the other: none is lost.
-        While the task is leased, `phase`, `result` and `error` can be changed with the lease's token only.
-        When its status is final, only `labels` and `metadata` can be changed.
+        field leaves the version as it is. Concurrent updates are applied one after the other: no update is
+        lost. While the task is leased, `phase`, `result` and `error` can be changed with the lease's token
+        only. When its status is final, only `labels` and `metadata` can be changed.
 
         Errors: NOT_FOUND (TASK_NOT_FOUND); FAILED_PRECONDITION (LEASE_NOT_HELD, TASK_ENDED);
         RESOURCE_EXHAUSTED (LIMIT_EXCEEDED): payload and result together exceed 3 MiB; ABORTED

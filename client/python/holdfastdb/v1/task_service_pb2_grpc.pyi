@@ -62,9 +62,9 @@ class TaskServiceStub:
         holdfastdb.v1.task_service_pb2.ListTasksRequest,
         holdfastdb.v1.task_service_pb2.ListTasksResponse,
     ]
-    """Lists tasks by creation time, newest first by default. Only what matches every given filter is
-    listed. A task that exists from the request for the first page to that for the last is listed
-    exactly once.
+    """Lists tasks by creation time, newest first by default. Every filter field that is set must match;
+    one that is empty or not set matches everything. A task that exists from the request for the first
+    page to that for the last is listed exactly once.
 
     Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
     """
@@ -74,9 +74,9 @@ class TaskServiceStub:
         holdfastdb.v1.task_service_pb2.UpdateTaskResponse,
     ]
     """Changes the fields of a task that `update_mask` can list, and no others. A request that changes no
-    field leaves the version as it is. Concurrent updates are applied one after the other: none is lost.
-    While the task is leased, `phase`, `result` and `error` can be changed with the lease's token only.
-    When its status is final, only `labels` and `metadata` can be changed.
+    field leaves the version as it is. Concurrent updates are applied one after the other: no update is
+    lost. While the task is leased, `phase`, `result` and `error` can be changed with the lease's token
+    only. When its status is final, only `labels` and `metadata` can be changed.
 
     Errors: NOT_FOUND (TASK_NOT_FOUND); FAILED_PRECONDITION (LEASE_NOT_HELD, TASK_ENDED);
     RESOURCE_EXHAUSTED (LIMIT_EXCEEDED): payload and result together exceed 3 MiB; ABORTED
@@ -188,9 +188,9 @@ class TaskServiceAsyncStub:
         holdfastdb.v1.task_service_pb2.ListTasksRequest,
         holdfastdb.v1.task_service_pb2.ListTasksResponse,
     ]
-    """Lists tasks by creation time, newest first by default. Only what matches every given filter is
-    listed. A task that exists from the request for the first page to that for the last is listed
-    exactly once.
+    """Lists tasks by creation time, newest first by default. Every filter field that is set must match;
+    one that is empty or not set matches everything. A task that exists from the request for the first
+    page to that for the last is listed exactly once.
 
     Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
     """
@@ -200,9 +200,9 @@ class TaskServiceAsyncStub:
         holdfastdb.v1.task_service_pb2.UpdateTaskResponse,
     ]
     """Changes the fields of a task that `update_mask` can list, and no others. A request that changes no
-    field leaves the version as it is. Concurrent updates are applied one after the other: none is lost.
-    While the task is leased, `phase`, `result` and `error` can be changed with the lease's token only.
-    When its status is final, only `labels` and `metadata` can be changed.
+    field leaves the version as it is. Concurrent updates are applied one after the other: no update is
+    lost. While the task is leased, `phase`, `result` and `error` can be changed with the lease's token
+    only. When its status is final, only `labels` and `metadata` can be changed.
 
     Errors: NOT_FOUND (TASK_NOT_FOUND); FAILED_PRECONDITION (LEASE_NOT_HELD, TASK_ENDED);
     RESOURCE_EXHAUSTED (LIMIT_EXCEEDED): payload and result together exceed 3 MiB; ABORTED
@@ -320,9 +320,9 @@ class TaskServiceServicer(metaclass=abc.ABCMeta):
         request: holdfastdb.v1.task_service_pb2.ListTasksRequest,
         context: _ServicerContext,
     ) -> typing.Union[holdfastdb.v1.task_service_pb2.ListTasksResponse, collections.abc.Awaitable[holdfastdb.v1.task_service_pb2.ListTasksResponse]]:
-        """Lists tasks by creation time, newest first by default. Only what matches every given filter is
-        listed. A task that exists from the request for the first page to that for the last is listed
-        exactly once.
+        """Lists tasks by creation time, newest first by default. Every filter field that is set must match;
+        one that is empty or not set matches everything. A task that exists from the request for the first
+        page to that for the last is listed exactly once.
 
         Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
         """
@@ -334,9 +334,9 @@ class TaskServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[holdfastdb.v1.task_service_pb2.UpdateTaskResponse, collections.abc.Awaitable[holdfastdb.v1.task_service_pb2.UpdateTaskResponse]]:
         """Changes the fields of a task that `update_mask` can list, and no others. A request that changes no
-        field leaves the version as it is. Concurrent updates are applied one after the other: none is lost.
-        While the task is leased, `phase`, `result` and `error` can be changed with the lease's token only.
-        When its status is final, only `labels` and `metadata` can be changed.
+        field leaves the version as it is. Concurrent updates are applied one after the other: no update is
+        lost. While the task is leased, `phase`, `result` and `error` can be changed with the lease's token
+        only. When its status is final, only `labels` and `metadata` can be changed.
 
         Errors: NOT_FOUND (TASK_NOT_FOUND); FAILED_PRECONDITION (LEASE_NOT_HELD, TASK_ENDED);
         RESOURCE_EXHAUSTED (LIMIT_EXCEEDED): payload and result together exceed 3 MiB; ABORTED

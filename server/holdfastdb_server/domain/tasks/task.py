@@ -127,7 +127,7 @@ class Task(HidesToken, frozen=True):
         fails = self.attempts >= self.fields.max_attempts
         return replace(
             self,
-            fields=replace(self.fields, error=f"the lease lapsed in attempt {self.attempts}"),
+            fields=replace(self.fields, error=f"the lease expired in attempt {self.attempts}"),
             status=TaskStatus.FAILED if fails else TaskStatus.PENDING,
             version=self.version + 1,
             lease_token="",
