@@ -67,39 +67,39 @@ async def test_a_claim_waits_for_a_session_without_its_task(store: SqlStore, loc
 
 @pytest.fixture
 async def sessions(store: SqlStore) -> None:
-    """Sessions with ascending keys, the first of which was written last."""
-    for name in NAMES:
+    """Sessions whose keys descend as their names ascend, the first of which was written last."""
+    for name in reversed(NAMES):
         await create(store, name)
-    await append(store, note(), session_id="a")
+    await append(store, note(), session_id="d")
 
 
 @pytest.mark.usefixtures("sessions")
 async def test_sessions_are_locked_in_the_order_of_their_keys(store: SqlStore, locks: RowLocks) -> None:
-    names = [(NAMESPACE, name) for name in reversed(NAMES)]
-    async with locks.held("sessions", "id = 'a'"):
+    names = [(NAMESPACE, name) for name in NAMES]
+    async with locks.held("sessions", "id = 'd'"):
         locking = asyncio.create_task(store.sessions._writer.run(lambda transaction: transaction.lock(names)))
         await locks.until_somebody_waits()
-        assert await locks.free("sessions", "id") == ["b", "c", "d"]
+        assert await locks.free("sessions", "id") == ["a", "b", "c"]
     await locking
 
 
 @pytest.mark.usefixtures("sessions")
 async def test_appends_in_one_statement_lock_in_that_order_too(store: SqlStore, locks: RowLocks) -> None:
     writer = SingleStatementAppends(store._database, PostgresDialect(), lambda topics: None, NoObserver())
-    requests = [Append(NAMESPACE, name, [note()], None) for name in reversed(NAMES)]
-    async with locks.held("sessions", "id = 'a'"):
+    requests = [Append(NAMESPACE, name, [note()], None) for name in NAMES]
+    async with locks.held("sessions", "id = 'd'"):
         writing = asyncio.create_task(writer.write(requests))
         await locks.until_somebody_waits()
-        assert await locks.free("sessions", "id") == ["b", "c", "d"]
+        assert await locks.free("sessions", "id") == ["a", "b", "c"]
     assert None not in await writing
 
 
 @pytest.mark.usefixtures("sessions")
 async def test_saves_in_one_statement_lock_in_that_order_too(store: SqlStore, locks: RowLocks) -> None:
     writer = SingleStatementSaves(store._database, PostgresDialect(), 3, NoObserver())
-    requests = [Save(NAMESPACE, name, [write()], "") for name in reversed(NAMES)]
-    async with locks.held("sessions", "id = 'a'"):
+    requests = [Save(NAMESPACE, name, [write()], "") for name in NAMES]
+    async with locks.held("sessions", "id = 'd'"):
         writing = asyncio.create_task(writer.write(requests))
         await locks.until_somebody_waits()
-        assert await locks.free("sessions", "id") == ["b", "c", "d"]
+        assert await locks.free("sessions", "id") == ["a", "b", "c"]
     assert None not in await writing
