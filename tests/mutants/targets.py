@@ -1,0 +1,86 @@
+"""Which modules are mutated, and which tests can see a change of each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = Path("server/holdfastdb_server")
+_LAYERS = ("domain", "storage")
+# Protocols, and tables that a test holds against the migrations.
+_LEFT_OUT = ("domain/ports", "storage/schema")
+
+Tests = tuple[str, ...]
+"""What pytest is told to run: paths and options."""
+
+_ON_SQLITE, _ON_POSTGRES = ("-m", "not postgres"), ("-m", "postgres")
+_UNIT = ("tests/unit/domain", "tests/unit/rpc")
+_EVERY_NOUN = ("tests/conformance/every_noun", "--ignore=tests/conformance/every_noun/test_availability.py")
+_REQUEST_IDS = ("tests/conformance/every_noun/test_request_ids.py",)
+_WRITES = (
+    "tests/engines/test_write_paths.py",
+    "tests/engines/test_single_statement_appends.py",
+    "tests/engines/test_single_statement_saves.py",
+    "tests/engines/test_lock_order.py",
+    "tests/engines/test_attempts.py",
+    "tests/engines/test_small_pools.py",
+)
+_PLANS_OF_SESSIONS = ("tests/engines/test_query_plans.py", "tests/engines/test_views.py")
+_PLANS_OF_WORK = ("tests/engines/test_work_indexes.py", "tests/engines/test_lock_order.py")
+_PLANS_OF_TODO = ("tests/engines/test_todo_and_memory_indexes.py", "tests/engines/test_lock_order.py")
+# For each noun the folders of its contract, and what else looks at how its rows are found.
+_NOUNS: dict[str, tuple[Tests, Tests]] = {
+    "approvals": (("tests/conformance/approvals",), _PLANS_OF_WORK),
+    "documents": (("tests/conformance/documents",), ("tests/engines/test_document_plans.py",)),
+    "events": (("tests/conformance/events",), _PLANS_OF_SESSIONS),
+    "janitor": (("tests/conformance/janitor",), ("tests/engines/test_statistics.py",)),
+    "memories": (("tests/conformance/memories",), _PLANS_OF_TODO),
+    "messages": (("tests/conformance/events",), _PLANS_OF_SESSIONS),
+    "merge_patch": (("tests/conformance/states",), _PLANS_OF_SESSIONS),
+    "plans": (("tests/conformance/plans",), _PLANS_OF_TODO),
+    "runs": (("tests/conformance/runs",), _PLANS_OF_WORK),
+    "search": (("tests/conformance/memories", "tests/conformance/documents"), ()),
+    "sessions": (("tests/conformance/sessions", "tests/conformance/janitor"), _PLANS_OF_SESSIONS),
+    "states": (("tests/conformance/states",), _PLANS_OF_SESSIONS),
+    "tasks": (("tests/conformance/tasks",), _PLANS_OF_WORK),
+}
+_OF_SESSIONS = tuple(f"tests/conformance/{noun}" for noun in ("events", "states", "sessions"))
+_ALL_NOUNS = (
+    *_OF_SESSIONS,
+    *(f"tests/conformance/{n}" for n in ("memories", "plans", "runs", "approvals", "tasks", "documents")),
+    "tests/conformance/janitor",
+)
+
+
+def modules(chosen: str = "") -> list[Path]:
+    """Return the modules whose path in the package contains `chosen`, relative to the repository."""
+    found = [path.relative_to(ROOT) for layer in _LAYERS for path in (ROOT / PACKAGE / layer).rglob("*.py")]
+    wanted = [path for path in sorted(found) if chosen in name(path)]
+    return [path for path in wanted if not name(path).startswith(_LEFT_OUT)]
+
+
+def name(module: Path) -> str:
+    """Return a module's path in the package."""
+    return module.relative_to(PACKAGE).as_posix()
+
+
+def room(module: Path) -> str:
+    """Return the row of the report in which a module is counted: its folder, or itself in the domain."""
+    parts = name(module).removesuffix(".py").split("/")
+    return "/".join(parts[:2])
+
+
+def tests_of(module: Path) -> list[Tests]:
+    """Return the tests that can see a change of the module, the quickest first."""
+    layer, noun = room(module).split("/")
+    own, plans = _NOUNS.get(noun, (_ALL_NOUNS, ()))
+    if layer == "domain":
+        return [_UNIT, own + _ON_SQLITE, ("tests/integration", *_ON_SQLITE)]
+    if noun in ("write_path", "postgres", "idempotency"):
+        unit = (*_WRITES, "tests/unit/storage")
+        return [_OF_SESSIONS + _ON_SQLITE, unit, _EVERY_NOUN, _OF_SESSIONS + _ON_POSTGRES]
+    if noun not in _NOUNS:
+        everything = [(*_ALL_NOUNS, *_EVERY_NOUN, *engine) for engine in (_ON_SQLITE, _ON_POSTGRES)]
+        return [("tests/unit/storage",), *everything, ("tests/engines",)]
+    every_noun = _EVERY_NOUN if own[0] in _OF_SESSIONS else (*_REQUEST_IDS, "-k", f"{noun} or left_out")
+    return [own + _ON_SQLITE, own + _ON_POSTGRES, every_noun, plans]
