@@ -17,7 +17,7 @@ from py_compile import PycInvalidationMode
 from tests.mutants.targets import ROOT, Tests
 
 _SECONDS, _SECONDS_OF_A_TEST = 900.0, 120
-"""How long all and each may take until the mutant counts as killed: several times what a busy machine needs."""
+"""How long all and each may take before their mutant counts as killed, on a busy machine."""
 _NO_TESTS = 5
 """Exit code of pytest."""
 
