@@ -49,6 +49,14 @@ test: .venv/.dev ## Run all tests, on SQLite and PostgreSQL.
 coverage: .venv/.dev ## Run all tests and say which lines and branches they miss.
 	$(PYTEST) --cov --cov-report=term $(ARGS)
 
+# Prints the seed of its sample; ARGS="--seed 7" draws that again, ARGS="--only storage/tasks" mutates one room.
+SAMPLE ?= 100
+MINUTES ?= 60
+
+.PHONY: mutants
+mutants: .venv/.dev ## Change the code in SAMPLE=100 places, one at a time, for MINUTES=60: which changes does no test see?
+	$(BIN)/python -m tests.mutants --sample $(SAMPLE) --minutes $(MINUTES) $(ARGS)
+
 .PHONY: check
 check: check-style check-types check-layers check-protos check-breaking check-stubs check-sql check-image ## Check everything that needs no test run.
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from tests.mutants.equivalents import EQUIVALENTS
+from tests.mutants.equivalents import EQUIVALENTS, Equivalent
 from tests.mutants.mutations import Mutation, mutations
-from tests.mutants.targets import ROOT, Tests, name, tests_of
+from tests.mutants.targets import ROOT, Tests, name, selections
 from tests.mutants.workshop import Outcome
 
 
@@ -69,16 +69,16 @@ def run(workshop: Runner, mutants: Sequence[Mutant], until: float) -> Iterator[R
         if time.monotonic() > until:
             return
         with workshop.changed(mutant.module, mutant.mutation.apply(mutant.source)):
-            outcomes = (workshop.run(tests) for tests in tests_of(mutant.module))
+            outcomes = (workshop.run(tests) for tests in selections(mutant.module))
             yield Result(mutant, next((outcome for outcome in outcomes if not outcome.passed), None))
 
 
-def all_mutants(modules: Iterable[Path]) -> list[Mutant]:
+def all_mutants(modules: Iterable[Path], known: Sequence[Equivalent] = EQUIVALENTS) -> list[Mutant]:
     """Return the mutants of some modules, but those that are known to change nothing."""
     sources = {module: (ROOT / module).read_text() for module in modules}
     return [
         Mutant(module, source, mutation)
         for module, source in sources.items()
         for mutation in mutations(source)
-        if not any(known.covers(module, source, mutation) for known in EQUIVALENTS)
+        if not any(one.covers(module, source, mutation) for one in known)
     ]

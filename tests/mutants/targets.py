@@ -70,7 +70,7 @@ def room(module: Path) -> str:
     return "/".join(parts[:2])
 
 
-def tests_of(module: Path) -> list[Tests]:
+def selections(module: Path) -> list[Tests]:
     """Return the tests that can see a change of the module, the quickest first."""
     layer, noun = room(module).split("/")
     own, plans = _NOUNS.get(noun, (_ALL_NOUNS, ()))
