@@ -175,7 +175,7 @@ async def test_sessions_that_were_not_imported_are_exported_as_openai_messages(
         "labels": {"team": "x"},
         "messages": [{"role": "user", "content": "Hi"}],
     }
-    assert "1 events that are no messages are left out" in done.err
+    assert "1 events other than messages are left out" in done.err
 
 
 async def test_an_export_that_fails_leaves_no_file(holdfast_command: CommandLine, tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ async def test_a_run_on_demand_tells_how_many(
     await create(store, "never", retention="never")
     await store.close()
     done = await sweep(database_url)
-    assert (done.code, done.out) == (0, "nothing to clear up\n")
+    assert (done.code, done.out) == (0, "nothing to expire or delete\n")
     monkeypatch.setenv("HOLDFAST_SESSION_RETENTION_DAYS", A_BLINK)
     done = await sweep(database_url)
     assert (done.code, done.out.split()) == (0, ["3", "sessions", "expired"])
@@ -90,7 +90,7 @@ async def test_a_sqlite_file_that_a_server_has_is_refused(sqlite: SqliteDatabase
         done = await sweep(url)
         lock.release()
     assert (done.code, done.out) == (1, "")
-    assert "it clears up by itself" in done.err
+    assert "it does this itself" in done.err
 
 
 async def test_no_file_is_made(tmp_path: Path) -> None:

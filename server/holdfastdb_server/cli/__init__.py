@@ -24,7 +24,7 @@ from holdfastdb_server.cli.invocation import FAILED, USAGE, complain
 # the module of its name; that of `import`, a keyword, is `import_`.
 _PANELS = {
     "Run the server": ("serve", "migrate", "janitor", "doctor", "health"),
-    "Look at what is kept": (
+    "Show stored data": (
         "sessions",
         "history",
         "tail",
@@ -34,8 +34,8 @@ _PANELS = {
         "memories",
         "documents",
     ),
-    "Decide": ("approvals", "approve", "reject"),
-    "Bring in and take out": ("import", "export", "sync"),
+    "Decide approvals": ("approvals", "approve", "reject"),
+    "Import and export": ("import", "export", "sync"),
 }
 _MARKUP: Final = "markdown"
 
@@ -46,7 +46,7 @@ _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class _Commands(TyperGroup):
-    """Commands that are made when they are asked for: to load them all takes longer than most of them run."""
+    """The commands, each loaded when it is run: to load all takes longer than most of them run."""
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run a command and exit. What goes wrong is said in a line on stderr."""
@@ -70,7 +70,7 @@ class _Commands(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         known = self.list_commands(ctx)
-        # For an unknown one all of them, among which the nearest is found.
+        # All for an unknown one: the error message names the nearest.
         for name in [cmd_name] if cmd_name in known else known:
             if name not in self.commands:
                 self.add_command(_make(name))
@@ -104,8 +104,8 @@ def _make(name: str) -> Any:
 app = typer.Typer(
     name="holdfast",
     cls=_Commands,
-    help="Durable memory for AI agents: run the server, and look at what it keeps.",
-    epilog="Begin with `holdfast serve`, then `holdfast sessions` in another terminal.",
+    help="Durable memory for AI agents: run the server and show what it stores.",
+    epilog="Start with `holdfast serve`, then run `holdfast sessions` in another terminal.",
     no_args_is_help=True,
     rich_markup_mode=_MARKUP,
     pretty_exceptions_enable=False,
@@ -127,7 +127,7 @@ def _holdfast(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Durable memory for AI agents: run the server, and look at what it keeps."""
+    """Durable memory for AI agents: run the server and show what it stores."""
 
 
 def main() -> None:

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 ApprovalId = Annotated[str, typer.Argument(metavar="APPROVAL", help="The approval's id.")]
 Decider = Annotated[
     str,
-    typer.Option("--by", metavar="NAME", help="Who decides. [default: the user of this computer]"),
+    typer.Option("--by", metavar="NAME", help="Who decides. [default: the name of the current user]"),
 ]
-Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; the one who asked sees it.")]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why. The requester can read it.")]
 
 
 def show(approval: Approval, as_json: bool) -> None:
@@ -30,7 +30,7 @@ def show(approval: Approval, as_json: bool) -> None:
 
 
 def decider(by: str) -> str:
-    """Who decides: `by`, else the user of this computer. That there is none is a usage error."""
+    """Who decides: `by`, else the current user. A user without a name is a usage error."""
     if by:
         return by
     import getpass
@@ -39,5 +39,5 @@ def decider(by: str) -> str:
         return getpass.getuser()
     except (OSError, KeyError):  # KeyError before Python 3.13
         raise typer.BadParameter(
-            "this computer has no name for you; say who decides", param_hint="--by"
+            "the current user has no name here; name who decides", param_hint="--by"
         ) from None

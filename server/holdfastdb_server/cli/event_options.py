@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Kind(StrEnum):
-    """What an event's body is. Repeated from the client, which is too slow to load for `--help`."""
+    """What an event's body is. Defined again here, as `options.Status` is."""
 
     MESSAGE = "message"
     STEP = "step"
@@ -29,25 +29,32 @@ Types = Annotated[
     typer.Option(
         "--type",
         metavar="TYPE",
-        help="Only events of this type; `tool.*` for all that begin so. May be repeated.",
+        help="Only events of this type, or with this prefix: `tool.*`. May be repeated.",
     ),
 ]
 Kinds = Annotated[
-    list[Kind] | None, typer.Option("--kind", help="Only events with this kind of body. May be repeated.")
+    list[Kind] | None,
+    typer.Option(
+        "--kind",
+        metavar="KIND",
+        help="Only events with this body: message, step, payload or empty. May be repeated.",
+    ),
 ]
-Actor = Annotated[str, typer.Option("--actor", metavar="NAME", help="Only what this one did.")]
+Actor = Annotated[str, typer.Option("--actor", metavar="NAME", help="Only events of this actor.")]
 Run = Annotated[str, typer.Option("--run", metavar="ID", help="Only events of this run.")]
 Label = Annotated[
     list[str] | None,
-    typer.Option("--label", metavar="KEY=VALUE", help="Only with this label. May be repeated."),
+    typer.Option(
+        "--label", metavar="KEY=VALUE", help="Only with this label. May be repeated: all must match."
+    ),
 ]
-Full = Annotated[bool, typer.Option("--full", help="Shorten nothing.")]
+Full = Annotated[bool, typer.Option("--full", help="Print long texts whole.")]
 
 
 def filters(
     types: list[str] | None, kinds: list[Kind] | None, actor: str, run: str, label: list[str] | None
 ) -> dict[str, Any]:
-    """Only what is given: a condition that is there counts, also when it is empty."""
+    """The filters that were given: the server would apply an empty one too."""
     given = {
         "types": types,
         "kinds": [kind.value for kind in kinds or ()],
@@ -59,7 +66,7 @@ def filters(
 
 
 def printer(as_json: bool, full: bool) -> Callable[[Event], None]:
-    """What prints one event, for people or for scripts."""
+    """The function that prints an event, for people or as JSON."""
     if as_json:
         from holdfastdb_server.cli.views.as_json import write
 

@@ -1,4 +1,4 @@
-"""Lists: read up to a limit, for people or for scripts."""
+"""Lists: read up to a limit, for people or as JSON."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-Limit = Annotated[int, typer.Option("--limit", min=1, help="At most so many.")]
-Every = Annotated[bool, typer.Option("--all", help="All of them, however many.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, metavar="N", help="Print at most N.")]
+Every = Annotated[bool, typer.Option("--all", help="Print all.")]
 
 
 def page_size(limit: int | None) -> int:
-    """How many to ask for at once; a limit of None is none."""
+    """How many items a request asks for. A limit of None means all."""
     return min(limit or 100, 100)
 
 
 async def read(
     pager: AsyncPager[T], limit: int | None, as_json: bool, *, member: str = ""
 ) -> tuple[list[T], int]:
-    """The first items of a list, and how many there are in all, where that was asked for.
+    """The first items of a list, and the total, or 0 if the pager does not ask for it.
 
-    For scripts each is written as a line of JSON as soon as it is there: its fields, or itself as a `member`.
+    `as_json` prints each as a line of JSON as soon as it is read: its fields, or the item under `member`.
     """
     from holdfastdb_server.cli.views.as_json import dump, write
 

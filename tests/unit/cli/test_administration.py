@@ -121,4 +121,4 @@ def test_doctor_prints_a_table_for_people(database: str) -> None:
     assert code == 0
     assert "✓  schema" in out
     assert "→ start one with `holdfast serve`" in out
-    assert "1 of 8 checks deserve a look" in out
+    assert "1 of 8 checks have warnings" in out

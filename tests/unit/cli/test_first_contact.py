@@ -145,4 +145,4 @@ def test_the_banner_names_commands_that_can_be_typed(
     lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
     assert f"try      .venv/bin/holdfast doctor{options}" in lines
     assert f".venv/bin/holdfast sessions{options}" in lines
-    assert ("with one of the tokens in HOLDFAST_TOKEN" in lines) is has_tls
+    assert ("with HOLDFAST_TOKEN set to one of the tokens" in lines) is has_tls

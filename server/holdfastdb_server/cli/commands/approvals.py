@@ -1,4 +1,4 @@
-"""`holdfast approvals`: what waits for a decision, and what was decided."""
+"""`holdfast approvals`: list approvals, or show one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ApprovalStatus(StrEnum):
-    """An approval's status. Repeated from the client, which is too slow to load for `--help`."""
+    """An approval's status. Defined again here, as `options.Status` is."""
 
     PENDING = "pending"
     APPROVED = "approved"
@@ -27,14 +27,20 @@ class ApprovalStatus(StrEnum):
 
 def approvals(
     approval: Annotated[
-        str | None, typer.Argument(metavar="APPROVAL", help="Show this one, with all its fields.")
+        str | None, typer.Argument(metavar="APPROVAL", help="Show this approval with all its fields.")
     ] = None,
     status: Annotated[
         list[ApprovalStatus] | None,
-        typer.Option("--status", help="Only with this status. May be repeated.", case_sensitive=False),
+        typer.Option(
+            "--status",
+            metavar="STATUS",
+            help="Only with this status: pending, approved, rejected, cancelled or expired. May be repeated.",
+            case_sensitive=False,
+        ),
     ] = None,
     approver: Annotated[
-        str, typer.Option("--approver", metavar="NAME", help="Only what this one is asked.")
+        str,
+        typer.Option("--approver", metavar="NAME", help="Only approvals that this approver is asked for."),
     ] = "",
     session: Annotated[
         str, typer.Option("--session", metavar="ID", help="Only approvals of this session.")
@@ -48,11 +54,11 @@ def approvals(
     token: options.Token = None,
     tls: options.Tls = False,
 ) -> None:
-    """List approvals, the pending ones first, each the newest first, or show one.
+    """List approvals, pending ones first, then the newest first, or show one.
 
     Example: holdfast approvals --status pending --approver ada
 
-    Exits with 1 if the approval is not there or no server answers, with 2 for wrong usage.
+    Exits with 1 if there is no such approval or no server replies, with 2 for wrong usage.
     """
     server = Server(target, namespace, token, tls)
     if approval is not None:
@@ -84,7 +90,7 @@ async def _list(
         pager = client.approvals.list(
             statuses=statuses,
             **filters,
-            # A page of one tells the total at least.
+            # Not 0, the default size: with no room left, a page of one item gives the total.
             page_size=lists.page_size(left if left is None else max(left, 1)),
             include_total_size=not as_json,
             omit_payload=not as_json,

@@ -1,4 +1,4 @@
-"""`holdfast approve`: say yes to what waits for a decision."""
+"""`holdfast approve`: approve a pending approval."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def approve(
     token: options.Token = None,
     tls: options.Tls = False,
 ) -> None:
-    """Say yes to what waits for a decision.
+    """Approve a pending approval.
 
     Example: holdfast approve 0197-refund --reason "the invoice is right"
 
-    Exits with 1 if it is not there, no longer pending or no server answers, with 2 for wrong usage.
+    Exits with 1 if there is none, it is no longer pending, or no server replies, with 2 for wrong usage.
     """
     server, who = Server(target, namespace, token, tls), decisions.decider(by)
     decided = call(server, lambda client: client.approvals.approve(approval, who, reason=reason))

@@ -1,4 +1,4 @@
-"""`holdfast doctor`: what is right, what is wrong, and what to do about it."""
+"""`holdfast doctor`: check the settings, the database and the server."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def doctor(
     config: options.Config = None,
     profile: options.Profile = "",
     insecure: options.Insecure = False,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON for scripts, one check a line.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one check a line.")] = False,
     target: options.Target = None,
     tls: options.Tls = False,
 ) -> None:
-    """Check the settings, the database and the server, and say what to do about what is wrong.
+    """Check the settings, the database and the server, and print what to do about each problem.
 
     Example: holdfast doctor --profile production
 
@@ -68,7 +68,10 @@ def _check_server(target: str, tls: bool) -> Check:
         return Check("server", "ok", f"{target} is serving")
     if status == "NOT_SERVING":
         return Check(
-            "server", "fail", f"{target} is there but not serving", "see the database above, and its log"
+            "server",
+            "fail",
+            f"{target} answers but is not serving",
+            "see the database above, and the server's log",
         )
     return Check(
         "server", "warn", f"no server answers at {target} ({status})", "start one with `holdfast serve`"
@@ -97,6 +100,6 @@ def _print(checks: list[Check]) -> None:
     if failures:
         console.print(f"\n{failures} of {len(checks)} checks failed.", style="bold red")
     elif warnings:
-        console.print(f"\nIt works; {warnings} of {len(checks)} checks deserve a look.", style="yellow")
+        console.print(f"\nIt works; {warnings} of {len(checks)} checks have warnings.", style="yellow")
     else:
-        console.print("\nAll is well.", style="green")
+        console.print("\nAll checks passed.", style="green")

@@ -1,4 +1,4 @@
-"""`holdfast documents`: which collections there are, what is in one, and one document."""
+"""`holdfast documents`: list collections, list the documents of one, or show a document."""
 
 from __future__ import annotations
 
@@ -15,19 +15,28 @@ if TYPE_CHECKING:
 
 def documents(
     collection: Annotated[
-        str | None, typer.Argument(metavar="COLLECTION", help="List the documents of this one.")
+        str | None, typer.Argument(metavar="COLLECTION", help="List the documents of this collection.")
     ] = None,
     document: Annotated[
-        str | None, typer.Argument(metavar="DOCUMENT", help="Show this one, with its content.")
+        str | None, typer.Argument(metavar="DOCUMENT", help="Show this document with its content.")
     ] = None,
     query: Annotated[
-        str, typer.Option("--query", metavar="WORDS", help="Only with one of these words; the best first.")
+        str,
+        typer.Option(
+            "--query", metavar="WORDS", help="Only documents with one of these words; best matches first."
+        ),
     ] = "",
     under: Annotated[
-        str, typer.Option("--under", metavar="PATH", help="Of collections: only those that begin so.")
+        str, typer.Option("--under", metavar="PATH", help="Only collections whose path begins with this.")
     ] = "",
     depth: Annotated[
-        int, typer.Option("--depth", min=0, help="Of collections: cut their paths after so many segments.")
+        int,
+        typer.Option(
+            "--depth",
+            min=0,
+            metavar="N",
+            help="Cut the paths of collections after N segments. 0: whole paths.",
+        ),
     ] = 0,
     label: options.Label = None,
     metadata: options.Metadata = None,
@@ -43,7 +52,7 @@ def documents(
 
     Example: holdfast documents github/repositories --label team=support
 
-    Exits with 1 if the document is not there or no server answers, with 2 for wrong usage.
+    Exits with 1 if there is no such document or no server replies, with 2 for wrong usage.
     """
     server, at_most = Server(target, namespace, token, tls), None if every else limit
     filters = {
@@ -52,11 +61,11 @@ def documents(
     }
     if collection is None:
         if query or any(filters.values()):
-            raise typer.BadParameter("a collection is needed with --query, --label and --metadata")
+            raise typer.BadParameter("--query, --label and --metadata need a COLLECTION")
         call(server, lambda client: _list_collections(client, under, depth, at_most, as_json))
     elif document is None:
         if under or depth:
-            raise typer.BadParameter("--under and --depth are for collections: leave COLLECTION out")
+            raise typer.BadParameter("--under and --depth list collections: leave COLLECTION out")
         call(server, lambda client: _list(client, collection, query, filters, at_most, as_json))
     else:
         _show(server, collection, document, as_json)

@@ -1,4 +1,4 @@
-"""`holdfast export`: sessions as chat transcripts, one a line."""
+"""`holdfast export`: write sessions as chat transcripts, one a line."""
 
 from __future__ import annotations
 
@@ -24,12 +24,16 @@ _READ_AHEAD = 4
 
 def export(
     sessions: Annotated[
-        list[str] | None, typer.Argument(metavar="SESSION", help="These sessions.", show_default=False)
+        list[str] | None,
+        typer.Argument(metavar="SESSION", help="The ids of the sessions.", show_default=False),
     ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", "-o", metavar="FILE", help="Write there rather than to stdout, whole or not at all."
+            "--out",
+            "-o",
+            metavar="FILE",
+            help="Write to this file instead of stdout: complete, or not at all.",
         ),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="All sessions of the namespace.")] = False,
@@ -43,14 +47,14 @@ def export(
     token: options.Token = None,
     tls: options.Tls = False,
 ) -> None:
-    """Write sessions as JSON lines with "messages" as OpenAI has them, the oldest session first.
+    """Write sessions as JSON Lines with "messages" in OpenAI's format, the oldest session first.
 
-    What `holdfast import` took in comes out as it was. Of other sessions, the messages are written; their
-    other events have no place in a transcript, and stderr says how many there were.
+    An imported session is written as the line it was imported from. Of other sessions only the messages are
+    written; stderr says how many other events were left out.
 
     Example: holdfast export --user u-1 --out transcripts.jsonl
 
-    Exits with 1 if a session is not there or the server failed, with 2 for wrong usage.
+    Exits with 1 if there is no such session or the server failed, with 2 for wrong usage.
     """
     filters: dict[str, Any] = {
         "user_id": user,
@@ -61,14 +65,14 @@ def export(
     }
     is_filtered = any(filters.values())
     if bool(sessions) + every + is_filtered != 1:
-        raise typer.BadParameter("say which sessions: their ids, or --all, or filters such as --user")
+        raise typer.BadParameter("name the sessions by their ids, --all, or filters such as --user")
     with _output(out) as stream:
         tally = call(
             Server(target, namespace, token, tls), lambda client: _export(client, sessions, filters, stream)
         )
     line = f"{tally.sessions:,} sessions with {tally.messages:,} messages"
     if tally.left_out:
-        line += f"; {tally.left_out:,} events that are no messages are left out"
+        line += f"; {tally.left_out:,} events other than messages are left out"
     typer.secho(line, err=True, dim=True)
 
 
@@ -124,12 +128,12 @@ async def _line(client: AsyncClient, session: Session) -> tuple[bytes, int, int]
 
 @contextmanager
 def _output(out: Path | None) -> Iterator[BinaryIO]:
-    """Stdout, or a file that appears under its name when it is complete."""
+    """Stdout, or a file that gets its name when it is complete."""
     if out is None:
         yield sys.stdout.buffer
         return
     file = out.resolve()  # not a link to it
-    # A device or a pipe is no file that another can take the place of.
+    # A device or a pipe cannot be replaced by a renamed file: it is written to directly.
     part = file if file.exists() and not file.is_file() else file.with_name(f".{file.name}.part")
     try:
         stream = part.open("wb")

@@ -1,4 +1,4 @@
-"""`holdfast health`: is the server serving? For container health checks, so it loads little."""
+"""`holdfast health`: is the server serving? For health checks of containers, so it loads little."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ from holdfastdb_server.cli.target import choose_target
 def health(
     service: Annotated[
         str,
-        typer.Option("--service", metavar="NAME", help="One service, such as holdfastdb.v1.HistoryService."),
+        typer.Option(
+            "--service", metavar="NAME", help="Ask about one service: holdfastdb.v1.HistoryService."
+        ),
     ] = "",
     timeout: Annotated[
-        float, typer.Option("--timeout", metavar="SECONDS", min=0.1, help="How long to wait for the answer.")
+        float, typer.Option("--timeout", metavar="SECONDS", min=0.1, help="How long to wait for a reply.")
     ] = 3.0,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON for scripts.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     target: options.Target = None,
     tls: options.Tls = False,
 ) -> None:
@@ -29,7 +31,7 @@ def health(
 
     Example: holdfast health --target holdfast.internal:7420
 
-    Exits with 0 if it is SERVING, with 1 if it is not or does not answer, with 2 for wrong usage.
+    Exits with 0 if it is SERVING, with 1 if it is not or does not reply, with 2 for wrong usage.
     """
     address = choose_target(target)
     status = ask(address, service=service, tls=tls, timeout=timeout)

@@ -1,4 +1,4 @@
-"""`holdfast history`: what happened in a session."""
+"""`holdfast history`: print the events of a session."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ if TYPE_CHECKING:
 
 def history(
     session: event_options.SessionId,
-    last: Annotated[int | None, typer.Option("--last", metavar="N", min=1, help="Only the newest N.")] = None,
+    last: Annotated[
+        int | None, typer.Option("--last", metavar="N", min=1, help="Only the newest N events.")
+    ] = None,
     after: Annotated[
-        int, typer.Option("--after", metavar="SEQUENCE", min=0, help="Only what follows this one.")
+        int, typer.Option("--after", metavar="SEQUENCE", min=0, help="Only events after this sequence.")
     ] = 0,
     before: Annotated[
         int | None,
-        typer.Option("--before", metavar="SEQUENCE", min=1, help="Only what comes before this one."),
+        typer.Option("--before", metavar="SEQUENCE", min=1, help="Only events before this sequence."),
     ] = None,
     types: event_options.Types = None,
     kinds: event_options.Kinds = None,
@@ -35,11 +37,11 @@ def history(
     token: options.Token = None,
     tls: options.Tls = False,
 ) -> None:
-    """Print what happened in a session, oldest first.
+    """Print the events of a session, oldest first.
 
     Example: holdfast history order-42 --last 20 --kind message
 
-    Exits with 1 if the session is not there or no server answers, with 2 for wrong usage.
+    Exits with 1 if there is no such session or no server replies, with 2 for wrong usage.
     """
     filters = event_options.filters(types, kinds, actor, run, label)
 

@@ -1,4 +1,4 @@
-"""`holdfast import`: chat transcripts, one a line, become sessions."""
+"""`holdfast import`: store chat transcripts, one a line, as sessions."""
 
 from __future__ import annotations
 
@@ -26,31 +26,31 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 def import_(
     file: Annotated[
-        str, typer.Argument(metavar="FILE", help="JSON RawConnections; `-` is stdin.", show_default=False)
+        str, typer.Argument(metavar="FILE", help="A JSON Lines file; `-` is stdin.", show_default=False)
     ],
     prefix: Annotated[
         str | None,
         typer.Option(
-            "--prefix", metavar="TEXT", help="How ids that are made begin. [default: the file's name]"
+            "--prefix",
+            metavar="TEXT",
+            help="The beginning of generated session ids. [default: the file's name]",
         ),
     ] = None,
     in_flight: Annotated[
         int,
-        typer.Option(
-            "--in-flight", metavar="N", min=1, max=256, help="How many sessions are written at a time."
-        ),
+        typer.Option("--in-flight", metavar="N", min=1, max=256, help="Write N sessions at a time."),
     ] = 8,
-    as_json: Annotated[bool, typer.Option("--json", help="The summary as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
     target: options.Target = None,
     namespace: options.Namespace = "default",
     token: options.Token = None,
     tls: options.Tls = False,
 ) -> None:
-    """Import chat transcripts: one session a line, with a list "messages" as OpenAI writes them.
+    """Import chat transcripts: one session a line, with a list "messages" in OpenAI's format.
 
-    A session's id is the line's "session_id" or "id", else made of its "task_id" and "trial", else of its
-    text. Every other field is kept, and `holdfast export` gives the lines back as they were. An import
-    that was interrupted, or is repeated, doubles nothing.
+    A session's id is the line's "session_id" or "id", else it is generated from its "task_id" and "trial",
+    else from a hash of the line. All other fields are stored too: `holdfast export` writes the same lines.
+    Repeating an import, even an interrupted one, adds nothing twice.
 
     Example: holdfast import transcripts.jsonl
 
@@ -67,7 +67,7 @@ def import_(
         try:
             tally = call(server, lambda client: _Import(client, stem, progress).run(stream, in_flight))
         except KeyboardInterrupt:
-            fail("interrupted; the same command again goes on where it was", INTERRUPTED)
+            fail("interrupted; repeat the command to continue", INTERRUPTED)
     _summarize(tally, time.monotonic() - started, as_json)
     if tally.skipped:
         raise typer.Exit(1)
@@ -77,13 +77,13 @@ def import_(
 class _Tally:
     sessions: int = 0
     known: int = 0
-    """Sessions that were there already."""
+    """Sessions that existed before."""
     messages: int = 0
     skipped: int = 0
 
 
 class _Progress:
-    """A bar on stderr where that is a terminal, and lines that say what was skipped."""
+    """A progress bar on stderr if that is a terminal, and a line for each skipped line of the file."""
 
     def __init__(self, size: int | None, stack: ExitStack) -> None:
         self._advance: Callable[[int], None] = lambda count: None
@@ -101,21 +101,21 @@ class _Progress:
             self._print = lambda text: console.print(f"[red]holdfast:[/] {escape(text)}", soft_wrap=True)
 
     def advance(self, count: int) -> None:
-        """So many bytes more are done."""
+        """Count bytes that are done."""
         self._advance(count)
 
     def skipped(self, number: int, reason: str) -> None:
-        """Say which line was skipped."""
+        """Print which line was skipped, and why."""
         from holdfastdb_server.cli.views.formatting import one_line
 
         self._print(f"line {number} is skipped: {one_line(reason)}")
 
 
 class _Import:
-    """Reads lines and writes sessions, several at a time.
+    """Reads lines and writes sessions.
 
-    Sessions are created one after the other, so that their order is that of the lines; they are filled at the
-    same time.
+    Sessions are created one after the other, in the order of the lines. Their events are written for several
+    sessions at a time.
     """
 
     def __init__(self, client: AsyncClient, prefix: str, progress: _Progress) -> None:
@@ -125,7 +125,7 @@ class _Import:
         self._tally = _Tally()
 
     async def run(self, stream: BinaryIO, in_flight: int) -> _Tally:
-        """Import all lines. Raises HoldfastError when it makes no sense to go on."""
+        """Import all lines. Raises HoldfastError for an error that is not due to a line."""
         free = asyncio.Semaphore(in_flight)
         async with asyncio.TaskGroup() as tasks:
             number = 0
@@ -171,7 +171,7 @@ class _Import:
         return None
 
     async def _fill(self, number: int, transcript: Transcript, session: Session) -> None:
-        """Move the session through its life, from where it is."""
+        """Activate the session, write its events and complete it, as far as that is not done yet."""
         from holdfastdb import HoldfastError, SessionStatus
         from holdfastdb_server.cli.transcripts.lines import chunks
 
@@ -192,7 +192,7 @@ class _Import:
             self._tally.messages += len(transcript.events) - 1
 
     def _skip_or_raise(self, number: int, error: HoldfastError) -> None:
-        """Skip a line that the server refuses; anything else would happen to the next one too."""
+        """Skip a line that the server refuses; raise an error that the next line would get too."""
         from holdfastdb import (
             AlreadyExists,
             FailedPrecondition,
@@ -224,7 +224,7 @@ def _open(file: str, stack: ExitStack) -> BinaryIO:
 
 
 async def _lines(stream: BinaryIO) -> AsyncIterator[bytes]:
-    """The lines; another thread waits for a stream that is slow, such as a pipe."""
+    """The lines, read in a thread: a pipe may be slow."""
     while line := await asyncio.to_thread(stream.readline):
         yield line
 
@@ -245,9 +245,9 @@ def _summarize(tally: _Tally, seconds: float, as_json: bool) -> None:
         return
     line = f"{tally.sessions:,} sessions with {tally.messages:,} messages in {seconds:.1f} s"
     if tally.known:
-        line += f"; {tally.known:,} of the sessions were there already"
+        line += f"; {tally.known:,} of the sessions existed before"
     if tally.skipped:
         line += f"; {tally.skipped:,} lines skipped"
     typer.echo(line)
     if tally.sessions:
-        typer.secho("look at them with `holdfast sessions`", dim=True)
+        typer.secho("list them with `holdfast sessions`", dim=True)

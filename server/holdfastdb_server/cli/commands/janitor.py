@@ -1,4 +1,4 @@
-"""`holdfast janitor`: clear up now."""
+"""`holdfast janitor`: expire and delete now."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ def janitor(
     database_url: options.DatabaseUrl = None,
     config: options.Config = None,
     profile: options.Profile = "",
-    as_json: Annotated[bool, typer.Option("--json", help="JSON for scripts.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Clear up now what time has overtaken, and say how many of each. Servers do it by themselves.
+    """Expire and delete now what is due, and print how many of each. Servers also do it by themselves.
 
-    It expires sessions, approvals, leases and documents, and deletes what HOLDFAST_IDEMPOTENCY_TTL_SECONDS,
-    HOLDFAST_STATE_VERSIONS_KEPT and HOLDFAST_SESSION_PURGE_DAYS let go. These settings, like
-    HOLDFAST_SESSION_RETENTION_DAYS, must be those of the servers.
+    It expires sessions, approvals, leases and documents, and deletes old state versions, request ids and
+    ended sessions. How old is set by HOLDFAST_SESSION_RETENTION_DAYS, HOLDFAST_STATE_VERSIONS_KEPT,
+    HOLDFAST_IDEMPOTENCY_TTL_SECONDS and HOLDFAST_SESSION_PURGE_DAYS: set them as for the servers.
 
     Example: holdfast janitor --profile production
 
-    PostgreSQL may be in use by servers meanwhile; a SQLite file may not, and its server clears up anyway.
-    Exits with 1 if the database cannot be had, with 2 for a bad setting.
+    On PostgreSQL, servers may run meanwhile; on SQLite, no server may have the file open. Exits with 1 if the
+    database cannot be used, with 2 for a bad setting.
     """
-    # It listens nowhere, so that the server's address needs no protection here.
+    # insecure: no server is started, so its address needs neither TLS nor tokens.
     settings = load_settings(config, profile, database_url=database_url, insecure=True)
     swept = asdict(_sweep(settings))
     if as_json:
@@ -46,7 +46,7 @@ def janitor(
         if count:
             typer.echo(f"{count:>9,}  {name.replace('_', ' ')}")
     if not any(swept.values()):
-        typer.echo("nothing to clear up")
+        typer.echo("nothing to expire or delete")
 
 
 def _sweep(settings: Settings) -> SweepCounts:
@@ -62,7 +62,7 @@ def _sweep(settings: Settings) -> SweepCounts:
         if file is not None and not file.exists():
             fail(f"there is no file {file.absolute()}")
         if file is not None and holder(file):
-            fail(f"a server has {file}: it clears up by itself, every HOLDFAST_JANITOR_SECONDS")
+            fail(f"a server has {file} open; it does this itself every HOLDFAST_JANITOR_SECONDS")
         return asyncio.run(_sweep_store(settings))
     except StartupRefused as refused:
         fail(str(refused))

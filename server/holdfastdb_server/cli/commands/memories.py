@@ -1,4 +1,4 @@
-"""`holdfast memories`: what agents have learnt, and the search for it."""
+"""`holdfast memories`: list memories, or search them."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 def memories(
     query: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[WORDS]...", help="Search for these, or how they begin; the best first."),
+        typer.Argument(
+            metavar="WORDS", help="Search for these words or their beginnings; best matches first."
+        ),
     ] = None,
-    every_word: Annotated[
-        bool, typer.Option("--every-word", help="Only those that hold every word.")
-    ] = False,
+    every_word: Annotated[bool, typer.Option("--every-word", help="Only memories with all words.")] = False,
     tool: Annotated[str, typer.Option("--tool", metavar="NAME", help="Only about this tool.")] = "",
-    agent: Annotated[str, typer.Option("--agent", metavar="ID", help="Only learnt by this agent.")] = "",
-    user: Annotated[str, typer.Option("--user", metavar="ID", help="Only about this user.")] = "",
+    agent: Annotated[str, typer.Option("--agent", metavar="ID", help="Only memories of this agent.")] = "",
+    user: Annotated[str, typer.Option("--user", metavar="ID", help="Only memories about this user.")] = "",
     session: Annotated[
-        str, typer.Option("--session", metavar="ID", help="Only learnt in this session.")
+        str, typer.Option("--session", metavar="ID", help="Only memories from this session.")
     ] = "",
     confidence: Annotated[
-        float, typer.Option("--confidence", min=0, max=1, help="Only those at least so sure.")
+        float, typer.Option("--confidence", min=0, max=1, help="Only with at least this confidence.")
     ] = 0.0,
     label: options.Label = None,
     metadata: options.Metadata = None,
@@ -40,11 +40,11 @@ def memories(
     token: options.Token = None,
     tls: options.Tls = False,
 ) -> None:
-    """List memories, the newest first, or search for words. No use of them is counted.
+    """List memories, the newest first, or search for words. It does not change their use counts.
 
     Example: holdfast memories search timeout --tool web_search
 
-    Exits with 1 if no server answers, with 2 for wrong usage.
+    Exits with 1 if no server replies, with 2 for wrong usage.
     """
     filters = {
         "tool_name": tool,

@@ -1,4 +1,4 @@
-"""`holdfast plans`: which plans there are, and how far one is."""
+"""`holdfast plans`: list plans, or show one as a checklist."""
 
 from __future__ import annotations
 
@@ -14,11 +14,16 @@ if TYPE_CHECKING:
 
 
 def plans(
-    plan: Annotated[str | None, typer.Argument(metavar="PLAN", help="Show this one, as a checklist.")] = None,
+    plan: Annotated[str | None, typer.Argument(metavar="PLAN", help="Show this plan as a checklist.")] = None,
     session: Annotated[str, typer.Option("--session", metavar="ID", help="Only plans of this session.")] = "",
     status: Annotated[
         list[options.PlanStatus] | None,
-        typer.Option("--status", help="Only with this status. May be repeated.", case_sensitive=False),
+        typer.Option(
+            "--status",
+            metavar="STATUS",
+            help="Only with this status: pending, active, completed, failed or cancelled. May be repeated.",
+            case_sensitive=False,
+        ),
     ] = None,
     label: options.Label = None,
     metadata: options.Metadata = None,
@@ -34,7 +39,7 @@ def plans(
 
     Example: holdfast plans --session order-42 --status active
 
-    Exits with 1 if the plan is not there or no server answers, with 2 for wrong usage.
+    Exits with 1 if there is no such plan or no server replies, with 2 for wrong usage.
     """
     server = Server(target, namespace, token, tls)
     if plan is not None:

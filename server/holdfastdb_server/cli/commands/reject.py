@@ -1,4 +1,4 @@
-"""`holdfast reject`: say no to what waits for a decision."""
+"""`holdfast reject`: reject a pending approval."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def reject(
     token: options.Token = None,
     tls: options.Tls = False,
 ) -> None:
-    """Say no to what waits for a decision.
+    """Reject a pending approval.
 
     Example: holdfast reject 0197-refund --reason "paid already"
 
-    Exits with 1 if it is not there, no longer pending or no server answers, with 2 for wrong usage.
+    Exits with 1 if there is none, it is no longer pending, or no server replies, with 2 for wrong usage.
     """
     server, who = Server(target, namespace, token, tls), decisions.decider(by)
     decided = call(server, lambda client: client.approvals.reject(approval, who, reason=reason))

@@ -1,4 +1,4 @@
-"""`holdfast runs`: which runs there are, what is known of one, and how well agents do."""
+"""`holdfast runs`: list runs, show one, or sum them up."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class RunStatus(StrEnum):
-    """A run's status. Repeated from the client, which is too slow to load for `--help`."""
+    """A run's status. Defined again here, as `options.Status` is."""
 
     STARTED = "started"
     RUNNING = "running"
@@ -26,7 +26,7 @@ class RunStatus(StrEnum):
 
 
 class By(StrEnum):
-    """What a summary groups by, apart from time."""
+    """The fields that a summary groups by, apart from time."""
 
     AGENT = "agent"
     KIND = "kind"
@@ -35,28 +35,42 @@ class By(StrEnum):
 
 def runs(
     run: Annotated[
-        str | None, typer.Argument(metavar="RUN", help="Show this one, with all its fields.")
+        str | None, typer.Argument(metavar="RUN", help="Show this run with all its fields.")
     ] = None,
     summary: Annotated[
-        bool, typer.Option("--summary", help="How many, how well, how long, how many tokens.")
+        bool, typer.Option("--summary", help="Sum runs up: count, success rate, duration, tokens.")
     ] = False,
     by: Annotated[
         list[By] | None,
-        typer.Option("--by", help="What a summary groups by; agent and kind by default. May be repeated."),
+        typer.Option(
+            "--by",
+            metavar="FIELD",
+            help="Group the summary by this: agent, kind or status. May be repeated."
+            " [default: agent and kind]",
+        ),
     ] = None,
     bucket: Annotated[
-        str, typer.Option("--bucket", metavar="SPAN", help="Sum up by time too: 15m, 1h, 7d.")
+        str, typer.Option("--bucket", metavar="SPAN", help="Group the summary by time too: 15m, 1h, 7d.")
     ] = "",
     since: Annotated[
-        str, typer.Option("--since", metavar="SPAN", help="Only what started within this: 15m, 24h, 7d.")
+        str,
+        typer.Option(
+            "--since", metavar="SPAN", help="Only runs that started within this time: 15m, 24h, 7d."
+        ),
     ] = "",
     agent: Annotated[str, typer.Option("--agent", metavar="ID", help="Only runs of this agent.")] = "",
     kind: Annotated[
-        list[str] | None, typer.Option("--kind", metavar="KIND", help="Only this kind. May be repeated.")
+        list[str] | None,
+        typer.Option("--kind", metavar="KIND", help="Only this kind. May be repeated."),
     ] = None,
     status: Annotated[
         list[RunStatus] | None,
-        typer.Option("--status", help="Only with this status. May be repeated.", case_sensitive=False),
+        typer.Option(
+            "--status",
+            metavar="STATUS",
+            help="Only with this status: started, running, completed, failed or cancelled. May be repeated.",
+            case_sensitive=False,
+        ),
     ] = None,
     session: Annotated[str, typer.Option("--session", metavar="ID", help="Only runs of this session.")] = "",
     label: options.Label = None,
@@ -73,7 +87,7 @@ def runs(
 
     Example: holdfast runs --summary --since 7d --bucket 1d
 
-    Exits with 1 if the run is not there or no server answers, with 2 for wrong usage.
+    Exits with 1 if there is no such run or no server replies, with 2 for wrong usage.
     """
     server = Server(target, namespace, token, tls)
     filters: dict[str, Any] = {

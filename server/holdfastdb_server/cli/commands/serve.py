@@ -23,7 +23,7 @@ _DATA = "Data"
 
 
 class LogLevel(StrEnum):
-    """What is logged."""
+    """The least severity that is logged."""
 
     DEBUG = "debug"
     INFO = "info"
@@ -39,7 +39,7 @@ def serve(
     port: Annotated[
         int | None,
         typer.Option(
-            "--port", metavar="PORT", help="0 takes a free one. [default: 7420]", rich_help_panel=_LISTEN
+            "--port", metavar="PORT", help="0: any free port. [default: 7420]", rich_help_panel=_LISTEN
         ),
     ] = None,
     workers: Annotated[
@@ -47,35 +47,45 @@ def serve(
         typer.Option(
             "--workers",
             metavar="NUMBER",
-            help="Processes on the port, with PostgreSQL only. [default: 1]",
+            help="Processes that listen on the port; more than 1 needs PostgreSQL. [default: 1]",
             rich_help_panel=_LISTEN,
         ),
     ] = None,
     metrics_port: Annotated[
         int | None,
         typer.Option(
-            "--metrics-port", metavar="PORT", help="Prometheus metrics there.", rich_help_panel=_LISTEN
+            "--metrics-port",
+            metavar="PORT",
+            help="Serve metrics for Prometheus on this port.",
+            rich_help_panel=_LISTEN,
         ),
     ] = None,
     insecure: options.Insecure = False,
     database_url: options.DatabaseUrl = None,
     migrate: Annotated[
-        bool, typer.Option("--migrate", help="Upgrade PostgreSQL's schema first. SQLite's always is.")
+        bool,
+        typer.Option("--migrate", help="Upgrade PostgreSQL's schema first. SQLite's is always upgraded."),
     ] = False,
     config: options.Config = None,
     profile: options.Profile = "",
     log_level: Annotated[
-        LogLevel | None, typer.Option("--log-level", help="What is logged to stderr. [default: info]")
+        LogLevel | None,
+        typer.Option(
+            "--log-level",
+            metavar="LEVEL",
+            help="Log to stderr from this level: debug, info, warning or error. [default: info]",
+        ),
     ] = None,
 ) -> None:
-    """Run the server. Without options: a SQLite file holdfast.db here, on this machine's port 7420.
+    """Run the server. Without options it listens on 127.0.0.1:7420 and stores in ./holdfast.db (SQLite).
 
-    Every setting is a variable HOLDFAST_… too, or a line in the settings file; options override both.
+    Each setting is also an environment variable HOLDFAST_… and a line in the settings file. Options override
+    variables, which override the file.
 
     Example: holdfast serve --port 8000 --database-url postgresql://holdfast@db.example.com/holdfast --migrate
 
-    Ctrl-C or SIGTERM stops it when the calls under way are done. Exits with 1 if it cannot start, with 2
-    for a bad setting.
+    Ctrl-C or SIGTERM lets running calls finish, then stops it. Exits with 1 if it cannot start, with 2 for a
+    bad setting.
     """
     settings = load_settings(
         config,
@@ -102,7 +112,7 @@ def serve(
 
 
 def print_banner(started: Started) -> None:
-    """Say what runs, where the data is, and what to try next."""
+    """Print where the server listens, where the data is, and commands to try."""
     guards = [name for name, there in (("TLS", started.has_tls), ("tokens", started.needs_token)) if there]
     host, _, port = started.address.rpartition(":")
     target = reachable_address(host, int(port))
@@ -115,25 +125,25 @@ def print_banner(started: Started) -> None:
     if started.workers > 1:
         lines.append(("workers", str(started.workers)))
     if not started.is_available:
-        warning = "is not there yet: calls are UNAVAILABLE until it is"
+        warning = "the database does not answer yet: calls are UNAVAILABLE until it does"
         lines.append(("", typer.style(warning, fg=typer.colors.YELLOW)))
     if started.metrics_url:
-        further = ", and a port further for each further worker" if started.workers > 1 else ""
+        further = "; each further worker on the next port" if started.workers > 1 else ""
         lines.append(("metrics", started.metrics_url + further))
     holdfast = program()
     lines.append(("try", f"{holdfast} doctor{options}"))
     lines.append(("", f"{holdfast} import transcripts.jsonl{options}"))
     lines.append(("", f"{holdfast} sessions{options}"))
     if started.needs_token:
-        lines.append(("", "with one of the tokens in HOLDFAST_TOKEN"))
+        lines.append(("", "with HOLDFAST_TOKEN set to one of the tokens"))
     title = typer.style(f"Holdfast {release()}", bold=True)
-    # Not by Rich, as tables are: it takes 0.1 s to load, and the first call would wait for it.
+    # Without Rich, which takes 0.1 s to load: the first call would wait for it.
     typer.echo(f"{title} is serving; Ctrl-C stops it")
     for name, text in lines:
         typer.echo(f"  {typer.style(name.ljust(7), dim=True)}  {text}")
 
 
 def _place(url: str) -> str:
-    """The URL; a file by its whole path, which says more than one that depends on the working directory."""
+    """The URL, or the absolute path of a SQLite file."""
     file = url.removeprefix("sqlite:///")
     return url if file == url else f"{Path(file).absolute()} (SQLite)"

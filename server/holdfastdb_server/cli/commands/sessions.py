@@ -1,4 +1,4 @@
-"""`holdfast sessions`: which sessions there are, and what is known of one."""
+"""`holdfast sessions`: list sessions, or show one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def sessions(
     session: Annotated[
-        str | None, typer.Argument(metavar="SESSION", help="Show this one, with all its fields.")
+        str | None, typer.Argument(metavar="SESSION", help="Show this session with all its fields.")
     ] = None,
     user: options.User = "",
     agent: options.Agent = "",
@@ -34,7 +34,7 @@ def sessions(
 
     Example: holdfast sessions --status active --label team=support
 
-    Exits with 1 if the session is not there or no server answers, with 2 for wrong usage.
+    Exits with 1 if there is no such session or no server replies, with 2 for wrong usage.
     """
     server = Server(target, namespace, token, tls)
     if session is not None:

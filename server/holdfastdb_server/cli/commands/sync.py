@@ -1,4 +1,4 @@
-"""`holdfast sync`: the files of a directory become the documents of a collection."""
+"""`holdfast sync`: store the files of a directory as documents of a collection."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def sync(
             file_okay=False,
             readable=True,
             show_default=False,
-            help="Its *.json, *.yaml and *.yml files, not those of its subdirectories.",
+            help="A directory with *.json, *.yaml and *.yml files; subdirectories are not read.",
         ),
     ],
     collection: Annotated[
@@ -31,7 +31,7 @@ def sync(
         typer.Option("--collection", "-c", metavar="PATH", help="[default: the directory's name]"),
     ] = None,
     prune: Annotated[
-        bool, typer.Option("--prune", help="Delete the collection's documents that have no file.")
+        bool, typer.Option("--prune", help="Delete documents of the collection that have no file.")
     ] = False,
     as_json: options.AsJson = False,
     target: options.Target = None,
@@ -39,13 +39,14 @@ def sync(
     token: options.Token = None,
     tls: options.Tls = False,
 ) -> None:
-    """Make each file of a directory a document of a collection, all or none, and tell what is new.
+    """Store the files of a directory as documents of a collection, all or none, and print what changed.
 
-    A document is named as its file, without the suffix. JSON is kept as it is in the file; YAML becomes JSON.
+    A document's id is the name of its file without the suffix. JSON is stored as it is in the file, YAML is
+    converted to JSON.
 
     Example: holdfast sync config/agents --prune
 
-    Exits with 1 if a file cannot be read (nothing is written then) or no server answers, with 2 for wrong
+    Exits with 1 if a file cannot be read (then nothing is stored) or no server replies, with 2 for wrong
     usage.
     """
     from holdfastdb._resources.directories import collection_of
@@ -87,7 +88,7 @@ def _read_yaml(text: str) -> Json:
     try:
         value = yaml.safe_load(text)
         if value is None:
-            raise ValueError("nothing is in it")
+            raise ValueError("it is empty")
         return Json(encode_json(value, "it"))
     except (yaml.YAMLError, InvalidArgument) as error:
         raise ValueError(str(error)) from None

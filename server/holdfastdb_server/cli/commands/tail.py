@@ -1,4 +1,4 @@
-"""`holdfast tail`: what happens in a session, live."""
+"""`holdfast tail`: print the events of a session as they come."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 def tail(
     session: event_options.SessionId,
     last: Annotated[
-        int, typer.Option("--last", metavar="N", min=0, help="Begin with about the newest N.")
+        int, typer.Option("--last", metavar="N", min=0, help="Begin with about the newest N events.")
     ] = 10,
     from_start: Annotated[bool, typer.Option("--from-start", help="Begin with the first event.")] = False,
-    new: Annotated[bool, typer.Option("--new", help="Show only what comes.")] = False,
+    new: Annotated[bool, typer.Option("--new", help="Print only new events.")] = False,
     types: event_options.Types = None,
     kinds: event_options.Kinds = None,
     actor: event_options.Actor = "",
@@ -32,11 +32,11 @@ def tail(
     token: options.Token = None,
     tls: options.Tls = False,
 ) -> None:
-    """Follow what happens in a session, live, until Ctrl-C. A lost connection is made again.
+    """Print the events of a session as they come, until Ctrl-C. Reconnects after a lost connection.
 
     Example: holdfast tail order-42 --new --type 'tool.*'
 
-    Exits with 0 on Ctrl-C, with 1 if the session is not there or is deleted, with 2 for wrong usage.
+    Exits with 0 on Ctrl-C, with 1 if there is no such session or it is deleted, with 2 for wrong usage.
     """
     if from_start and new:
         raise typer.BadParameter("give one of --from-start and --new", param_hint="--new")

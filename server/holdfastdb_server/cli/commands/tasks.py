@@ -1,4 +1,4 @@
-"""`holdfast tasks`: which tasks there are, and what is known of one."""
+"""`holdfast tasks`: list tasks, or show one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class TaskStatus(StrEnum):
-    """A task's status. Repeated from the client, which is too slow to load for `--help`."""
+    """A task's status. Defined again here, as `options.Status` is."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -26,20 +26,27 @@ class TaskStatus(StrEnum):
 
 def tasks(
     task: Annotated[
-        str | None, typer.Argument(metavar="TASK", help="Show this one, with all its fields.")
+        str | None, typer.Argument(metavar="TASK", help="Show this task with all its fields.")
     ] = None,
     status: Annotated[
         list[TaskStatus] | None,
-        typer.Option("--status", help="Only with this status. May be repeated.", case_sensitive=False),
+        typer.Option(
+            "--status",
+            metavar="STATUS",
+            help="Only with this status: pending, running, succeeded, failed or cancelled. May be repeated.",
+            case_sensitive=False,
+        ),
     ] = None,
     kind: Annotated[
-        list[str] | None, typer.Option("--kind", metavar="KIND", help="Only this kind. May be repeated.")
+        list[str] | None,
+        typer.Option("--kind", metavar="KIND", help="Only this kind. May be repeated."),
     ] = None,
     phase: Annotated[str, typer.Option("--phase", metavar="TEXT", help="Only in this phase.")] = "",
-    to_role: Annotated[str, typer.Option("--to", metavar="ROLE", help="Only for this role to do.")] = "",
-    from_role: Annotated[str, typer.Option("--from", metavar="ROLE", help="Only wanted by this role.")] = "",
+    to_role: Annotated[str, typer.Option("--to", metavar="ROLE", help="Only tasks for this role.")] = "",
+    from_role: Annotated[str, typer.Option("--from", metavar="ROLE", help="Only tasks from this role.")] = "",
     worker: Annotated[
-        str, typer.Option("--worker", metavar="ID", help="Only those that this worker has, or had last.")
+        str,
+        typer.Option("--worker", metavar="ID", help="Only tasks whose last lease this worker has or had."),
     ] = "",
     session: Annotated[str, typer.Option("--session", metavar="ID", help="Only tasks of this session.")] = "",
     label: options.Label = None,
@@ -56,7 +63,7 @@ def tasks(
 
     Example: holdfast tasks --status pending --status running --to coder
 
-    Exits with 1 if the task is not there or no server answers, with 2 for wrong usage.
+    Exits with 1 if there is no such task or no server replies, with 2 for wrong usage.
     """
     server = Server(target, namespace, token, tls)
     if task is not None:
