@@ -69,7 +69,7 @@ def test_the_scenarios_run_on_both_engines() -> None:
     for path in SCENARIOS:
         fixtures = fixtures_of(path)
         for name, test in list_tests(path).items():
-            if not wanted(test, fixtures) & ON_BOTH and "postgres" not in map(mark, test.decorator_list):
+            if not wanted(test, fixtures) & ON_BOTH and "postgres" not in map(last_name, test.decorator_list):
                 without.add(name)
     assert without == {
         "test_nothing_that_runs_stored_data_is_imported",
@@ -90,7 +90,7 @@ def test_the_coverage_that_is_asked_for_is_80_percent() -> None:
 def fixtures_of(path: Path) -> dict[str, ast.FunctionDef | ast.AsyncFunctionDef]:
     functions = (ast.FunctionDef, ast.AsyncFunctionDef)
     made = [node for node in ast.parse(path.read_text()).body if isinstance(node, functions)]
-    return {node.name: node for node in made if "fixture" in map(mark, node.decorator_list)}
+    return {node.name: node for node in made if "fixture" in map(last_name, node.decorator_list)}
 
 
 def wanted(
@@ -104,7 +104,7 @@ def wanted(
     return names
 
 
-def mark(decorator: ast.expr) -> str:
+def last_name(decorator: ast.expr) -> str:
     """Return the last part of a decorator's name."""
     target = decorator.func if isinstance(decorator, ast.Call) else decorator
     return target.attr if isinstance(target, ast.Attribute) else ""

@@ -7,7 +7,7 @@ import asyncio
 import holdfastdb
 from tests.benchmarks.report import Line, Row
 from tests.benchmarks.stage import Stage
-from tests.support.crew import Crew
+from tests.support.recording_agents import RecordingAgents
 
 _STOPPED_SECONDS = 20
 _AGENTS, _PACE = 4, 0.02
@@ -20,7 +20,7 @@ async def recording(stage: Stage, rounds: int, calls: int) -> list[Line]:
     """
     recorder = holdfastdb.Recorder(stage.server.target, create_sessions=True)
     with holdfastdb.connect_sync(stage.server.target) as client:
-        with Crew(recorder, _AGENTS, _PACE) as crew:
+        with RecordingAgents(recorder, _AGENTS, _PACE) as agents:
             await asyncio.sleep(2)
             await asyncio.to_thread(stage.cluster.stop)
             await asyncio.sleep(_STOPPED_SECONDS)
@@ -28,9 +28,9 @@ async def recording(stage: Stage, rounds: int, calls: int) -> list[Line]:
             await asyncio.sleep(2)
         if not await asyncio.to_thread(recorder.close, 60):
             raise RuntimeError(f"not all events were written: {recorder.stats}")
-        await asyncio.to_thread(crew.check, client)
+        await asyncio.to_thread(agents.check, client)
     for server in (stage.server, stage.second_server):
         await server.until_serving()
-    events = sum(crew.recorded.values())
+    events = sum(agents.recorded.values())
     name = f"greatest delay of {events:,} records, database stopped for {_STOPPED_SECONDS} s"
-    return [Row(name, "ms", 1000 * crew.greatest_delay, "", 10, 1, "at most")]
+    return [Row(name, "ms", 1000 * agents.greatest_delay, "", 10, 1, "at most")]

@@ -87,9 +87,9 @@ async def test_children_are_found_by_their_parent(filled: FilledStore) -> None:
 
 
 async def test_labels_metadata_and_times_are_found_by_their_indexes(filled: FilledStore) -> None:
-    marks = {"document_label_index_value_idx"}
-    assert await listed(filled, rows=120, labels={"l": "8"}) & (marks | {"documents_labels_idx"})
-    assert await listed(filled, rows=120, metadata={"m": 8}) & (marks | {"documents_metadata_idx"})
+    label_index = {"document_label_index_value_idx"}
+    assert await listed(filled, rows=120, labels={"l": "8"}) & (label_index | {"documents_labels_idx"})
+    assert await listed(filled, rows=120, metadata={"m": 8}) & (label_index | {"documents_metadata_idx"})
     changed = await put(filled.store, draft("d9749", "[]", collection="a/38"))
     used = await listed(filled, rows=120, updated_from=changed.document.update_time)
     assert "documents_namespace_update_time_key_idx" in used

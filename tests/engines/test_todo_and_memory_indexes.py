@@ -20,8 +20,8 @@ from holdfastdb_server.storage.memories.rows import field_values, weighted_words
 from holdfastdb_server.storage.store import SqlStore
 from tests.support.content import NAMESPACE, create
 from tests.support.filled import START, FilledStore, filled_store, insert, plain_row
-from tests.support.memories import look
-from tests.support.todo import item, plan_draft
+from tests.support.memories import search
+from tests.support.plans import item, plan_draft
 
 LARGE = {"plans", "plan_items", "plan_label_index", "memories", "memory_label_index", "memory_full_text"}
 ROWS = 4_000
@@ -175,6 +175,8 @@ async def test_the_surest_memories_are_answered_by_an_index(filled: FilledStore)
 async def test_a_search_enters_the_full_text_index(filled: FilledStore, match_all: bool) -> None:
     query = f"{WORDS[3]} {WORDS[77]}"
     for tool in ("", "tool7"):
-        used = await filled.check(look(filled.store, query, match_all=match_all, tool_name=tool), rows=1_000)
+        used = await filled.check(
+            search(filled.store, query, match_all=match_all, tool_name=tool), rows=1_000
+        )
         # SQLite's plans do not name the index of an FTS5 table: it has nothing else.
         assert "memory_full_text_words_idx" in used or filled.store._database.dialect.name == "sqlite"

@@ -22,7 +22,7 @@ LEASE = timedelta(seconds=patient(2))
 
 async def work(target: str, name: str, ledger: Path) -> None:
     """Do jobs without end."""
-    with ledger.open("a", buffering=1) as book:
+    with ledger.open("a", buffering=1) as lines:
         async with holdfastdb.connect(target, timeout=patient(10)) as client:
             async for lease in client.tasks.work(kinds=["job"], worker_id=name, lease_duration=LEASE):
                 try:
@@ -32,7 +32,7 @@ async def work(target: str, name: str, ledger: Path) -> None:
                 except holdfastdb.LeaseNotHeld:
                     # The machine stood still for longer than the lease: somebody else does it.
                     continue
-                book.write(f"{lease.task.task_id}\n")
+                lines.write(f"{lease.task.task_id}\n")
 
 
 def end_with_parent() -> None:

@@ -64,7 +64,7 @@ async def test_a_killed_server_loses_and_doubles_nothing(
     await writers.check(client)
 
 
-async def test_callers_that_go_away_leave_no_half_of_a_request(
+async def test_cancelled_callers_leave_no_half_of_a_request(
     client: holdfastdb.AsyncClient, session_id: str
 ) -> None:
     calls = []

@@ -29,7 +29,7 @@ StartServer = Callable[..., ServerProcess]
 
 @pytest.fixture
 async def servers(tmp_path: Path) -> AsyncIterator[StartServer]:
-    """Makes servers of one directory, which are gone at the end; see ServerProcess."""
+    """Makes servers in one directory and kills them at the end; see ServerProcess."""
     made: list[ServerProcess] = []
 
     def make(url: str = "", *arguments: str, **environment: str) -> ServerProcess:
@@ -220,17 +220,17 @@ async def test_a_database_with_a_newer_schema_is_refused(servers: StartServer, d
 async def test_servers_started_at_once_migrate_an_empty_database_once(
     servers: StartServer, empty_url: str
 ) -> None:
-    crowd = [servers(empty_url, "--migrate") for _ in range(3)]
-    for server in crowd:
+    starting = [servers(empty_url, "--migrate") for _ in range(3)]
+    for server in starting:
         server.launch()
-    for server in crowd:
+    for server in starting:
         await server.until_serving()
-    for number, server in enumerate(crowd):
+    for number, server in enumerate(starting):
         async with connected(server) as client:
             await client.sessions.create(f"s-{number}")
             assert len([session async for session in client.sessions.list()]) == number + 1
-    assert sum("upgraded the database" in server.log for server in crowd) == 1
-    assert not any("Traceback" in server.log for server in crowd)
+    assert sum("upgraded the database" in server.log for server in starting) == 1
+    assert not any("Traceback" in server.log for server in starting)
 
 
 async def test_a_server_waits_for_its_database_and_for_its_schema(

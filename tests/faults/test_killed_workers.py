@@ -27,7 +27,7 @@ SESSIONS = ("", "s1", "s2", "s3")
 PATIENCE = patient(120)
 
 
-class Crowd:
+class WorkerProcesses:
     """Worker processes, one half of them at each server. A killed one is replaced."""
 
     def __init__(self, directory: Path, targets: list[str]) -> None:
@@ -49,9 +49,11 @@ class Crowd:
 
     def done(self) -> list[str]:
         """Return what the workers have written down as done."""
-        books = [path.read_text() for path in self._directory.glob("*.ledger")]
+        ledgers = [path.read_text() for path in self._directory.glob("*.ledger")]
         # A killed worker may have left half a line.
-        return [line for book in books for line in book.splitlines(keepends=True) if line.endswith("\n")]
+        return [
+            line for ledger in ledgers for line in ledger.splitlines(keepends=True) if line.endswith("\n")
+        ]
 
     def _start(self) -> subprocess.Popen[bytes]:
         number = next(self._numbers)
@@ -88,35 +90,35 @@ async def test_each_task_is_done_once_although_workers_are_killed(
     # Janitors that come much more often than usual are in everyone's way.
     settings = {"HOLDFAST_JANITOR_SECONDS": "0.1"}
     servers = [ServerProcess(tmp_path, cluster.url, environment=settings) for _ in range(2)]
-    crowd: Crowd | None = None
+    workers: WorkerProcesses | None = None
     try:
         for server in servers:
             server.launch()
         for server in servers:
             await server.until_serving()
-        crowd = Crowd(tmp_path, [server.target for server in servers])
+        workers = WorkerProcesses(tmp_path, [server.target for server in servers])
         async with connected(servers[0]) as one, connected(servers[1]) as other:
             await asyncio.gather(*(fill((one, other)[part % 2], part) for part in range(4)))
-            await kill_while_they_work(crowd, one)
-            await check(other, crowd)
+            await kill_while_they_work(workers, one)
+            await check(other, workers)
         for server in servers:
             assert await server.stop() == 0
             assert "Traceback" not in server.log, server.log
     finally:
-        if crowd is not None:
-            crowd.kill_all()
+        if workers is not None:
+            workers.kill_all()
         for server in servers:
             await server.kill()
     assert "deadlock" not in cluster.log, cluster.log
     assert "ERROR" not in cluster.log, cluster.log
 
 
-async def kill_while_they_work(crowd: Crowd, client: holdfastdb.AsyncClient) -> None:
+async def kill_while_they_work(workers: WorkerProcesses, client: holdfastdb.AsyncClient) -> None:
     """Kill workers again and again, until all tasks are done."""
     for kill in range(KILLS):
         goal = (kill + 1) * TASKS // (KILLS + 2)
-        await eventually(lambda goal=goal: len(crowd.done()) >= goal, f"{goal} tasks", PATIENCE)  # type: ignore[misc]
-        crowd.kill_one()
+        await eventually(lambda goal=goal: len(workers.done()) >= goal, f"{goal} tasks", PATIENCE)  # type: ignore[misc]
+        workers.kill_one()
 
     async def are_done() -> bool:
         done = client.tasks.list(statuses=[TaskStatus.SUCCEEDED], include_total_size=True, page_size=1)
@@ -125,9 +127,9 @@ async def kill_while_they_work(crowd: Crowd, client: holdfastdb.AsyncClient) -> 
     await eventually(are_done, "all tasks", PATIENCE)
 
 
-async def check(client: holdfastdb.AsyncClient, crowd: Crowd) -> None:
-    """Check that no task was lost, and none was done twice by anybody's book."""
-    written = Counter(line.strip() for line in crowd.done())
+async def check(client: holdfastdb.AsyncClient, workers: WorkerProcesses) -> None:
+    """Check that no task was lost, and none was done twice, by what the workers wrote down."""
+    written = Counter(line.strip() for line in workers.done())
     assert set(written.values()) == {1}
     tasks = [task async for task in client.tasks.list(page_size=100)]
     assert {task.task_id for task in tasks} == {f"t{number}" for number in range(TASKS)}

@@ -227,7 +227,7 @@ async def test_work_on_many_sessions_in_any_order_never_deadlocks(two: Two) -> N
 async def test_a_tail_sees_at_once_what_another_server_wrote(two: Two) -> None:
     await two[0].sessions.create("s")
     async with two[1].history.tail("s") as tail:
-        await check_quick_delivery(two[0], tail)
+        await check_delivery_by_notification(two[0], tail)
 
 
 async def test_lost_connections_to_the_database_are_made_again(two: Two, database: PostgresCluster) -> None:
@@ -244,10 +244,10 @@ async def test_lost_connections_to_the_database_are_made_again(two: Two, databas
         for number in range(4):
             await two[0].history.append("s", holdfastdb.Event.of("n", number))
             assert (await anext(tail)).value == number
-        await check_quick_delivery(two[0], tail)
+        await check_delivery_by_notification(two[0], tail)
 
 
-async def check_quick_delivery(writer: holdfastdb.AsyncClient, tail: holdfastdb.AsyncTail) -> None:
+async def check_delivery_by_notification(writer: holdfastdb.AsyncClient, tail: holdfastdb.AsyncTail) -> None:
     """Check that a tail is told of events: by polling it finds each a second after the one before."""
     bound = patient(15)
     began = time.monotonic()
@@ -274,15 +274,15 @@ async def test_a_tail_without_notifications_misses_nothing(
     database: PostgresCluster, replicas: Replicas, tmp_path: Path
 ) -> None:
     nowhere = f"postgresql://nobody@127.0.0.1:{free_port()}/nothing"
-    deaf = ServerProcess(tmp_path, database.url, environment={"HOLDFAST_LISTEN_URL": nowhere})
+    unnotified = ServerProcess(tmp_path, database.url, environment={"HOLDFAST_LISTEN_URL": nowhere})
     try:
-        await deaf.start()
-        async with connected(deaf) as client, connected(replicas[0]) as writer:
+        await unnotified.start()
+        async with connected(unnotified) as client, connected(replicas[0]) as writer:
             await writer.sessions.create("s")
             async with client.history.tail("s") as tail, asyncio.timeout(PATIENCE):
                 for number in range(3):
                     await writer.history.append("s", holdfastdb.Event.of("n", number))
                     assert (await anext(tail)).value == number
-            assert "Traceback" not in deaf.log
+            assert "Traceback" not in unnotified.log
     finally:
-        await deaf.kill()
+        await unnotified.kill()

@@ -100,7 +100,7 @@ async def test_no_file_is_made(tmp_path: Path) -> None:
     assert not (tmp_path / "some.db").exists()
 
 
-async def test_a_database_that_is_away_or_empty_is_told(postgres: PostgresDatabases) -> None:
+async def test_an_unreachable_or_empty_database_is_reported(postgres: PostgresDatabases) -> None:
     done = await sweep(f"postgresql://someone:secret@127.0.0.1:{free_port()}/x")
     assert done.code == 1
     assert "cannot be reached" in done.err

@@ -13,7 +13,7 @@ from tests.support.postgres import PostgresCluster
 from tests.support.servers import ServerProcess
 from tests.support.waiting import PATIENCE, eventually
 
-QUICK = (("grpc.max_reconnect_backoff_ms", 100), ("grpc.min_reconnect_backoff_ms", 500))
+FAST_RECONNECT = (("grpc.max_reconnect_backoff_ms", 100), ("grpc.min_reconnect_backoff_ms", 500))
 AGENTS = 4
 EVENTS = 100
 
@@ -45,7 +45,9 @@ async def test_a_killed_server_gets_what_was_recorded_meanwhile(
     shared_server: ServerProcess, tenant: str
 ) -> None:
     server = shared_server
-    async with Recorder(server.target, namespace=tenant, create_sessions=True, options=QUICK) as recorder:
+    async with Recorder(
+        server.target, namespace=tenant, create_sessions=True, options=FAST_RECONNECT
+    ) as recorder:
         record_all(recorder, 0)
         await server.kill()
         record_all(recorder, EVENTS)
@@ -57,14 +59,14 @@ async def test_a_killed_server_gets_what_was_recorded_meanwhile(
     await check(server, 3 * EVENTS, tenant)
 
 
-async def test_a_database_that_is_away_gets_what_was_recorded_meanwhile(
+async def test_a_stopped_database_gets_what_was_recorded_meanwhile_once_it_is_back(
     cluster: PostgresCluster, tmp_path: Path
 ) -> None:
     await migrations.upgrade(cluster.url)
     server = ServerProcess(tmp_path, cluster.url)
     try:
         await server.start()
-        async with Recorder(server.target, create_sessions=True, options=QUICK) as recorder:
+        async with Recorder(server.target, create_sessions=True, options=FAST_RECONNECT) as recorder:
             record_all(recorder, 0)
             await eventually(lambda: recorder.stats.written > 0)
             await asyncio.to_thread(cluster.kill)

@@ -9,7 +9,7 @@ import pytest
 
 import holdfastdb
 from holdfastdb import Recorder
-from tests.support.clients import QUICK
+from tests.support.clients import FAST_RECONNECT
 from tests.support.servers import ServerProcess
 from tests.support.waiting import patient
 
@@ -18,7 +18,7 @@ from tests.support.waiting import patient
 def blocking_client(shared_server: ServerProcess, tenant: str) -> Iterator[holdfastdb.Client]:
     """A blocking client of the tenant, on each engine in turn."""
     with holdfastdb.connect_sync(
-        shared_server.target, namespace=tenant, timeout=patient(10), options=QUICK
+        shared_server.target, namespace=tenant, timeout=patient(10), options=FAST_RECONNECT
     ) as client:
         yield client
 
@@ -26,7 +26,7 @@ def blocking_client(shared_server: ServerProcess, tenant: str) -> Iterator[holdf
 @pytest.fixture
 def recorder(shared_server: ServerProcess, tenant: str) -> Iterator[Recorder]:
     """A recorder of the tenant, on each engine in turn."""
-    with Recorder(shared_server.target, namespace=tenant, options=QUICK) as recorder:
+    with Recorder(shared_server.target, namespace=tenant, options=FAST_RECONNECT) as recorder:
         yield recorder
 
 

@@ -17,10 +17,10 @@ import pytest
 import holdfastdb
 from holdfastdb import Event, Recorder
 from holdfastdb_server.storage.engines import migrations
-from tests.support.clients import QUICK
-from tests.support.crew import Crew
+from tests.support.clients import FAST_RECONNECT
 from tests.support.postgres import PostgresCluster
 from tests.support.processes import free_port
+from tests.support.recording_agents import RecordingAgents
 from tests.support.servers import ServerProcess
 from tests.support.waiting import PATIENCE, eventually, patient
 
@@ -64,15 +64,17 @@ async def test_a_slow_database_never_slows_the_agents(
     blocking_client: holdfastdb.Client, shared_server: ServerProcess, tenant: str
 ) -> None:
     """... a database that is ... slow never stops or slows the agents ..."""
-    with Recorder(shared_server.target, namespace=tenant, create_sessions=True, options=QUICK) as recorder:
+    with Recorder(
+        shared_server.target, namespace=tenant, create_sessions=True, options=FAST_RECONNECT
+    ) as recorder:
         blocking_client.sessions.create("agent-0")
         async with held(shared_server.database_url):
-            with Crew(recorder, agents=2, pace=0.002) as crew:
-                await eventually(lambda: min(crew.recorded.values()) >= 200)
+            with RecordingAgents(recorder, agents=2, pace=0.002) as agents:
+                await eventually(lambda: min(agents.recorded.values()) >= 200)
             assert recorder.stats.written == 0
-        assert crew.greatest_delay < patient(1)
+        assert agents.greatest_delay < patient(1)
         assert await asyncio.to_thread(recorder.flush, PATIENCE)
-        await asyncio.to_thread(crew.check, blocking_client)
+        await asyncio.to_thread(agents.check, blocking_client)
 
 
 @pytest.fixture
@@ -104,18 +106,18 @@ async def test_a_stopped_database_never_holds_up_the_agents_and_loses_nothing(
     server, cluster = stoppable
     with (
         caplog.at_level(logging.WARNING, "holdfast.recorder"),
-        holdfastdb.connect_sync(server.target, options=QUICK, timeout=patient(10)) as client,
+        holdfastdb.connect_sync(server.target, options=FAST_RECONNECT, timeout=patient(10)) as client,
     ):
-        recorder = Recorder(server.target, create_sessions=True, options=QUICK)
-        with Crew(recorder, agents=3, pace=0.005) as crew:
+        recorder = Recorder(server.target, create_sessions=True, options=FAST_RECONNECT)
+        with RecordingAgents(recorder, agents=3, pace=0.005) as agents:
             await eventually(lambda: recorder.stats.written > 50)
             if cluster is None:
                 await server.kill()
             else:
                 await asyncio.to_thread(cluster.stop)
-            stopped = sum(crew.recorded.values())
+            stopped = sum(agents.recorded.values())
             # About 3 seconds: longer than the calls' own retries.
-            await eventually(lambda: sum(crew.recorded.values()) > stopped + 1_800)
+            await eventually(lambda: sum(agents.recorded.values()) > stopped + 1_800)
             assert recorder.stats.pending >= 1_800
             if cluster is None:
                 await server.start()
@@ -123,11 +125,11 @@ async def test_a_stopped_database_never_holds_up_the_agents_and_loses_nothing(
                 await asyncio.to_thread(cluster.start)
             resumed = recorder.stats.written
             await eventually(lambda: recorder.stats.written > resumed)
-        assert crew.greatest_delay < patient(1)
+        assert agents.greatest_delay < patient(1)
         assert await asyncio.to_thread(recorder.close, PATIENCE)
         stats = recorder.stats
-        assert (stats.written, stats.dropped, stats.pending) == (sum(crew.recorded.values()), 0, 0)
-        await asyncio.to_thread(crew.check, client)
+        assert (stats.written, stats.dropped, stats.pending) == (sum(agents.recorded.values()), 0, 0)
+        await asyncio.to_thread(agents.check, client)
     assert "cannot write now" in caplog.text
 
 

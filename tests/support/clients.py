@@ -15,7 +15,7 @@ from holdfastdb._transport.rpc_errors import from_rpc_error
 from tests.support.servers import ServerProcess
 from tests.support.waiting import patient
 
-QUICK = (
+FAST_RECONNECT = (
     ("grpc.initial_reconnect_backoff_ms", 20),
     ("grpc.min_reconnect_backoff_ms", 500),
     ("grpc.max_reconnect_backoff_ms", 100),
@@ -35,7 +35,7 @@ async def connected(
     """Give a client of the server. `options` are those of `holdfastdb.connect`; the deadline grows with the
     machine's load.
     """
-    chosen = QUICK if retries else QUICK + _NO_RETRIES
+    chosen = FAST_RECONNECT if retries else FAST_RECONNECT + _NO_RETRIES
     options = {"timeout": patient(10), "options": chosen, **options}
     async with holdfastdb.connect(server.target, **options) as client:
         yield client

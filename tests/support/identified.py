@@ -28,9 +28,9 @@ from tests.support.approvals import ask
 from tests.support.content import EVERYTHING, append, create, note, save, write
 from tests.support.documents import draft, put
 from tests.support.memories import keep
+from tests.support.plans import create_plan, item
 from tests.support.runs import start
 from tests.support.tasks import add, lease
-from tests.support.todo import create_plan, item
 
 _ALL = PageRequest(1_000)
 _MADE_UP = re.compile(r"datetime\.datetime\([^)]*\)+|'[0-9a-f-]{32,36}'")

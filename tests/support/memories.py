@@ -46,7 +46,7 @@ async def change(
     return await store.memories.update(NAMESPACE, memory_id, wanted, expected, request_id)
 
 
-async def look(
+async def search(
     store: Store,
     query: str,
     *,
@@ -64,4 +64,4 @@ async def look(
 
 async def found(store: Store, query: str, **options: Any) -> list[str]:
     """Return the ids of the memories that a search finds, best first."""
-    return [match.memory.memory_id for match in (await look(store, query, **options)).items]
+    return [match.memory.memory_id for match in (await search(store, query, **options)).items]

@@ -205,7 +205,7 @@ async def test_content_that_is_not_json_has_no_members(store: Store) -> None:
         assert await found(store, pointer, NOT_EQUAL, "null") == ["bytes"]
 
 
-async def test_content_is_looked_into_as_it_is_now(store: Store) -> None:
+async def test_filters_read_the_content_as_it_is_now(store: Store) -> None:
     await put(store, draft(json='{"a":1}'))
     await put(store, draft(json='{"b":1}'))
     assert await found(store, "/a", EQUAL, "1") == []
@@ -214,7 +214,7 @@ async def test_content_is_looked_into_as_it_is_now(store: Store) -> None:
     assert await found(store, "/b", EQUAL, "1") == []
 
 
-async def test_deep_and_large_content_is_looked_into(store: Store) -> None:
+async def test_filters_read_deep_and_large_content(store: Store) -> None:
     depth = 250
     deep = '{"a":[' * depth + "7" + "]}" * depth
     large = json.dumps({"list": list(range(20_000)), "last": "x" * 50_000})

@@ -149,9 +149,9 @@ class TestCancelled:
     """A caller that goes away."""
 
     async def test_a_cancelled_append_is_there_whole_or_not_at_all(self, store: Store) -> None:
-        for turns in range(12):
-            task = asyncio.create_task(store.events.append(NAMESPACE, "s", notes(5, f"t{turns}-")))
-            for _ in range(turns):
+        for steps in range(12):
+            task = asyncio.create_task(store.events.append(NAMESPACE, "s", notes(5, f"t{steps}-")))
+            for _ in range(steps):
                 await asyncio.sleep(0)
             task.cancel()
             await asyncio.wait([task])
@@ -160,8 +160,8 @@ class TestCancelled:
         assert [event.sequence for event in events] == list(range(1, len(events) + 1))
         assert len(events) % 5 == 1
         assert sum(event.event_id == "after" for event in events) == 1
-        for turns in range(12):
-            assert sum(event.event_id.startswith(f"t{turns}-") for event in events) in (0, 5)
+        for steps in range(12):
+            assert sum(event.event_id.startswith(f"t{steps}-") for event in events) in (0, 5)
 
     async def test_a_cancelled_append_harms_none_of_its_neighbours(self, store: Store) -> None:
         tasks = [
@@ -178,9 +178,9 @@ class TestCancelled:
             assert (f"{number}-1" in ids) == (f"{number}-2" in ids)
             assert number % 3 == 0 or f"{number}-1" in ids
 
-    @pytest.mark.parametrize("turns", [1, 3, 10, 30, 60])
-    async def test_closing_waits_for_writes_whose_callers_have_gone(
-        self, store: SqlStore, open_store: OpenStore, turns: int
+    @pytest.mark.parametrize("steps", [1, 3, 10, 30, 60])
+    async def test_closing_waits_for_writes_whose_callers_were_cancelled(
+        self, store: SqlStore, open_store: OpenStore, steps: int
     ) -> None:
         tasks = [
             asyncio.ensure_future(call)
@@ -190,7 +190,7 @@ class TestCancelled:
                 store.events.append(NAMESPACE, "s", notes(3)),
             )
         ]
-        for _ in range(turns):
+        for _ in range(steps):
             await asyncio.sleep(0)
         for task in tasks:
             task.cancel()
@@ -204,12 +204,12 @@ class TestCancelled:
 
     async def test_cancelled_writers_of_every_kind_leave_the_store_usable(self, store: Store) -> None:
         await store.states.save(NAMESPACE, "s", [StateWrite("k", Payload(json="{}"))])
-        for turns in range(8):
+        for steps in range(8):
             calls = [
-                store.sessions.create(NAMESPACE, SessionDraft(f"new{turns}")),
-                store.sessions.update(NAMESPACE, "s", SessionChange(SessionFields(title=f"t{turns}"), TITLE)),
+                store.sessions.create(NAMESPACE, SessionDraft(f"new{steps}")),
+                store.sessions.update(NAMESPACE, "s", SessionChange(SessionFields(title=f"t{steps}"), TITLE)),
                 store.sessions.transition(NAMESPACE, "s", Transition(SessionStatus.ACTIVE)),
-                store.sessions.fork(NAMESPACE, "s", ForkDraft(f"fork{turns}")),
+                store.sessions.fork(NAMESPACE, "s", ForkDraft(f"fork{steps}")),
                 store.states.save(NAMESPACE, "s", [StateWrite("k", Payload(json="{}"))]),
                 store.states.patch(NAMESPACE, "s", StatePatch("k", '{"a":1}')),
                 store.states.delete(NAMESPACE, "s", StateSelection(keys=["other"])),
@@ -218,7 +218,7 @@ class TestCancelled:
                 store.sessions.get(NAMESPACE, "s"),
             ]
             tasks = [asyncio.ensure_future(call) for call in calls]
-            for _ in range(turns * 2):
+            for _ in range(steps * 2):
                 await asyncio.sleep(0)
             for task in tasks:
                 task.cancel()

@@ -194,7 +194,7 @@ async def test_an_append_at_another_last_sequence_raises_sequence_mismatch(
     assert await unchanged(store, before)
 
 
-async def test_if_all_events_are_there_the_expectation_is_not_looked_at(store: Store) -> None:
+async def test_if_all_events_exist_the_expectation_is_not_checked(store: Store) -> None:
     first = await store.events.append(NAMESPACE, "s", notes(2), 0)
     assert await store.events.append(NAMESPACE, "s", notes(2), 0) == first
     await append(store, note("later"))
@@ -202,7 +202,7 @@ async def test_if_all_events_are_there_the_expectation_is_not_looked_at(store: S
     assert (again.receipts, again.last_sequence) == (first.receipts, 3)
 
 
-async def test_if_some_events_are_there_the_expectation_is_looked_at(store: Store) -> None:
+async def test_if_some_events_exist_the_expectation_is_checked(store: Store) -> None:
     await append(store, *notes(2))
     before = await history(store)
     with pytest.raises(SequenceMismatch):

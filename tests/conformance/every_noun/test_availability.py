@@ -80,7 +80,7 @@ async def opener(cluster: PostgresCluster, postgres_options: dict[str, Any]) -> 
     await opener.close()
 
 
-async def open_quick(opener: StoreOpener) -> SqlStore:
+async def open_polling_often(opener: StoreOpener) -> SqlStore:
     return await opener(poll_interval=0.05, connect_timeout=patient(2))
 
 
@@ -88,10 +88,10 @@ async def available(store: SqlStore) -> None:
     await eventually(lambda: store.is_available, "available")
 
 
-async def test_every_method_raises_database_unavailable_while_it_is_away_and_changes_nothing(
+async def test_while_the_database_is_stopped_every_method_raises_database_unavailable(
     cluster: PostgresCluster, opener: StoreOpener
 ) -> None:
-    store = await open_quick(opener)
+    store = await open_polling_often(opener)
     await create(store)
     await append(store, *notes(3))
     await save(store, write("k", "{}"))
@@ -111,7 +111,7 @@ async def test_every_method_raises_database_unavailable_while_it_is_away_and_cha
 
 async def test_a_store_may_start_before_its_database(cluster: PostgresCluster, opener: StoreOpener) -> None:
     cluster.stop()
-    store = await open_quick(opener)
+    store = await open_polling_often(opener)
     seen: list[bool] = []
     store.on_availability(seen.append)
     assert not store.is_available
@@ -128,7 +128,7 @@ async def test_a_store_may_start_before_its_database(cluster: PostgresCluster, o
 async def test_an_answered_append_outlives_a_killed_database_and_an_unanswered_one_can_be_repeated(
     cluster: PostgresCluster, opener: StoreOpener
 ) -> None:
-    store = await open_quick(opener)
+    store = await open_polling_often(opener)
     await create(store)
     answered: set[str] = set()
 
@@ -160,10 +160,10 @@ async def test_an_answered_append_outlives_a_killed_database_and_an_unanswered_o
     assert {event.event_id for event in events} == answered
 
 
-async def test_a_tail_waits_while_the_database_is_away_and_misses_nothing(
+async def test_a_tail_waits_while_the_database_is_stopped_and_misses_nothing(
     cluster: PostgresCluster, opener: StoreOpener
 ) -> None:
-    store = await open_quick(opener)
+    store = await open_polling_often(opener)
     await create(store)
     await append(store, *notes(2))
     async with following(store) as tail:
@@ -182,7 +182,7 @@ async def test_a_tail_waits_while_the_database_is_away_and_misses_nothing(
 async def test_what_another_store_appended_meanwhile_is_delivered_too(
     cluster: PostgresCluster, opener: StoreOpener
 ) -> None:
-    here, there = await open_quick(opener), await open_quick(opener)
+    here, there = await open_polling_often(opener), await open_polling_often(opener)
     await create(here)
     async with following(here) as tail:
         await tail.until_caught_up()
@@ -201,7 +201,7 @@ async def test_what_another_store_appended_meanwhile_is_delivered_too(
         assert tail.sequences == [1, 2, 3]
 
 
-async def test_closing_a_store_whose_database_is_away_is_quick(
+async def test_closing_a_store_waits_for_no_time_limit_of_a_stopped_database(
     cluster: PostgresCluster, opener: StoreOpener
 ) -> None:
     store = await opener(

@@ -143,7 +143,7 @@ async def test_it_is_answered_even_after_the_sessions_end(store: Store, method: 
     ],
     ids=METHODS,
 )
-async def test_its_expectation_is_not_looked_at_again(
+async def test_its_expectation_is_not_checked_again(
     store: Store, first: Call, error: type[HoldfastError]
 ) -> None:
     result = await first(store, "r1")

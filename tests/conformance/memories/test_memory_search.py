@@ -15,7 +15,7 @@ from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.search import check_query
 from holdfastdb_server.storage.store import SqlStore
 from tests.support.content import NAMESPACE, pages
-from tests.support.memories import change, found, keep, look
+from tests.support.memories import change, found, keep, search
 
 # A lesson, the queries that find it and those that do not: the same on every engine.
 CASES: list[tuple[str, list[str], list[str]]] = [
@@ -96,7 +96,7 @@ def test_a_query_has_1_to_64_words_in_4000_characters(query: str) -> None:
 async def test_64_words_can_be_searched_for(store: Store) -> None:
     words = [f"w{number:02}" for number in range(64)]
     await keep(store, lesson=" ".join(words[:48]))
-    [match] = (await look(store, " ".join(words))).items
+    [match] = (await search(store, " ".join(words))).items
     assert match.score == 48 / 64
 
 
@@ -106,7 +106,7 @@ async def test_words_are_found_in_the_lesson_the_context_and_the_tool_name_alone
     await keep(store, "tool", tool_name="find_needle")
     elsewhere: dict[str, Any] = {"agent_id": "needle", "user_id": "needle", "session_id": "needle"}
     await keep(store, "needle", labels={"needle": "needle"}, metadata={"needle": "needle"}, **elsewhere)
-    page = await look(store, "needle")
+    page = await search(store, "needle")
     assert [(match.memory.memory_id, match.score) for match in page.items] == [
         ("lesson", 1.0),
         ("tool", 0.5),
@@ -120,7 +120,7 @@ async def test_the_score_is_the_share_of_the_different_words_that_are_found(stor
     await keep(store, "two", "red green redder")
     await keep(store, "one", "blue")
     await keep(store, "none", "yellow")
-    page = await look(store, "Red GREEN blue red")
+    page = await search(store, "Red GREEN blue red")
     assert [(match.memory.memory_id, match.score) for match in page.items] == [
         ("all", 1.0),
         ("two", 2 / 3),
@@ -133,8 +133,8 @@ async def test_a_word_counts_in_the_lesson_even_if_another_beginning_like_it_is_
     store: Store,
 ) -> None:
     await keep(store, "m", "timeout", context="timer time")
-    assert [match.score for match in (await look(store, "time")).items] == [1.0]
-    assert [match.score for match in (await look(store, "timer time")).items] == [0.75]
+    assert [match.score for match in (await search(store, "time")).items] == [1.0]
+    assert [match.score for match in (await search(store, "timer time")).items] == [0.75]
 
 
 async def test_among_equals_the_surer_come_first_then_the_newer(store: Store) -> None:
@@ -180,7 +180,7 @@ async def test_words_are_searched_as_they_are_now(store: Store) -> None:
     await keep(store, lesson="old lesson", context="old context", tool_name="old_tool")
     await change(store, lesson="new lesson", context="", tool_name="new")
     assert await found(store, "old") == []
-    assert [match.score for match in (await look(store, "new lesson")).items] == [1.0]
+    assert [match.score for match in (await search(store, "new lesson")).items] == [1.0]
     await change(store, confidence=0.5)
     assert await found(store, "new") == ["m"]
 
@@ -197,11 +197,11 @@ async def test_paging_returns_each_match_once_in_order(store: Store, size: int) 
     for number in range(9):
         lesson = "red green" if number % 3 == 0 else "red" if number % 3 == 1 else "other"
         await keep(store, f"m{number}", lesson, context="green red", confidence=(number % 2) / 3)
-    whole = [match.memory.memory_id for match in (await look(store, "red green")).items]
+    whole = [match.memory.memory_id for match in (await search(store, "red green")).items]
     assert len(whole) == 9
 
     async def fetch(page: PageRequest) -> Page[MemoryMatch]:
-        return await look(store, "red green", page=page)
+        return await search(store, "red green", page=page)
 
     read = [page async for page in pages(fetch, size)]
     assert [match.memory.memory_id for page in read for match in page.items] == whole
@@ -212,7 +212,7 @@ async def test_paging_returns_each_match_once_in_order(store: Store, size: int) 
 async def test_the_cursor_is_the_points_the_confidence_the_creation_time_and_the_key(store: Store) -> None:
     for number in range(2):
         await keep(store, f"m{number}", "needle", confidence=0.1 + 0.2)
-    page = await look(store, "needle", page=PageRequest(1))
+    page = await search(store, "needle", page=PageRequest(1))
     assert page.next is not None
     points, confidence, micros, key = page.next
     assert (points, confidence) == (2, repr(0.1 + 0.2))
@@ -221,7 +221,7 @@ async def test_the_cursor_is_the_points_the_confidence_the_creation_time_and_the
     assert isinstance(key, int)
     for forged in ((2, "sure", 1, 1), (2, "0.5", 2**62, 1)):
         with pytest.raises(InvalidPageToken):
-            await look(store, "needle", page=PageRequest(1, forged))
+            await search(store, "needle", page=PageRequest(1, forged))
 
 
 async def test_a_page_ends_before_it_passes_the_page_bytes(store: Store) -> None:
@@ -229,7 +229,7 @@ async def test_a_page_ends_before_it_passes_the_page_bytes(store: Store) -> None
         await keep(store, f"m{number:02}", "needle " + "🦑" * 65_000)
 
     async def fetch(page: PageRequest) -> Page[MemoryMatch]:
-        return await look(store, "needle", page=page)
+        return await search(store, "needle", page=page)
 
     read = [page async for page in pages(fetch, 100)]
     assert sum(len(page.items) for page in read) == 14
@@ -242,9 +242,9 @@ async def test_a_use_is_counted_where_it_is_asked_for(store: Store) -> None:
     for number in range(3):
         await keep(store, f"m{number}", "needle", confidence=number / 2)
     before = await store.memories.get(NAMESPACE, "m2")
-    await look(store, "needle")
+    await search(store, "needle")
     assert (await store.memories.get(NAMESPACE, "m2")) == before
-    page = await look(store, "needle", count_use=True, page=PageRequest(2))
+    page = await search(store, "needle", count_use=True, page=PageRequest(2))
     assert [match.memory.use_count for match in page.items] == [1, 1]
     used = await store.memories.get(NAMESPACE, "m2")
     assert page.items[0].memory == used
@@ -257,26 +257,26 @@ async def test_a_use_is_counted_where_it_is_asked_for(store: Store) -> None:
 
 async def test_a_repeated_search_searches_again_and_counts_nothing(store: Store) -> None:
     await keep(store, lesson="needle")
-    await look(store, "needle", count_use=True, request_id="r")
+    await search(store, "needle", count_use=True, request_id="r")
     await keep(store, "new", "needle")
-    page = await look(store, "needle", count_use=True, request_id="r")
+    page = await search(store, "needle", count_use=True, request_id="r")
     assert [(match.memory.memory_id, match.memory.use_count) for match in page.items] == [
         ("new", 0),
         ("m", 1),
     ]
     with pytest.raises(RequestIdTaken):
-        await look(store, "other", count_use=True, request_id="r")
+        await search(store, "other", count_use=True, request_id="r")
     with pytest.raises(RequestIdTaken):
-        await look(store, "needle", count_use=True, request_id="r", min_confidence=0.1)
+        await search(store, "needle", count_use=True, request_id="r", min_confidence=0.1)
     # Without counting it has no meaning.
-    await look(store, "other", request_id="r")
+    await search(store, "other", request_id="r")
 
 
 async def count_at_once(stores: list[Store]) -> list[int]:
     for number in range(5):
         await keep(stores[0], f"m{number}", "needle", confidence=number / 5)
     searches = [
-        look(
+        search(
             stores[n % len(stores)], "needle", count_use=True, page=PageRequest(5 - n % 3), request_id=f"r{n}"
         )
         for n in range(12)

@@ -21,7 +21,7 @@ from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.values import Payload
 from holdfastdb_server.storage.store import SqlStore
 from tests.support.content import NAMESPACE, create, history
-from tests.support.todo import EXACT, create_plan, item, update_item, update_plan, versions
+from tests.support.plans import EXACT, create_plan, item, update_item, update_plan, versions
 
 
 async def statuses(store: Store) -> list[tuple[str, dict[str, str], dict[str, str], str]]:

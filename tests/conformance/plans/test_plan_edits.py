@@ -9,7 +9,7 @@ from holdfastdb_server.domain.plans.changes import MoveItem, PlanEdit, PutItem, 
 from holdfastdb_server.domain.plans.items import ItemStatus
 from holdfastdb_server.domain.ports import Store
 from tests.support.content import NAMESPACE
-from tests.support.todo import create_plan, ids, item, update_plan, versions
+from tests.support.plans import create_plan, ids, item, update_plan, versions
 
 
 async def test_all_items_are_replaced_and_the_same_ones_keep_their_versions(store: Store) -> None:

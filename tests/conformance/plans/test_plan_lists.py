@@ -14,7 +14,7 @@ from holdfastdb_server.domain.plans.plan import Plan, PlanFilter, PlanStatus
 from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.values import Payload
 from tests.support.content import NAMESPACE, Fetch, create, pages, read_all
-from tests.support.todo import create_plan, item, update_item, update_plan
+from tests.support.plans import create_plan, item, update_item, update_plan
 
 ANY = PlanFilter()
 

@@ -24,7 +24,7 @@ from holdfastdb_server.domain.plans.plan import PlanStatus
 from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.values import Payload
 from tests.support.content import NAMESPACE, create, history
-from tests.support.todo import EXACT, create_plan, ids, item, update_item, update_plan, versions
+from tests.support.plans import EXACT, create_plan, ids, item, update_item, update_plan, versions
 
 FULL: dict[str, Any] = {
     "title": "Ünïcode – title 🦑",

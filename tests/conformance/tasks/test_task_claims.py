@@ -201,7 +201,7 @@ class TestWaiting:
         assert taken is not None
         assert taken.task.worker_id == "next"
 
-    async def test_a_lease_that_lapses_ends_it_at_the_next_look(self, open_store: OpenStore) -> None:
+    async def test_a_lease_that_lapses_ends_it_at_the_next_poll(self, open_store: OpenStore) -> None:
         store = await open_store(poll_interval=0.05)
         await add(store)
         held = await lease(store)

@@ -119,7 +119,7 @@ async def test_anyone_cancels_a_leased_task_and_its_worker_learns_it(store: Stor
         await release(store, held)
 
 
-async def test_a_late_worker_learns_that_its_lease_is_gone_whatever_it_wants(store: Store) -> None:
+async def test_a_late_worker_learns_that_its_lease_is_lost_whatever_it_wants(store: Store) -> None:
     await add(store)
     held = await lapsed(store)
     for target in TaskStatus:

@@ -27,7 +27,7 @@ BUGS = [
 
 
 @pytest.mark.parametrize("error", ENDS, ids=repr)
-def test_a_lost_connection_means_that_the_database_is_away(error: Exception) -> None:
+def test_a_lost_connection_means_that_the_database_is_unavailable(error: Exception) -> None:
     assert PostgresDialect().is_unavailable(error)
 
 

@@ -11,7 +11,7 @@ from typing import Self
 import holdfastdb
 
 
-class Crew:
+class RecordingAgents:
     """Agents that work for as long as the block lasts, at a steady pace, each in a session of its own.
 
     `pace`: seconds between two events of an agent; 0: as many as it can.
