@@ -11,7 +11,7 @@ import pytest
 from holdfastdb_server.domain.errors import RequestIdTaken
 from holdfastdb_server.domain.tasks.task import TaskStatus
 from holdfastdb_server.storage.store import SqlStore
-from tests.support import approvals, documents, memories, runs, tasks, todo
+from tests.support import approvals, documents, memories, plans, runs, tasks
 from tests.support.content import NAMESPACE, create, save, write
 
 Call = Callable[[SqlStore], Awaitable[Any]]
@@ -21,7 +21,7 @@ CALLS: dict[str, Call] = {
     "task": lambda store: tasks.transition(store, TaskStatus.RUNNING, expected=1, request_id="r1"),
     "claim": lambda store: tasks.claim(store, request_id="r1"),
     "approval": lambda store: approvals.decide(store, request_id="r1"),
-    "plan": lambda store: todo.update_plan(store, title="t", expected=1, request_id="r1"),
+    "plan": lambda store: plans.update_plan(store, title="t", expected=1, request_id="r1"),
     "new document": lambda store: documents.put(store, expected_version=0, request_id="r1"),
     "unnamed document": lambda store: documents.put(store, documents.draft(""), request_id="r1"),
     "document": lambda store: documents.put(
@@ -29,7 +29,7 @@ CALLS: dict[str, Call] = {
     ),
     "sync": lambda store: documents.sync(store, documents.draft("s1"), request_id="r1"),
     "memory": lambda store: memories.change(store, lesson="other", expected=1, request_id="r1"),
-    "search": lambda store: memories.look(store, "learnt", count_use=True, request_id="r1"),
+    "search": lambda store: memories.search(store, "learnt", count_use=True, request_id="r1"),
 }
 
 
@@ -41,7 +41,7 @@ async def replicas(two_stores: tuple[SqlStore, SqlStore]) -> tuple[SqlStore, Sql
     await runs.start(store)
     await tasks.add(store)
     await approvals.ask(store)
-    await todo.create_plan(store)
+    await plans.create_plan(store)
     await documents.put(store, documents.draft("old"))
     await memories.keep(store)
     return two_stores
