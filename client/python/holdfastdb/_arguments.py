@@ -19,6 +19,9 @@ T = TypeVar("T")
 
 SURROGATE = "a lone surrogate cannot be written as UTF-8"
 _INT32 = range(-(2**31), 2**31)
+# Tuples: a union would be made anew at each use.
+_LISTS = (list, tuple)
+_NO_LISTS = (str, bytes, bytearray, Mapping)
 
 
 def refused(field: str, description: str) -> InvalidArgument:
@@ -83,9 +86,16 @@ def require_mapping(value: object, field: str) -> Mapping[Any, Any]:
 
 def require_list(values: Iterable[T], field: str, needed: str = "a list") -> list[T]:
     """The items. A text, bytes or a mapping is refused: it would be read letter by letter or key by key."""
-    if isinstance(values, str | bytes | bytearray | Mapping) or not isinstance(values, Iterable):
+    if not is_list(values):
         raise of_wrong_type(field, needed, values)
     return list(values)
+
+
+def is_list(values: object) -> bool:
+    """Whether it is something to iterate over, and neither a text nor bytes nor a mapping."""
+    if isinstance(values, _LISTS):
+        return True
+    return isinstance(values, Iterable) and not isinstance(values, _NO_LISTS)
 
 
 def require_texts(values: Iterable[str], field: str) -> list[str]:

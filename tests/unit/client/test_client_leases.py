@@ -52,6 +52,16 @@ async def test_what_the_block_said_stands(script: Script, client: holdfastdb.Asy
     assert request.result.json == '{"tried":3}'
 
 
+async def test_an_error_whose_text_cannot_be_sent_gives_the_task_back_too(
+    script: Script, client: holdfastdb.AsyncClient
+) -> None:
+    with pytest.raises(FileNotFoundError):
+        async with await claim(client):
+            raise FileNotFoundError("no such file: caf\udce9\0.txt")
+    (request,) = script.requests("ReleaseTask")
+    assert (request.attempt_failed, request.error) == (True, "FileNotFoundError: no such file: caf?.txt")
+
+
 async def test_an_error_gives_the_task_back_as_a_failed_attempt(
     script: Script, client: holdfastdb.AsyncClient
 ) -> None:

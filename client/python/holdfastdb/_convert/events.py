@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import cast
 
-from holdfastdb._arguments import of_wrong_type, refused, require, require_known, require_list, require_texts
+from holdfastdb._arguments import (
+    is_list,
+    of_wrong_type,
+    refused,
+    require,
+    require_known,
+    require_list,
+    require_texts,
+)
 from holdfastdb._convert.enums import to_enums
 from holdfastdb._convert.messages import build, cannot_be_sent, fill, to_labels
 from holdfastdb._convert.payloads import from_payload, write_payload
@@ -44,8 +52,9 @@ def write_events(
 
 def each_event(events: Event | Iterable[Event]) -> Iterable[Event]:
     """The events one by one; what is not a list of some is one, which `write_event` refuses unless it is."""
-    is_list = isinstance(events, Iterable) and not isinstance(events, str | bytes | Mapping)
-    return cast("Iterable[Event]", events if is_list else (events,))
+    if isinstance(events, Event) or not is_list(events):
+        return (cast("Event", events),)
+    return events
 
 
 def write_event(target: pb.Event, event: Event, path: str) -> None:

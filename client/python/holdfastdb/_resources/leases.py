@@ -40,8 +40,8 @@ class AsyncLease:
             await lease.report(phase="testing")
             await lease.succeed(await review(lease.task.value))
 
-    In the block the lease is extended by itself. Where the block says nothing of the end, a task SUCCEEDED
-    when it is left without an error. An error gives the task back as a failed attempt, with the error's text,
+    In the block the lease is extended by itself. A block that ends without an error, and has not ended the
+    task, makes it SUCCEEDED. An error gives the task back as a failed attempt, with the error's text,
     to be tried again until its `max_attempts` are used up; the error is raised further. A cancelled block
     gives the task back without counting an attempt.
 
@@ -69,7 +69,7 @@ class AsyncLease:
 
     @property
     def token(self) -> str:
-        """What proves the lease in raw calls."""
+        """The proof of the lease, for raw calls."""
         return self._token
 
     @property
@@ -228,6 +228,8 @@ class AsyncLease:
             return
         failed = isinstance(error, Exception)
         said = f"{type(error).__name__}: {error}"[:_ERROR_LENGTH].replace("\0", "") if failed else ""
+        # A file name in an error's text may hold lone surrogates, which cannot be sent.
+        said = said.encode("utf-8", "replace").decode()
         try:
             await self.release(attempt_failed=failed, error=said)
         except HoldfastError as refused:

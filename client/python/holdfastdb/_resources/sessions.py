@@ -45,7 +45,8 @@ class AsyncSessions:
             session = await client.sessions.create(user_id="u-1", labels={"team": "support"})
 
         Repeating a `session_id` with the same content returns the session as it is now; with other content it
-        raises AlreadyExists. `retention` is how long the session may rest before it expires, or `"never"`.
+        raises AlreadyExists. `retention` is how long the session may be inactive before it expires, or
+        `"never"`.
         Raises NotFound if the parent does not exist.
         """
         message = build(

@@ -29,25 +29,26 @@ logger = logging.getLogger("holdfast.recorder")
 
 
 class Recorder:
-    """Writes events in the background: `record` never waits and never fails, whatever the server does.
+    """Writes events in the background: `record` never waits for the server, and never raises anything.
 
         with holdfastdb.Recorder(create_sessions=True) as recorder:
             recorder.record("order-42", Event.of("agent.started", {"agent": "planner"}, actor="planner"))
 
     Any number of threads and coroutines may use one. What is recorded is kept in memory, sent in batches, the
     events of a session in their order, and retried until the server has it, however long the server is
-    unavailable. An event has its id and its time from the moment it is recorded, so it
-    is written once, however often it is sent.
+    unavailable. An event has its id and its time from the moment it is recorded, so it is written once,
+    however often it is sent.
 
     An event is dropped only
 
-    - when the buffer is full: then it is the new one that is dropped, until there is room again;
+    - when it cannot be sent, such as one made of NaN, or is no Event;
+    - when the buffer is full: then the new event is dropped, and those in the buffer stay;
     - when the server refuses it for good, such as an event that is too large; the others are written;
     - when its session does not exist, unless `create_sessions` is set, or the session's id is refused;
     - when the recorder is closed before it could be written.
 
     Drops are counted in `stats` and logged, to the logger `holdfast.recorder`, every few seconds at most.
-    What is still there when the process is killed is lost: for what must be durable use
+    Events in the buffer are lost when the process is killed. Where an event must be durable, use
     `client.history.append`.
     """
 
@@ -71,7 +72,7 @@ class Recorder:
         """
         for name, bound in (("max_events", max_events), ("max_bytes", max_bytes)):
             if require(bound, int, name, "an integer") < 1:
-                raise refused(name, "a buffer holds something")
+                raise refused(name, "at least 1")
         require_flag(create_sessions, "create_sessions")
         connection = Connection(
             target, namespace=namespace, token=token, tls=tls, timeout=timeout, options=options

@@ -36,7 +36,7 @@ logger = logging.getLogger("holdfast.recorder")
 
 
 class Writer:
-    """Sends batches, one at a time of each session, in the event loop in which it was started."""
+    """Sends the buffered events in batches, one batch of a session at a time, in the loop that started it."""
 
     def __init__(self, connection: Connection, buffer: Buffer, *, create_sessions: bool) -> None:
         self._connection = connection
@@ -51,14 +51,14 @@ class Writer:
         self._last_failure = ""
 
     async def start(self) -> None:
-        """Begin to write."""
+        """Start the tasks that write."""
         self._loop = asyncio.get_running_loop()
         self._thread = threading.current_thread()
         work = [self._work() for _ in range(_PARALLEL)]
         self._tasks = [asyncio.create_task(each) for each in (*work, self._report())]
 
     def wake(self) -> None:
-        """There is more to write. From any thread, without waiting."""
+        """Tell the tasks that there is more to write; from any thread."""
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._more.set)
 
@@ -68,7 +68,7 @@ class Writer:
         return threading.current_thread() is self._thread
 
     async def stop(self) -> None:
-        """Write no more."""
+        """Stop the tasks, and close the connection."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -84,7 +84,7 @@ class Writer:
                 await self._write(queue)
 
     async def _write(self, queue: Queue) -> None:
-        """Send one batch of a session, and have the session written again when it is time."""
+        """Send one batch of a session, then put the session back, after a delay if it failed."""
         entries = self._buffer.first(queue)
         delay = 0.0
         try:

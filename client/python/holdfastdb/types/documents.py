@@ -11,7 +11,7 @@ from holdfastdb.types.payloads import HasPayload, Payload
 
 
 class DocumentKey(NamedTuple):
-    """What names a document. A plain tuple does as well: `("github/installations", "7")`."""
+    """The key of a document. A plain tuple does as well: `("github/installations", "7")`."""
 
     collection: str
     document_id: str
@@ -19,7 +19,7 @@ class DocumentKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DocumentDraft:
-    """A document to put, where a call takes several: the value alone does if there is no more to say."""
+    """A document to put, where a call takes several. Without labels and such, pass the value alone."""
 
     value: object
     """Any JSON value, or bytes; `Json` and `Data` keep a text or a media type exactly."""
@@ -51,11 +51,11 @@ class Document(HasPayload):
     update_time: datetime
     """When a field above was last changed."""
     expire_time: datetime | None
-    """When its time to live will have passed."""
+    """When its time to live ends."""
 
     @property
     def key(self) -> DocumentKey:
-        """What names it, such as another's `parent`."""
+        """Its key, to be used as the `parent` of another."""
         return DocumentKey(self.collection, self.document_id)
 
 

@@ -12,7 +12,7 @@ from holdfastdb.types.payloads import Payload
 
 
 class PlanStatus(StrEnum):
-    """How far a plan is. It may be moved from any to any other."""
+    """The status of a plan. Any may become any other."""
 
     PENDING = "pending"
     """Made, not begun."""
@@ -29,7 +29,7 @@ class PlanStatus(StrEnum):
 
 
 class PlanItemStatus(StrEnum):
-    """How far an item is. It may be moved from any to any other."""
+    """The status of an item. Any may become any other."""
 
     PENDING = "pending"
     """To be done."""
@@ -47,7 +47,7 @@ class PlanItemStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NewPlanItem:
-    """An item as it shall be, in a new plan or an existing one."""
+    """An item to add to a plan, or to replace one with."""
 
     description: str
     item_id: str = field(default="", kw_only=True)
@@ -55,7 +55,7 @@ class NewPlanItem:
     acceptance_criteria: Iterable[str] = field(default=(), kw_only=True)
     """How to tell that it is done."""
     depends_on: Iterable[str] = field(default=(), kw_only=True)
-    """The ids of the items that come before it."""
+    """The ids of the items that must be completed or skipped before it."""
     status: PlanItemStatus = field(default=PlanItemStatus.PENDING, kw_only=True)
     result: object = field(default=None, kw_only=True)
     """Any JSON value, bytes, `Json` or `Data`; None: no result."""
@@ -100,7 +100,7 @@ class PlanItem:
     description: str
     acceptance_criteria: tuple[str, ...]
     depends_on: tuple[str, ...]
-    """The ids of the items that come before it."""
+    """The ids of the items that must be completed or skipped before it."""
     status: PlanItemStatus
     result: Payload | None
     """What came of it: `item.result.value`."""

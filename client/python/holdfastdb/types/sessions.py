@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, Literal, TypeAlias
 
 Retention: TypeAlias = timedelta | Literal["never"]
-"""How long a session may rest before it expires; "never" for without end."""
+"""How long a session may be inactive before it expires, or "never"."""
 
 
 class SessionStatus(StrEnum):
@@ -53,7 +53,7 @@ class Session:
     metadata: Mapping[str, Any]
     """Free data to search by; numbers are floats."""
     retention: Retention | None
-    """How long the session may rest before it expires. None: the server's default."""
+    """How long the session may be inactive before it expires. None: the server's default."""
     version: int
     """Rises by one with each change of the session's own fields, from 1."""
     last_sequence: int
@@ -68,4 +68,4 @@ class Session:
     end_time: datetime | None
     """When it reached its final status."""
     expire_time: datetime | None
-    """When it will expire if it rests until then."""
+    """When it expires unless it is changed, appended to or saved to before."""

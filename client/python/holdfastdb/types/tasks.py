@@ -24,7 +24,7 @@ class TaskStatus(StrEnum):
     FAILED = "failed"
     """Could not be done. Final."""
     CANCELLED = "cancelled"
-    """Is not to be done any more. Final."""
+    """Cancelled by a caller. Final."""
     UNRECOGNIZED = "unrecognized"
     """A status that a newer server sent and this version does not know. It cannot be sent."""
 
@@ -65,13 +65,13 @@ class Task:
     """Free data to search by; numbers are floats."""
     trace_id: str
     version: int
-    """Rises by one with each change, from 1; an extended lease is none."""
+    """Rises by one with each change, from 1. The extension of a lease is not a change."""
     attempts: int
-    """How often it was claimed, without the leases that were given back unused."""
+    """How often it was claimed, without the leases that were released without a failed attempt."""
     worker_id: str
     """Who holds the lease, or held the last one."""
     lease_expire_time: datetime | None
-    """When the lease will lapse; None: it is not leased."""
+    """When the lease expires; None: it is not leased."""
     create_time: datetime
     update_time: datetime
     start_time: datetime | None
