@@ -1,4 +1,4 @@
-"""What the storage tells whoever measures it."""
+"""The measurements that the storage reports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the drivers raise when the database is away, as it was met, counts as that; a bug of ours does not."""
+"""What the drivers raise when the database is unavailable, as observed, counts as that; a bug of ours does not."""
 
 from __future__ import annotations
 

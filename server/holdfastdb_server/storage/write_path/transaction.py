@@ -61,7 +61,7 @@ _Known = tuple[Event, EventReceipt]
 
 
 class Transaction:
-    """The changes of one transaction to its sessions."""
+    """What one transaction has read of its sessions, and is going to write."""
 
     def __init__(self, connection: AsyncConnection, statements: Statements, versions_kept: int) -> None:
         self.connection = connection
@@ -205,20 +205,25 @@ class Transaction:
         What is planned later is written by the next call; the writer calls it once the work is done.
         """
         dialect, connection = self._sql.dialect, self.connection
+        # 1. Insert the events.
         events, self._event_rows = self._event_rows, []
         if events and await dialect.insert_missing_rows(connection, schema.events, events) < len(events):
             raise Conflict
+        # 2. Insert the request ids with their replies.
         await self.requests.write()
+        # 3. Insert the versions.
         versions, self._version_rows = self._version_rows, []
         if versions:
             await dialect.insert_rows(connection, schema.state_versions, versions)
             await self._write_heads()
+        # 6. Update the sessions' last sequences and activity.
         touched, self._touched = self._touched, {}
         if touched:
             progress = [(s.key, s.last_sequence, self.now) for _, s in sorted(touched.items())]
             await connection.execute(self._sql.touch_sessions, self._sql.progress.params(progress))
 
     async def _write_heads(self) -> None:
+        # 4. Upsert the newest version of each key.
         saved, self._saved = self._saved, {}
         heads = [(key, name, self._namespaces[key], version) for (key, name), version in saved.items()]
         await self._sql.dialect.insert_rows(
@@ -227,6 +232,7 @@ class Transaction:
             heads,
             "ON CONFLICT (session_key, key) DO UPDATE SET version = excluded.version",
         )
+        # 5. Delete the versions that are not kept any more.
         newest_surplus = [
             (key, name, version - self._versions_kept)
             for key, name, _, version in heads
