@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
 from unittest import mock
 
 import pytest
-import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfastdb_server.domain.sessions import SessionStatus
 from holdfastdb_server.domain.states import State, StateWrite
@@ -17,11 +14,8 @@ from holdfastdb_server.domain.values import Payload
 from holdfastdb_server.storage.engines.postgres import PostgresDialect
 from holdfastdb_server.storage.observer import NoObserver
 from holdfastdb_server.storage.postgres.saves import SingleStatementSaves
-from holdfastdb_server.storage.schema import sessions, state_versions
 from holdfastdb_server.storage.store import SqlStore
 from holdfastdb_server.storage.write_path.entries import Save
-from holdfastdb_server.storage.write_path.statements import Statements
-from holdfastdb_server.storage.write_path.transaction import Transaction
 from tests.support.content import (
     NAMESPACE,
     append,
@@ -33,10 +27,7 @@ from tests.support.content import (
     write,
 )
 from tests.support.explained import plan_nodes, rows_looked_at
-from tests.support.observers import CountingObserver
-from tests.support.waiting import eventually
-
-KEPT = 3
+from tests.support.saves import KEPT, request, saved, stored
 
 
 @pytest.fixture
@@ -47,37 +38,9 @@ async def store(two_stores: tuple[SqlStore, SqlStore]) -> SqlStore:
 
 
 @pytest.fixture
-def observer() -> CountingObserver:
-    """What is told of it."""
-    return CountingObserver()
-
-
-@pytest.fixture
-def writer(store: SqlStore, observer: CountingObserver) -> SingleStatementSaves:
+def writer(store: SqlStore) -> SingleStatementSaves:
     """What is tested."""
-    return SingleStatementSaves(store._database, PostgresDialect(), KEPT, observer)
-
-
-def request(*writes: StateWrite, session: str = "s", request_id: str = "") -> Save:
-    return Save(NAMESPACE, session, writes, request_id)
-
-
-async def saved(writer: SingleStatementSaves, *requests: Save) -> list[list[int] | None]:
-    """The versions that each request has got."""
-    answers = await writer.write(requests)
-    return [None if answer is None else [state.version for state in answer] for answer in answers]
-
-
-async def stored(store: SqlStore, session: str = "s") -> list[tuple[str, int]]:
-    """All versions of all keys."""
-    query = (
-        sa.select(state_versions.c.key, state_versions.c.version)
-        .join(sessions, sessions.c.key == state_versions.c.session_key)
-        .where(sessions.c.id == session)
-        .order_by(state_versions.c.key, state_versions.c.version)
-    )
-    found = await store._database.read(lambda connection: connection.execute(query))
-    return [(row.key, row.version) for row in found]
+    return SingleStatementSaves(store._database, PostgresDialect(), KEPT, NoObserver())
 
 
 async def test_concurrent_requests_are_saved_each_in_the_order_of_its_key(
@@ -179,87 +142,6 @@ async def test_what_cannot_become_a_row_fails_alone(store: SqlStore, writer: Sin
     assert isinstance(results[0], Exception)
     assert results[1:] == [[1]] * 3
     assert await stored(store) == []
-
-
-async def is_anyone_waiting(store: SqlStore) -> bool:
-    """Whether a statement in this database waits for a lock."""
-    query = sa.text(
-        "SELECT count(*) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    )
-    return bool(await store._database.read(lambda connection: connection.scalar(query)))
-
-
-async def carry_out(connection: AsyncConnection, save: Save) -> None:
-    """Carry out a save in a planned transaction."""
-    transaction = Transaction(connection, Statements(PostgresDialect()), KEPT)
-    await transaction.lock([(save.namespace, save.session_id)])
-    session = transaction.session(save.namespace, save.session_id)
-    await transaction.look_up_heads([(session, write.key) for write in save.writes])
-    save.plan(transaction)
-    await transaction.write()
-
-
-class TestBehindALock:
-    """What a save sees of states and requests is as old as the moment when it began to wait."""
-
-    @pytest.fixture
-    async def overtaken(self, store: SqlStore) -> Any:
-        """Start some saves, which wait; meanwhile save for others, and let them go on."""
-        await save(store, write("k", "1"))
-
-        async def run(
-            writer: SingleStatementSaves, *requests: Save, others: list[Save]
-        ) -> list[list[int] | None]:
-            async with store._database._writer.connect() as connection, connection.begin():
-                await connection.execute(sa.select(sessions).with_for_update(key_share=True))
-                waiting = asyncio.create_task(saved(writer, *requests))
-                await eventually(lambda: is_anyone_waiting(store), "a save that waits for the lock")
-                for other in others:
-                    await carry_out(connection, other)
-            return await waiting
-
-        return run
-
-    async def test_versions_follow_what_others_saved(
-        self, store: SqlStore, writer: SingleStatementSaves, overtaken: Any
-    ) -> None:
-        others = [request(write("k")), request(write("k")), request(write("new"))]
-        requests = [request(write("k", "9")), request(write("new", "9"))]
-        assert await overtaken(writer, *requests, others=others) == [[4], [2]]
-        assert await load_json(store, "k") == "9"
-        assert await stored(store) == [*(("k", n) for n in (2, 3, 4)), ("new", 1), ("new", 2)]
-
-    async def test_a_guard_that_was_overtaken_lets_nothing_be_written(
-        self, store: SqlStore, writer: SingleStatementSaves, overtaken: Any
-    ) -> None:
-        requests = [request(write("k", "9", expected=1), write("beside"))]
-        assert await overtaken(writer, *requests, others=[request(write("k"))]) == [None]
-        assert await stored(store) == [("k", 1), ("k", 2)]
-
-    async def test_a_guard_that_fits_what_others_saved_holds(
-        self, store: SqlStore, writer: SingleStatementSaves, overtaken: Any
-    ) -> None:
-        requests = [request(write("k", "9", expected=2))]
-        assert await overtaken(writer, *requests, others=[request(write("k"))]) == [[3]]
-        assert await load_json(store, "k") == "9"
-
-    async def test_an_id_that_was_taken_meanwhile_lets_nothing_be_written(
-        self, store: SqlStore, writer: SingleStatementSaves, observer: CountingObserver, overtaken: Any
-    ) -> None:
-        requests = [request(write("k", "9"), request_id="r")]
-        assert await overtaken(writer, *requests, others=[request(write("other"), request_id="r")]) == [None]
-        assert await stored(store) == [("k", 1), ("other", 1)]
-        assert observer.fell_back == {("save", "checks"): 1}
-
-    async def test_what_it_could_not_see_to_delete_goes_at_the_next_save(
-        self, store: SqlStore, overtaken: Any
-    ) -> None:
-        writer = SingleStatementSaves(store._database, PostgresDialect(), 1, NoObserver())
-        assert await overtaken(writer, request(write("k")), others=[request(write("k"))]) == [[3]]
-        assert await stored(store) == [("k", 2), ("k", 3)]
-        assert await saved(writer, request(write("k"))) == [[4]]
-        assert await stored(store) == [("k", 4)]
 
 
 async def test_the_newest_versions_are_kept(store: SqlStore, writer: SingleStatementSaves) -> None:

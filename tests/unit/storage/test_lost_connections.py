@@ -1,4 +1,4 @@
-"""What the drivers raise when the database is unavailable, as observed, counts as that; a bug of ours does not."""
+"""Which errors of the drivers mean that the database is unavailable: as observed, and no bug of ours."""
 
 from __future__ import annotations
 
