@@ -488,7 +488,7 @@ CREATE TABLE documents (
 	create_time BIGINT NOT NULL, 
 	update_time BIGINT NOT NULL, 
 	expire_time BIGINT, 
-	gone_time BIGINT, 
+	subtree_expire_time BIGINT, 
 	expiry_check_time BIGINT, 
 	CONSTRAINT documents_namespace_collection_id_key UNIQUE (namespace, collection, id), 
 	FOREIGN KEY(parent_key) REFERENCES documents ("key")

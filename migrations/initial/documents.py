@@ -32,7 +32,7 @@ def create() -> None:
         sa.Column("create_time", columns.TIME, nullable=False),
         sa.Column("update_time", columns.TIME, nullable=False),
         sa.Column("expire_time", columns.TIME),
-        sa.Column("gone_time", columns.TIME),
+        sa.Column("subtree_expire_time", columns.TIME),
         sa.Column("expiry_check_time", columns.TIME),
         sa.PrimaryKeyConstraint("key", name="documents_pkey"),
         sa.UniqueConstraint("namespace", "collection", "id", name="documents_namespace_collection_id_key"),

@@ -39,7 +39,7 @@ async def filled(request: pytest.FixtureRequest) -> AsyncIterator[FilledStore]:
 async def fill(store: SqlStore) -> None:
     await create(store)
     await insert(store, schema.plans, list(plan_rows()))
-    await store._database.write(lambda connection: fill_keyed(connection, store.memories._words))
+    await store._database.write(lambda connection: fill_keyed(connection, store.memories._full_text))
     for number in range(20):
         items = [item("a"), item("b", depends_on=("a",))]
         await store.plans.create(NAMESPACE, plan_draft(f"own{number}", *items, session_id="s"))

@@ -89,7 +89,7 @@ async def search(store: Store, query: str, **where: Any) -> list[Match]:
 
 async def let_pass(store: SqlStore, time: timedelta) -> None:
     """Let documents be as if so much time had passed for their times to live."""
-    times = ("expire_time", "gone_time", "expiry_check_time")
+    times = ("expire_time", "subtree_expire_time", "expiry_check_time")
 
     async def work(connection: AsyncConnection) -> None:
         for row in (await connection.execute(sa.select(documents))).all():

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfastdb_server.domain.documents.filters import CollectionFilter
 from holdfastdb_server.domain.paging import Page, PageRequest
-from holdfastdb_server.storage.documents.rows import is_there
+from holdfastdb_server.storage.documents.rows import exists
 from holdfastdb_server.storage.engines.base import Dialect
 from holdfastdb_server.storage.query.cache import Queries
 from holdfastdb_server.storage.query.filters import NAMESPACE, after_prefix
@@ -101,7 +101,7 @@ class CollectionLists:
 
     def _next(self, has_prefix: bool, after: Any, descending: bool) -> sa.ScalarSelect[Any]:
         row = documents.alias()
-        query = sa.select(row.c.collection).where(row.c.namespace == NAMESPACE, is_there(table=row))
+        query = sa.select(row.c.collection).where(row.c.namespace == NAMESPACE, exists(table=row))
         if has_prefix:
             query = query.where(BelowPath(row.c.collection).build(self._dialect, _PREFIX, ()))
         if after is not None:

@@ -18,7 +18,7 @@ from holdfastdb_server.domain.documents.filters import (
 )
 from holdfastdb_server.domain.paging import PageRequest
 from holdfastdb_server.storage.documents.collections import BelowPath
-from holdfastdb_server.storage.documents.rows import CONTENT, head_size, is_there
+from holdfastdb_server.storage.documents.rows import CONTENT, exists, head_size
 from holdfastdb_server.storage.engines.base import Dialect
 from holdfastdb_server.storage.engines.full_text import FullText
 from holdfastdb_server.storage.query.cache import Queries
@@ -28,10 +28,10 @@ from holdfastdb_server.storage.schema import document_members, documents
 
 
 class DocumentLists:
-    """Pages of documents, by name or, of a query's words, by score."""
+    """Pages of documents, by collection and id or, with the words of a query, by score."""
 
-    def __init__(self, dialect: Dialect, words: FullText) -> None:
-        self._words = words
+    def __init__(self, dialect: Dialect, full_text: FullText) -> None:
+        self._full_text = full_text
         self._conditions = Conditions(
             dialect,
             {
@@ -68,7 +68,7 @@ class DocumentLists:
             **self._times.params(where),
         }
         if where.words:
-            params |= self._words.params(namespace, where.words)
+            params |= self._full_text.params(namespace, where.words)
         found, more = await query.read(connection, page.size, params | _position(where, page))
         # The database has counted the contents too.
         shown = fitting(found, head_size) if where.omit_payload else found
@@ -90,7 +90,7 @@ class DocumentLists:
         picked = self._matching(conditions, times, has_words)
         columns: Sequence[sa.ColumnElement[Any]] = (documents.c.collection, documents.c.id)
         if has_words:
-            columns = (self._words.matches.c.weight, documents.c.update_time, documents.c.key)
+            columns = (self._full_text.matches.c.weight, documents.c.update_time, documents.c.key)
             descending = True
         if not is_first:
             cursor = sa.tuple_(*(sa.bindparam(f"after_{c.name}", type_=c.type) for c in columns))
@@ -106,7 +106,7 @@ class DocumentLists:
     def _matching(self, conditions: Shape, times: Shape, has_words: bool) -> sa.Select[Any]:
         row = documents.c
         query = sa.select(row.key, row.collection, row.id, row.update_time, row.size).where(
-            row.namespace == NAMESPACE, is_there(), *self._conditions.build(conditions)
+            row.namespace == NAMESPACE, exists(), *self._conditions.build(conditions)
         )
         if times:
             # Apart, so that SQLite too looks at the time first.
@@ -115,7 +115,7 @@ class DocumentLists:
             )
             query = query.where(row.key.in_(updated))
         if has_words:
-            found = self._words.matches
+            found = self._full_text.matches
             query = query.add_columns(found.c.weight).join(found, found.c.row_key == row.key)
         return query
 

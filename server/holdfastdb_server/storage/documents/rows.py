@@ -16,14 +16,14 @@ from holdfastdb_server.storage.schema import documents
 
 CONTENT = payload_names("content")
 HEAD = tuple(c for c in documents.columns if c.name not in (*CONTENT, "labels", "metadata"))
-"""The columns of what is needed to change a document, or what is above or below it."""
+"""The columns that are read to change a document, its ancestors or its children."""
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def is_there(table: sa.FromClause = documents) -> sa.ColumnElement[bool]:
+def exists(table: sa.FromClause = documents) -> sa.ColumnElement[bool]:
     """Whether a document exists at the time of the parameter `now`."""
     time = sa.bindparam("now", type_=Micros)
-    return sa.or_(table.c.gone_time.is_(None), table.c.gone_time > time)
+    return sa.or_(table.c.subtree_expire_time.is_(None), table.c.subtree_expire_time > time)
 
 
 def key_of(row: Any) -> DocumentKey:
@@ -32,7 +32,7 @@ def key_of(row: Any) -> DocumentKey:
 
 
 def fields_values(draft: DocumentDraft, fingerprint: bytes) -> dict[str, Any]:
-    """Return the columns of what a caller says, but those of the parent."""
+    """Return the columns of the fields that a caller gives, but those of the parent."""
     fields = draft.fields
     return {
         **payload_values("content", fields.content),
@@ -63,7 +63,7 @@ def document_of(row: Any) -> Document:
 
 
 def expire_time_of(row: Any, since: datetime) -> datetime:
-    """Return when the time to live in a row, which has one, passes."""
+    """Return when the time to live of a row, which has one, ends if it starts at `since`."""
     time: datetime = since + row.ttl * _MICROSECOND
     return time
 

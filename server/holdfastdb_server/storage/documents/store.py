@@ -51,8 +51,8 @@ class SqlDocuments:
         self._database = database
         self._writer = writer
         self._sql = DocumentStatements(database.dialect)
-        self._words = database.dialect.full_text(document_full_text.name)
-        self._lists = DocumentLists(database.dialect, self._words)
+        self._full_text = database.dialect.full_text(document_full_text.name)
+        self._lists = DocumentLists(database.dialect, self._full_text)
         self._collections = CollectionLists(database.dialect)
 
     async def put(self, namespace: str, put: DocumentPut, request_id: str = "") -> PutResult:
@@ -67,7 +67,7 @@ class SqlDocuments:
                 return PutResult(
                     await self._require(connection, namespace, key), is_created, is_parent_created
                 )
-            writer = DocumentWriter(connection, self._sql, self._words, namespace, indexes)
+            writer = DocumentWriter(connection, self._sql, self._full_text, namespace, indexes)
             done = await self._put(connection, writer, namespace, put)
             result = replies.write_put(
                 done.document.key, is_created=done.is_created, is_parent_created=done.is_parent_created
@@ -100,7 +100,7 @@ class SqlDocuments:
         return (await self._refreshed([row], refresh_ttl))[0]
 
     async def _find(self, connection: AsyncConnection, namespace: str, key: DocumentKey) -> Any:
-        """Return the row of a document that is there, or None."""
+        """Return the row of a document that exists, or None."""
         params = {"namespace": namespace, "collection": key.collection, "id": key.document_id}
         return (await connection.execute(self._sql.find, params | {"now": datetime.now(UTC)})).first()
 
@@ -134,7 +134,7 @@ class SqlDocuments:
         )
 
     async def _refreshed(self, rows: Sequence[Any], refresh_ttl: bool) -> Sequence[Document]:
-        """Return the documents in rows, their times to live begun anew if they are to."""
+        """Return the documents in rows, with their times to live restarted if `refresh_ttl`."""
         found = [document_of(row) for row in rows]
         if not refresh_ttl or all(document.fields.ttl is None for document in found):
             return found
@@ -161,7 +161,7 @@ class SqlDocuments:
                 raise DocumentNotFound(key.collection, key.document_id)
             _check_version(key, row, expected_version)
             removed = await tree.remove({row.key}, with_children=with_children)
-            return sum(map(tree.is_there, removed))
+            return sum(map(tree.exists, removed))
 
         return await self._writer.run(work)
 
@@ -175,7 +175,7 @@ class SqlDocuments:
                 return replies.read_synced(known)
             name = f"documents/{namespace}/{sync.collection}"
             await self._sql.dialect.lock_name(connection, name)
-            writer = DocumentWriter(connection, self._sql, self._words, namespace, indexes)
+            writer = DocumentWriter(connection, self._sql, self._full_text, namespace, indexes)
             existing = await writer.tree.lock(namespace, [draft.key for draft in sync.drafts])
             written = await writer.write(sync.drafts, existing)
             deleted = await self._prune(connection, writer.tree, namespace, sync) if sync.prune else []
@@ -198,7 +198,7 @@ class SqlDocuments:
             documents.c.namespace == namespace, documents.c.collection == sync.collection
         )
         others = {row.key for row in await connection.execute(query) if row.id not in kept}
-        return [row.id for row in await tree.remove(others) if tree.is_there(row)]
+        return [row.id for row in await tree.remove(others) if tree.exists(row)]
 
     async def list_collections(self, namespace: str, where: CollectionFilter, page: PageRequest) -> Page[str]:
         return await self._database.read(lambda c: self._collections.read(c, namespace, where, page))
@@ -209,7 +209,7 @@ class SqlDocuments:
             connection = transaction.connection
             tree = DocumentTree(connection, self._sql)
             due = (
-                sa.select(documents.c.key, documents.c.gone_time)
+                sa.select(documents.c.key, documents.c.subtree_expire_time)
                 .where(documents.c.expiry_check_time <= tree.now)
                 .order_by(documents.c.expiry_check_time)
                 .limit(limit)
@@ -217,11 +217,11 @@ class SqlDocuments:
             )
             count = 0
             while count < limit and (rows := (await connection.execute(due)).all()):
-                # Those that were refreshed are looked at again when they may have lapsed.
+                # Those that were refreshed are checked again at their new subtree_expire_time.
                 later = documents.update().where(documents.c.key.in_([row.key for row in rows]))
-                await connection.execute(later.values(expiry_check_time=documents.c.gone_time))
-                lapsed = {row.key for row in rows if not tree.is_there(row)}
-                count += len(await tree.remove(lapsed))
+                await connection.execute(later.values(expiry_check_time=documents.c.subtree_expire_time))
+                expired = {row.key for row in rows if not tree.exists(row)}
+                count += len(await tree.remove(expired))
             return count
 
         return await self._writer.run(work)

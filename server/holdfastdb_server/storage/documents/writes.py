@@ -21,7 +21,7 @@ from holdfastdb_server.storage.schema import document_members, documents
 
 
 class Outcome(Enum):
-    """What writing a document took."""
+    """What a write did to a document."""
 
     CREATED = auto()
     UPDATED = auto()
@@ -30,26 +30,26 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A document as it was written, and what that took."""
+    """A document after a write, and what the write did."""
 
     document: Document
     outcome: Outcome
 
 
 class DocumentWriter:
-    """Writes documents of one namespace. `indexes` says what their contents are searched by."""
+    """Writes documents of one namespace. `indexes` has what their contents are searched by."""
 
     def __init__(
         self,
         connection: AsyncConnection,
         statements: DocumentStatements,
-        words: FullText,
+        full_text: FullText,
         namespace: str,
         indexes: Mapping[DocumentKey, ContentIndex],
     ) -> None:
         self._connection = connection
         self._sql = statements
-        self._words = words
+        self._full_text = full_text
         self._namespace = namespace
         self._indexes = indexes
         self.tree = DocumentTree(connection, statements)
@@ -57,7 +57,7 @@ class DocumentWriter:
     async def write(
         self, drafts: Sequence[DocumentDraft], existing: Mapping[DocumentKey, Any]
     ) -> list[Written]:
-        """Create or replace documents; `existing` are those of them that are there, locked.
+        """Create or replace documents; `existing` are the locked rows of those that exist.
 
         Raises ParentNotFound, DependencyCycle, and Conflict if another transaction has just created one.
         """
@@ -133,7 +133,7 @@ class DocumentWriter:
             row.key for row, new in zip(rows, values, strict=True) if new["parent_key"] != row.parent_key
         ]
         if moved:
-            # Two that move each under the other would not see it.
+            # Two transactions, each of which moves a document below the other's, would not see the cycle.
             await self._sql.dialect.lock_name(self._connection, f"document parents/{self._namespace}")
         update = (
             documents.update()
@@ -162,7 +162,7 @@ class DocumentWriter:
             "parent_id": None if parent is None else parent.document_id,
             "update_time": self.tree.now,
             "expire_time": expire_time,
-            "gone_time": expire_time,
+            "subtree_expire_time": expire_time,
             "expiry_check_time": expire_time,
         }
 
@@ -187,7 +187,7 @@ class DocumentWriter:
         words = [
             (row_key, self._namespace, [(w, FULL_WEIGHT) for w in index.words]) for row_key, index in indexes
         ]
-        await self._words.write(self._connection, words)
+        await self._full_text.write(self._connection, words)
 
     def _written(self, draft: DocumentDraft, row: Any, is_written: bool) -> Written:
         now = self.tree.now
@@ -206,12 +206,12 @@ class DocumentWriter:
 
 
 def _circle(waiting: Sequence[DocumentDraft]) -> Exception:
-    """Return the error for new documents that wait for each other: each one's parent is among them."""
+    """Return the error for new documents each of whose parents is among them."""
     parents = {draft.key: draft.fields.parent for draft in waiting}
-    way: list[DocumentKey] = []
+    path: list[DocumentKey] = []
     key: DocumentKey | None = waiting[0].key
-    while key is not None and key not in way:
-        way.append(key)
+    while key is not None and key not in path:
+        path.append(key)
         key = parents[key]
     assert key is not None
-    return cycle(way[way.index(key) :])
+    return cycle(path[path.index(key) :])

@@ -44,7 +44,7 @@ class SqlMemories:
         self._database = database
         self._dialect: Dialect = database.dialect
         self._writer = writer
-        self._words = self._dialect.full_text(memory_full_text.name)
+        self._full_text = self._dialect.full_text(memory_full_text.name)
         self._resource = Resource(
             database.dialect,
             memories,
@@ -75,15 +75,15 @@ class SqlMemories:
                 },
             )
             if is_new:
-                await self._write_words(connection, row.key, namespace, draft.fields)
+                await self._index(connection, row.key, namespace, draft.fields)
             return memory_of(row)
 
         return await self._writer.run(work)
 
-    async def _write_words(
+    async def _index(
         self, connection: AsyncConnection, key: int, namespace: str, fields: MemoryFields
     ) -> None:
-        await self._words.write(connection, [(key, namespace, weighted_words(fields))])
+        await self._full_text.write(connection, [(key, namespace, weighted_words(fields))])
 
     async def get(self, namespace: str, memory_id: str) -> Memory:
         return memory_of(await self._database.read(lambda c: self._resource.require(c, namespace, memory_id)))
@@ -102,7 +102,7 @@ class SqlMemories:
         params = {
             "namespace": namespace,
             **self._conditions.params(search.where),
-            **self._words.params(namespace, search.words),
+            **self._full_text.params(namespace, search.words),
             **_rank_position(page),
         }
         if search.match_all:
@@ -128,7 +128,7 @@ class SqlMemories:
         return _matches(search, *await self._database.read(read), {})
 
     def _search_query(self, shape: Shape, match_all: bool, is_first: bool) -> PageQuery:
-        found = self._words.matches
+        found = self._full_text.matches
         rank = (found.c.weight, memories.c.confidence, memories.c.create_time, memories.c.key)
         picked = (
             sa.select(*rank, memories.c.size)
@@ -173,7 +173,7 @@ class SqlMemories:
                 .returning(memories)
             )
             if fields.words() != before.fields.words():
-                await self._write_words(connection, row.key, namespace, fields)
+                await self._index(connection, row.key, namespace, fields)
             return memory_of((await connection.execute(update)).one())
 
         return await self._writer.run(work)

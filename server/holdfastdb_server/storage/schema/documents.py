@@ -15,27 +15,27 @@ documents = sa.Table(
     text_key("namespace", nullable=False),
     text_key("collection", nullable=False),
     text_key("id", nullable=False),
-    # No cascade: who deletes a parent says what becomes of its children.
+    # No cascade: the delete of a parent decides about its children.
     sa.Column("parent_key", sa.BigInteger, sa.ForeignKey("documents.key")),
     text_key("parent_collection"),
     text_key("parent_id"),
     *payload_columns("content"),
     sa.Column("labels", Searchable, nullable=False),
     sa.Column("metadata", Searchable, nullable=False),
-    # Microseconds; NULL: for ever.
+    # Microseconds; NULL: it never expires.
     sa.Column("ttl", sa.BigInteger),
-    # Of what the caller says: a put with the same changes nothing.
+    # Of the fields that a caller gives: a put with the same fingerprint changes nothing.
     sa.Column("fingerprint", sa.LargeBinary, nullable=False),
     sa.Column("version", sa.BigInteger, nullable=False),
-    # About how many bytes the document has on the wire: pages are cut by it.
+    # Estimated bytes on the wire, by which pages are bounded.
     sa.Column("size", sa.Integer, nullable=False),
     sa.Column("create_time", Micros, nullable=False),
     sa.Column("update_time", Micros, nullable=False),
-    # These two are in no index, for reads may refresh them. The latter is the latest of the document's own
-    # time and those of all below it, NULL if one of them is: until then it exists.
+    # These two are in no index, for reads may refresh them. A document exists until subtree_expire_time: the
+    # latest expire_time of itself and of all documents below it, NULL if one of them never expires.
     sa.Column("expire_time", Micros),
-    sa.Column("gone_time", Micros),
-    # Not before this time can the document have lapsed; NULL: never. Only looking moves it on.
+    sa.Column("subtree_expire_time", Micros),
+    # A lower bound of subtree_expire_time, which only the janitor's check moves on; NULL: it never expires.
     sa.Column("expiry_check_time", Micros),
     sa.UniqueConstraint("namespace", "collection", "id"),
     sa.Index(None, "namespace", "update_time", "key"),
@@ -61,7 +61,7 @@ for _column in ("labels", "metadata"):
         postgresql_ops={_column: "jsonb_path_ops"},
     ).ddl_if(dialect="postgresql")
 
-# What filters look into: domain/documents/content.py. Apart, so that nothing else reads it.
+# What content filters compare with: domain/documents/content.py. In a table of its own, for it may be large.
 document_members = sa.Table(
     "document_members",
     metadata,
