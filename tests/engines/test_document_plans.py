@@ -1,4 +1,4 @@
-"""Which indexes the engines use for documents: nothing that is asked for often reads a whole table."""
+"""Which indexes the engines use for documents: no frequent call reads a whole table."""
 
 from __future__ import annotations
 

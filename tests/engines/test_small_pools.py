@@ -1,4 +1,4 @@
-"""The pool: of few connections none is kept for nobody while calls wait, and of dead ones none is used."""
+"""The pool: with few connections no call starves, and a connection that died is not used."""
 
 from __future__ import annotations
 

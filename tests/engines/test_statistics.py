@@ -11,7 +11,7 @@ from tests.support.content import append, create, notes
 
 
 async def test_a_table_is_analyzed_whenever_it_has_grown(two_stores: tuple[SqlStore, SqlStore]) -> None:
-    # The stores may be quicker than we are: what counts is what PostgreSQL knows afterwards.
+    # The stores may have analyzed already: what counts is what PostgreSQL knows afterwards.
     store, _ = two_stores
     # Without the pages that the rows of other tests have left.
     await store._database.run_at_once("TRUNCATE events", ())

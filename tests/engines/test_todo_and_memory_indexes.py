@@ -1,4 +1,4 @@
-"""Which indexes lists of plans, lists of memories and searches use, in tables large enough to care."""
+"""Which indexes lists of plans, lists of memories and searches use in large tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which indexes lists of tasks, runs and approvals use, in tables large enough to care."""
+"""Which indexes lists of tasks, runs and approvals use in large tables."""
 
 from __future__ import annotations
 

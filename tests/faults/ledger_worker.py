@@ -1,5 +1,5 @@
-"""A worker in a process of its own, to be killed: it does jobs, and writes each that it was told is done into
-a ledger of its own.
+"""A worker in a process of its own, to be killed: it writes the id of each task whose success the server
+acknowledged to a file of its own.
 
     python -m tests.faults.ledger_worker TARGET NAME LEDGER
 """
@@ -21,7 +21,7 @@ LEASE = timedelta(seconds=patient(2))
 
 
 async def work(target: str, name: str, ledger: Path) -> None:
-    """Do jobs without end."""
+    """Claim tasks and complete them, without end."""
     with ledger.open("a", buffering=1) as lines:
         async with holdfastdb.connect(target, timeout=patient(10)) as client:
             async for lease in client.tasks.work(kinds=["job"], worker_id=name, lease_duration=LEASE):
@@ -30,7 +30,7 @@ async def work(target: str, name: str, ledger: Path) -> None:
                         await lease.report(phase="half-way")
                         await lease.succeed({"by": name})
                 except holdfastdb.LeaseNotHeld:
-                    # The machine stood still for longer than the lease: somebody else does it.
+                    # The process was paused for longer than the lease: another worker has the task.
                     continue
                 lines.write(f"{lease.task.task_id}\n")
 

@@ -75,7 +75,7 @@ async def test_cancelled_callers_leave_no_half_of_a_request(
             await client.sessions.get(session_id)
             calls[number // 2 + number // 3].cancel()
     outcomes = await asyncio.gather(*calls, return_exceptions=True)
-    # A call that was cancelled may have been under way still; what comes after it is answered after it.
+    # A cancelled call may still be in progress; a later call on the session is answered after it.
     await client.history.append(session_id, holdfastdb.Event.of("end", 0, run_id="end"))
     *events, end = await history(client, session_id)
     assert [event.sequence for event in (*events, end)] == list(range(1, len(events) + 2))

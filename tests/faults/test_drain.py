@@ -1,4 +1,4 @@
-"""Guarantee 1 at a stop: what is under way ends well. And what a server does that may not start."""
+"""Guarantee 1 at a stop: calls in progress complete. And how a server that must not start refuses."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ async def test_calls_that_meet_a_stop_are_told_to_come_again(server: ServerProce
         assert await server.stop() == 0
         errors = await asyncio.gather(*calls)
     assert {type(error) for error in errors} == {holdfastdb.Unavailable}
-    # gRPC ends as CANCELLED what comes between its own stop and the client's notice of it: hardly any.
+    # gRPC cancels the few calls that arrive after it stopped and before the client knows.
     told = [error for error in errors if error.reason == holdfastdb.Reason.SERVER_DRAINING]
     assert len(told) > len(errors) / 2
     assert all(error.retry_delay for error in told)

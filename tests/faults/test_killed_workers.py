@@ -28,7 +28,7 @@ PATIENCE = patient(120)
 
 
 class WorkerProcesses:
-    """Worker processes, one half of them at each server. A killed one is replaced."""
+    """Worker processes, half of them connected to each server. A killed one is replaced."""
 
     def __init__(self, directory: Path, targets: list[str]) -> None:
         self._directory = directory
@@ -38,7 +38,7 @@ class WorkerProcesses:
         self._workers = [self._start() for _ in range(WORKERS)]
 
     def kill_one(self) -> None:
-        """Kill a worker, whichever, and start another one."""
+        """Kill a worker chosen at random and start another one."""
         place = self._random.randrange(WORKERS)
         self._end(self._workers[place])
         self._workers[place] = self._start()
@@ -87,7 +87,7 @@ async def test_each_task_is_done_once_although_workers_are_killed(
     cluster: PostgresCluster, tmp_path: Path
 ) -> None:
     await migrations.upgrade(cluster.url)
-    # Janitors that come much more often than usual are in everyone's way.
+    # Ten sweeps a second contend with the claims for the same rows.
     settings = {"HOLDFAST_JANITOR_SECONDS": "0.1"}
     servers = [ServerProcess(tmp_path, cluster.url, environment=settings) for _ in range(2)]
     workers: WorkerProcesses | None = None
@@ -134,7 +134,7 @@ async def check(client: holdfastdb.AsyncClient, workers: WorkerProcesses) -> Non
     tasks = [task async for task in client.tasks.list(page_size=100)]
     assert {task.task_id for task in tasks} == {f"t{number}" for number in range(TASKS)}
     assert {task.status for task in tasks} == {TaskStatus.SUCCEEDED}
-    # Only those who were killed may have done a task and not written it down, or begun one in vain.
+    # A worker killed between the acknowledgement and its write leaves the task out of its file.
     assert TASKS - KILLS <= len(written) <= TASKS
     assert sum(task.attempts for task in tasks) >= TASKS
     for session_id in SESSIONS[1:]:
@@ -142,6 +142,6 @@ async def check(client: holdfastdb.AsyncClient, workers: WorkerProcesses) -> Non
         ends = Counter(event.task_id for event in told if event.type == "holdfast.task.succeeded")
         assert len(ends) == TASKS // 4
         assert set(ends.values()) == {1}
-        # Each claim that was in vain has lapsed before the next one.
+        # The lease of each worker that was killed at a task lapsed before the next claim of it.
         statuses = Counter(event.type for event in told)
         assert statuses["holdfast.task.running"] == statuses["holdfast.task.pending"]

@@ -1,4 +1,4 @@
-"""Guarantees 3, 5, 6 and 7 with two servers on one PostgreSQL: they act like one."""
+"""Guarantees 3, 5, 6 and 7 with two servers on one PostgreSQL: they behave as one server."""
 
 from __future__ import annotations
 
@@ -240,7 +240,7 @@ async def test_lost_connections_to_the_database_are_made_again(two: Two, databas
         )
         await postgres.close()
         assert ended >= 4
-        # Until the listener is back, polling has to do.
+        # Until the LISTEN connection is made again, tails poll.
         for number in range(4):
             await two[0].history.append("s", holdfastdb.Event.of("n", number))
             assert (await anext(tail)).value == number

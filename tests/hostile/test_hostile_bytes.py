@@ -115,7 +115,7 @@ async def token(raw: Raw) -> str:
 
 
 def _forge(token: str, cursor: object) -> str:
-    """Return the token with another cursor, as somebody would who has read our code."""
+    """Return the token with another cursor, forged with the knowledge of our code."""
     raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
     text = cursor if isinstance(cursor, bytes) else json.dumps(cursor).encode()
     return base64.urlsafe_b64encode(raw[:8] + text).decode().rstrip("=")

@@ -1,4 +1,4 @@
-"""What is seldom asked for, through the client: deleting, and looking in other ways."""
+"""Calls of the client that no other test makes: deletions, and further ways to list."""
 
 from __future__ import annotations
 

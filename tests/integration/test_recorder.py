@@ -1,4 +1,4 @@
-"""A Recorder beside servers and databases that come and go."""
+"""A Recorder whose server and database stop and start."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Properties that hold whatever is done."""
+"""Properties that hold for any sequence of calls."""

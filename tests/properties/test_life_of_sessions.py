@@ -182,7 +182,7 @@ class Sessions(RuleBasedStateMachine):
         elif taken is None and up_to > source.last_sequence:
             errors += [InvalidField]
         if errors:
-            # Which of them is found first is nobody's business.
+            # Which of these errors is raised is not specified.
             errors += [SessionNotFound, InvalidField, IdTaken]
         call = self.store.sessions.fork(self.namespace, name, ForkDraft(copy, sequence).checked())
         if self.run(call, *errors) and source and taken is None:

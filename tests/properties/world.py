@@ -14,7 +14,7 @@ from tests.support.stores import StoreOpener
 
 
 class World:
-    """A store for examples that know nothing of asyncio; each has a namespace of its own."""
+    """A store for synchronous examples, each of which has a namespace of its own."""
 
     def __init__(self, store: Store, run: Callable[..., Any]) -> None:
         self.store = store
@@ -28,7 +28,7 @@ class World:
 
 @pytest.fixture
 def world(database_url: str, store_options: dict[str, Any]) -> Iterator[World]:
-    """A world on each engine in turn."""
+    """A started store on each engine in turn."""
     opener = StoreOpener(database_url, **store_options)
     with asyncio.Runner() as runner:
         yield World(runner.run(opener()), runner.run)

@@ -1,4 +1,4 @@
-"""Clients for servers that come and go, and raw calls with their errors."""
+"""Clients for servers that stop and start, and raw calls with their errors."""
 
 from __future__ import annotations
 

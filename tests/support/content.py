@@ -48,7 +48,7 @@ async def move(store: Store, session_id: str, status: SessionStatus, namespace: 
 
 
 def note(event_id: str = "", text: str = "", **fields: Any) -> Event:
-    """Return an event without a surprise. `fields` are those of Event."""
+    """Return an event of type `note`. `fields` are those of Event."""
     values: dict[str, Any] = {"type": "note", "body": Payload(json=f'"{text}"') if text else None}
     return Event(event_id, **(values | fields)).checked("event")
 

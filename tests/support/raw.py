@@ -77,7 +77,7 @@ def payload(text: str | None = None, **fields: Any) -> payload_pb2.Payload:
 
 
 def event(**fields: Any) -> history_pb.Event:
-    """Return an event of a type without a surprise."""
+    """Return an event of type `note`."""
     return history_pb.Event(type="note", **fields)
 
 

@@ -1,4 +1,4 @@
-"""Agents in threads of their own that record what they do, and how long recording held them up."""
+"""Agents in threads of their own that record what they do, and the longest that a call of `record` took."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class ServerProcess:
 
     @property
     def log(self) -> str:
-        """What it printed and logged, in all of its lives."""
+        """What it printed and logged since its first start."""
         return self._log.read_text() if self._log.exists() else ""
 
     @property

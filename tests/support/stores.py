@@ -85,7 +85,7 @@ class SharedStore:
         if store._signals.is_draining:
             await self.close()
             return
-        # A test may have gone while its writes were under way.
+        # A test may have ended while its writes were in progress.
         await store._group_commit.close()
         await store._reads.close()
         await store._database.write(_delete_all)

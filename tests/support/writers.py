@@ -1,4 +1,4 @@
-"""Agents that write at the same time and never give up, and what must be true afterwards."""
+"""Concurrent writers that retry until they are acknowledged, and what must hold afterwards."""
 
 from __future__ import annotations
 

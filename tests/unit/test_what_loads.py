@@ -1,4 +1,4 @@
-"""What is imported for what: a server and each command should be there before one has to wait for them."""
+"""Which modules a server and each command import: their start must not take noticeably long."""
 
 from __future__ import annotations
 

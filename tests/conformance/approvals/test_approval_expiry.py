@@ -1,4 +1,4 @@
-"""ApprovalStore: expire, and what every call says of an approval whose time is up."""
+"""ApprovalStore.expire, and what every call returns for an approval that has expired."""
 
 from __future__ import annotations
 

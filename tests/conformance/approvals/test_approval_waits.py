@@ -1,4 +1,4 @@
-"""ApprovalStore.wait: it answers the moment a decision falls, on any server."""
+"""ApprovalStore.wait: it returns as soon as the approval is decided, on any server."""
 
 from __future__ import annotations
 

@@ -146,7 +146,7 @@ class TestAtOnce:
 
 
 class TestCancelled:
-    """A caller that goes away."""
+    """Callers that are cancelled while they wait."""
 
     async def test_a_cancelled_append_is_there_whole_or_not_at_all(self, store: Store) -> None:
         for steps in range(12):

@@ -257,7 +257,7 @@ async def test_what_a_caller_did_not_wait_for_is_delivered_too(
         added = Replacement(newest=1, events=notes(1))
         writing = asyncio.create_task(store.events.replace(NAMESPACE, "s", added))
         for _ in range(100):
-            # Looked for at every turn of the loop: later the write may have come and gone.
+            # Checked after each step of the event loop: later the write may be done.
             if store._database._writes:
                 break
             await asyncio.sleep(0)

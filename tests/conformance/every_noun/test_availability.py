@@ -1,6 +1,6 @@
-"""What the port promises while the database is away, or its schema is not ours.
+"""What the port promises while the database cannot be reached, or has another schema.
 
-Only PostgreSQL can be away: a SQLite file is where its server is.
+Only PostgreSQL can be unreachable: a SQLite file is on the machine of its server.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ CALLS: dict[str, Callable[[Store], Awaitable[Any]]] = {
 
 @pytest.fixture
 async def opener(cluster: PostgresCluster, postgres_options: dict[str, Any]) -> AsyncIterator[StoreOpener]:
-    """Opens stores, quick to notice, on a migrated database of the test's own cluster."""
+    """Opens stores on a migrated database of the test's own cluster."""
     await migrations.upgrade(cluster.url)
     opener = StoreOpener(cluster.url, **postgres_options)
     yield opener

@@ -1,4 +1,4 @@
-"""Janitor: what time has overtaken goes, and nothing else."""
+"""Janitor: what has expired is ended or deleted, and nothing else is changed."""
 
 from __future__ import annotations
 

@@ -147,7 +147,7 @@ async def test_a_drain_ends_tails_tells_watchers_and_takes_nothing_more(start: S
     watch = server.health.Watch(HealthCheckRequest())
     assert (await watch.read()).status == SERVING
 
-    # Far below `drain_seconds`: nothing of ours may hold it up.
+    # Far below `drain_seconds`: the drain waits for nothing that does not end.
     await asyncio.wait_for(server.server.drain(), PATIENCE)
 
     with pytest.raises(grpc.aio.AioRpcError) as ended:

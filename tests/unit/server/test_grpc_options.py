@@ -1,4 +1,4 @@
-"""gRPC passes over an option that it does not know: a misspelt one would never be missed."""
+"""gRPC ignores an option that it does not know: nothing else would notice a misspelt one."""
 
 from __future__ import annotations
 
