@@ -18,6 +18,7 @@ RUN = "import contextlib\nfrom holdfastdb_server import cli\nwith contextlib.sup
     [
         pytest.param("import holdfastdb", {"asyncio", "google", "grpc"} | CLIENT, id="the package alone"),
         pytest.param("from holdfastdb.v1 import session_service_pb2", {"grpc"} | CLIENT, id="messages"),
+        pytest.param("import holdfastdb.types, holdfastdb.errors", CLIENT, id="types and errors"),
         pytest.param("import holdfastdb_server.app", {"alembic", "rich"} | CLIENT, id="the server"),
         pytest.param(f"{RUN}(['--version'])", {"asyncio", "pydantic", "rich"}, id="the version"),
         pytest.param(f"{RUN}(['health', '--target', '127.0.0.1:1'])", SERVER | {"rich"}, id="health"),

@@ -63,7 +63,7 @@ def require_text(value: object, field: str) -> str:
 
 
 def require_count(value: object, field: str) -> int:
-    """An integer of 32 bits."""
+    """The integer, of 32 bits."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise of_wrong_type(field, "an integer", value)
     if value not in _INT32:
@@ -72,7 +72,7 @@ def require_count(value: object, field: str) -> int:
 
 
 def require_flag(value: object, field: str) -> bool:
-    """True or False."""
+    """The bool."""
     return require(value, bool, field, "True or False")
 
 
@@ -85,7 +85,7 @@ def require_mapping(value: object, field: str) -> Mapping[Any, Any]:
 
 
 def require_list(values: Iterable[T], field: str, needed: str = "a list") -> list[T]:
-    """The items. A text, bytes or a mapping is refused: it would be read letter by letter or key by key."""
+    """The items. A text, bytes or a mapping is refused: its letters or keys would be taken as items."""
     if not is_list(values):
         raise of_wrong_type(field, needed, values)
     return list(values)
@@ -112,7 +112,7 @@ def require_optional_texts(values: Iterable[str] | None, field: str) -> list[str
 
 
 def require_number(value: object, field: str, needed: str = "a number") -> float:
-    """The number, of which infinity is one, and NaN is not."""
+    """The number, which may be infinite, but not NaN."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise of_wrong_type(field, needed, value)
     try:
@@ -130,12 +130,12 @@ def require_optional_number(value: object, field: str) -> float | None:
 
 
 def require_seconds(value: object, field: str) -> float:
-    """A number of seconds; `math.inf` is without end."""
+    """The number of seconds; `math.inf` means no limit."""
     return require_number(value, field, "a number of seconds")
 
 
 def require_optional_seconds(value: object, field: str) -> float | None:
-    """A number of seconds, or None."""
+    """The number of seconds, or None."""
     return None if value is None else require_seconds(value, field)
 
 

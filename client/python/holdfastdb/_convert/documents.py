@@ -94,7 +94,7 @@ def to_parent(parent: tuple[str, str] | None, path: str) -> pb.DocumentKey | Non
 
 
 def to_conditions(collection: str | None, conditions: DocumentFilter) -> dict[str, Any]:
-    """The fields of ListDocumentsRequest that choose."""
+    """The filter fields of ListDocumentsRequest."""
     require_known(conditions, DocumentFilter)
     prefix = conditions.get("collection_prefix")
     if collection is not None and prefix is not None:

@@ -1,4 +1,4 @@
-"""Events, and what is said of them."""
+"""Events, and their receipts, summaries and filters."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def write_events(
 
 
 def each_event(events: Event | Iterable[Event]) -> Iterable[Event]:
-    """The events one by one; what is not a list of some is one, which `write_event` refuses unless it is."""
+    """The events of a list; anything else is taken as one event, which `write_event` checks."""
     if isinstance(events, Event) or not is_list(events):
         return (cast("Event", events),)
     return events
@@ -59,7 +59,7 @@ def each_event(events: Event | Iterable[Event]) -> Iterable[Event]:
 
 def write_event(target: pb.Event, event: Event, path: str) -> None:
     require(event, Event, path.removesuffix("."), _NEEDED)
-    # What is empty is left out: to say so takes as long as to say something.
+    # Empty fields are not set: setting one takes as long as for a value.
     given = {name: value for name in _OPTIONAL if (value := getattr(event, name)) != ""}
     fill(path, target, event_id=id_or_new(event.event_id), **given)
     if labels := to_labels(event.labels, f"{path}labels"):
@@ -175,7 +175,7 @@ def _from_part(message: pb.Part) -> Part:
 
 
 def from_receipts(messages: Sequence[pb.EventReceipt]) -> tuple[EventReceipt, ...]:
-    # Of a copy: to iterate over the field itself takes longer.
+    # A copy: iterating over the field itself takes longer.
     return tuple(
         [
             EventReceipt(receipt.event_id, receipt.sequence, from_timestamp(receipt.create_time))

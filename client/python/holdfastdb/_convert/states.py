@@ -30,7 +30,7 @@ def to_write(write: StateWrite, path: str) -> tuple[pb.StateWrite, Payload]:
 
 
 def from_state(message: pb.State, payload: Payload | None = None) -> State:
-    """The state; with `payload` where the answer leaves out what was just sent."""
+    """The state; `payload` is the one that was sent, where the response omits it."""
     return State(
         session_id=message.session_id,
         key=message.key,

@@ -15,7 +15,7 @@ from holdfastdb.v1 import task_service_pb2 as pb
 
 
 def to_conditions(conditions: TaskFilter) -> dict[str, Any]:
-    """The fields of ListTasksRequest that choose."""
+    """The filter fields of ListTasksRequest."""
     require_known(conditions, TaskFilter)
     return {
         **conditions,

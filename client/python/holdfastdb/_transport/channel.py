@@ -210,7 +210,7 @@ class Connection:
             raise
 
     def seconds(self, timeout: float | None) -> float:
-        """How long a call may take whose caller gave this `timeout`."""
+        """The time limit of a call in seconds: the caller's `timeout`, or by default the client's."""
         return self.timeout if timeout is None else require_seconds(timeout, "timeout")
 
     def call_metadata(self, call_id: str = "") -> tuple[str, tuple[tuple[str, str], ...]]:

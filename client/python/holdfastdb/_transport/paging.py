@@ -93,6 +93,6 @@ def paged(
 
 
 def _total_size(answer: Any) -> int | None:
-    """How many items there are, where it was asked for; searches of memories never say."""
+    """How many items match, if it was asked for. SearchMemories has no such field."""
     counted = "total_size" in answer.DESCRIPTOR.fields_by_name and answer.HasField("total_size")
     return answer.total_size if counted else None

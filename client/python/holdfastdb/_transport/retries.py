@@ -15,7 +15,7 @@ _DOUBLINGS = 6
 def backoff(failures: int, error: HoldfastError | None = None) -> float:
     """Seconds to wait after so many earlier failures in a row, and at least as long as the server asks for.
 
-    They double from 0.1 to 5, less up to a half by chance, so that clients do not come back all at once.
+    They double from 0.1 to 5, less a random part of up to a half, against a thundering herd of clients.
     """
     longest = min(_LAST, math.ldexp(_FIRST, min(failures, _DOUBLINGS)))
     delay = longest * random.uniform(0.5, 1)  # noqa: S311

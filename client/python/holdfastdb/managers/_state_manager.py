@@ -1,4 +1,4 @@
-"""The state of an agent framework's sessions, behind the four methods that it calls."""
+"""The manager of states: one state a session, with the four methods that agent frameworks call."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class AsyncStateManager:
             session = await self._client.sessions.get(session_id)
         except NotFound:
             session = await self._create(session_id, state)
-        # An ended session's state is frozen: it is saved before the last move, and after all others.
+        # A session that has ended takes no state: a final transition comes after the save, any other before.
         if wanted is not None and not wanted.is_final:
             await self._move(session, wanted)
         saved = await self._save(session_id, payload)
@@ -140,7 +140,7 @@ class AsyncStateManager:
 
 
 def _steps(current: SessionStatus, wanted: SessionStatus) -> Sequence[SessionStatus]:
-    """The moves from one status to another; whether they are allowed is for the server to say."""
+    """The transitions from one status to another. The server decides whether they are allowed."""
     if current is wanted:
         return ()
     if current is SessionStatus.PENDING and wanted in (SessionStatus.COMPLETED, SessionStatus.FAILED):

@@ -1,4 +1,4 @@
-"""An agent framework's to-do lists, behind the six methods that it calls."""
+"""The manager of to-do lists, with the six methods that agent frameworks call."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ class AsyncTodoListManager:
         )
 
     async def delete_todo_list(self, todo_list_id: str) -> bool:
-        """Delete the list with its items. Whether there was one."""
+        """Delete the list with its items. Whether it existed."""
         try:
             await self._plans.delete(require_text(todo_list_id, "todo_list_id"))
         except NotFound:
@@ -227,7 +227,7 @@ def _described_item(item: Mapping[str, Any], path: str) -> NewPlanItem:
 
 
 def _ids(ids: Iterable[str | int], path: str) -> list[str]:
-    """Ids, which a framework may have as numbers."""
+    """The ids as texts; a framework may have them as numbers."""
     return [str(one) for one in require_list(ids, path)]
 
 

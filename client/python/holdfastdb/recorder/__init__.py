@@ -1,4 +1,4 @@
-"""History that is written in the background: the agent never waits for it, and never fails because of it."""
+"""Events that are written in the background, so that the agent neither waits for them nor fails."""
 
 from holdfastdb.recorder._buffer import RecorderStats
 from holdfastdb.recorder._recorder import Recorder

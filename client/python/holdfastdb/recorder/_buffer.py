@@ -1,4 +1,4 @@
-"""What a Recorder has taken and not yet written: bounded, in order, for any number of threads."""
+"""The buffer of a Recorder: the events not yet written, bounded, in order, for any number of threads."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Queue:
 
 
 class Buffer:
-    """Events by session. No method waits for anything but another one of them."""
+    """Events by session. The methods wait for the lock only, and never for the server."""
 
     def __init__(self, max_events: int, max_bytes: int) -> None:
         # Reentrant: a finalizer or a signal's handler may record while its thread is in here.
@@ -73,7 +73,7 @@ class Buffer:
             return RecorderStats(self._recorded, self._written, self._dropped, self._pending)
 
     def put(self, session_id: str, message: pb.Event) -> bool:
-        """Take an event, or drop it where there is no room. True: wake the writer, which has seen none."""
+        """Add an event, or drop it if the buffer is full. True: the writer found none before; wake it."""
         size = message.ByteSize()
         with self._lock:
             if self._is_closed:
@@ -94,14 +94,14 @@ class Buffer:
             return wake
 
     def refuse(self, reason: str) -> None:
-        """Drop an event that was never taken."""
+        """Count an event as dropped that was not added."""
         with self._lock:
             self._recorded += 1
             self._dropped += 1
             self._reasons[reason] += 1
 
     def next_ready(self) -> Queue | None:
-        """Hand out a session to write, to one writer at a time. None: there will be a wake-up."""
+        """A session to write, reserved until `give_back`. None: the next `put` returns True."""
         with self._lock:
             if self._ready:
                 return self._ready.popleft()
@@ -120,7 +120,7 @@ class Buffer:
         return entries
 
     def settle(self, queue: Queue, count: int, dropped_because: str = "") -> None:
-        """Take out the first events of a session: they are written, or dropped for a reason."""
+        """Remove the first events of a session: they are written, or dropped for a reason."""
         with self._settled:
             for _ in range(count):
                 self._pending_bytes -= queue.entries.popleft().size
@@ -133,7 +133,7 @@ class Buffer:
             self._settled.notify_all()
 
     def give_back(self, queue: Queue) -> None:
-        """Let a session be handed out again, if anything of it is left."""
+        """Let `next_ready` return a session again, if it has events left."""
         with self._lock:
             if queue.entries:
                 self._ready.append(queue)
@@ -141,7 +141,7 @@ class Buffer:
                 self._queues.pop(queue.session_id, None)
 
     def wait_settled(self, timeout: float | None) -> bool:
-        """Wait until all that was taken so far is settled. False: it is not within the seconds."""
+        """Wait until all events added so far are written or dropped. False: the time is over."""
         with self._settled:
             last = self._recorded
             if timeout is not None:
@@ -152,7 +152,7 @@ class Buffer:
         return all(not queue.entries or queue.entries[0].number > last for queue in self._queues.values())
 
     def close(self) -> None:
-        """Take no more."""
+        """Add no more events."""
         with self._lock:
             self._is_closed = True
 
@@ -164,7 +164,7 @@ class Buffer:
             self._queues.clear()
 
     def take_reasons(self) -> Mapping[str, int]:
-        """Why events were dropped since this was last asked, and how many."""
+        """How many events were dropped since the last call, by reason."""
         with self._lock:
             reasons, self._reasons = self._reasons, Counter()
             return reasons

@@ -87,9 +87,9 @@ class Recorder:
         atexit.register(self._at_exit)
 
     def record(self, session_id: str, events: Event | Iterable[Event]) -> None:
-        """Have one event or several written to a session. Returns at once, and raises nothing.
+        """Add one event or several to the buffer, to be written to a session. Returns at once, never raises.
 
-        Other recorders and clients may write to the session too: the order among them is that of arrival.
+        The events of one recorder keep their order; those of other recorders and clients may come between.
         """
         try:
             refuse_after_fork()
@@ -127,7 +127,7 @@ class Recorder:
 
     @property
     def stats(self) -> RecorderStats:
-        """What became of the events so far."""
+        """How many events were recorded, written and dropped so far, and how many are pending."""
         refuse_after_fork()
         return self._buffer.stats
 
@@ -164,7 +164,7 @@ class Recorder:
 
     def _check_may_wait(self) -> None:
         refuse_after_fork()
-        if self._writer.is_here:
+        if self._writer.runs_in_this_thread:
             raise RuntimeError("in the clients' own event loop this would wait for itself")
 
     def _at_exit(self) -> None:
@@ -190,7 +190,7 @@ class Recorder:
 
 
 def _reason(error: Exception) -> str:
-    """Why an event is dropped, also where the error's own text is broken."""
+    """Why an event is dropped; only the name of the error where its `__str__` raises."""
     try:
         return f"it cannot be sent: {error}"
     except Exception:  # noqa: BLE001

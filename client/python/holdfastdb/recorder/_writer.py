@@ -1,4 +1,4 @@
-"""The writer of a Recorder: it sends what the buffer holds, for as long as it takes."""
+"""The writer of a Recorder: it sends the buffered events, and retries without end."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Writer:
             self._loop.call_soon_threadsafe(self._more.set)
 
     @property
-    def is_here(self) -> bool:
+    def runs_in_this_thread(self) -> bool:
         """Whether the caller is in the writer's own thread."""
         return threading.current_thread() is self._thread
 
@@ -123,11 +123,11 @@ class Writer:
             await self._appends.append(request, None)
 
     def _failed(self, queue: Queue, entries: list[Entry], error: HoldfastError) -> float:
-        """Decide what becomes of a batch that was not written; return how long to wait before the next."""
-        if _is_of_the_session(error):
+        """Drop, split or keep a batch that was not written; return the seconds until the next attempt."""
+        if _concerns_the_session(error):
             self._buffer.settle(queue, len(entries), str(error))
             return 0.0
-        if not _is_of_an_event(error) and (_passes(error) or queue.failures < _ATTEMPTS):
+        if not _concerns_an_event(error) and (_is_transient(error) or queue.failures < _ATTEMPTS):
             return self._try_later(queue, str(error), error)
         if len(entries) > 1:
             queue.limit = len(entries) // 2
@@ -157,23 +157,23 @@ class Writer:
             self._last_failure = ""
 
 
-def _passes(error: HoldfastError) -> bool:
-    """Whether the same events may be written later: it is the server's state or its settings."""
+def _is_transient(error: HoldfastError) -> bool:
+    """Whether the same events may be written later: the error is due to the server's state or settings."""
     return isinstance(
         error, Unavailable | DeadlineExceeded | ResourceExhausted | Unauthenticated | PermissionDenied
     )
 
 
-def _is_of_the_session(error: HoldfastError) -> bool:
-    """Whether no event can ever be written to the session: it does not exist, or its id is refused."""
+def _concerns_the_session(error: HoldfastError) -> bool:
+    """Whether no event can be written to the session: it does not exist, or its id is refused."""
     if isinstance(error, InvalidArgument):
         return not any(violation.field.startswith("events") for violation in error.field_violations)
     return isinstance(error, NotFound)
 
 
-def _is_of_an_event(error: HoldfastError) -> bool:
-    """Whether one of the events is what is refused."""
+def _concerns_an_event(error: HoldfastError) -> bool:
+    """Whether one of the events was refused."""
     if isinstance(error, ResourceExhausted):
-        # gRPC's own refusal of a large request has no reason; overload is no fault of the events.
+        # gRPC's own refusal of a large request has no reason. Overload is not due to the events.
         return error.reason == Reason.LIMIT_EXCEEDED or "larger than max" in error.message
     return isinstance(error, InvalidArgument | AlreadyExists)
