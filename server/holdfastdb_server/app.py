@@ -1,4 +1,4 @@
-"""The server, wired together: storage below, services above, health, reflection and metrics beside them."""
+"""The server: storage, services, health checks, reflection and metrics, wired together."""
 
 from __future__ import annotations
 
@@ -66,18 +66,18 @@ logger = logging.getLogger("holdfast.app")
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """What a server that has started tells about itself."""
+    """What a started server reports."""
 
     address: str
     """`host:port`, with the port that was taken."""
     database: str
     """The URL of the data, without its password."""
     is_available: bool
-    """Whether the database is there already; if not, the server goes on trying."""
+    """Whether the database replies; if not, the server retries."""
     has_tls: bool
     needs_token: bool
     metrics_url: str | None
-    """Where its metrics are; those of each further worker are one port further."""
+    """The URL of its metrics; each further worker has the next port."""
     workers: int = 1
 
 
@@ -106,7 +106,7 @@ class Server:
         add_reflection(self._grpc, SERVICES)
 
     async def start(self) -> Started:
-        """Open the storage and answer calls. Raises StartupRefused, with nothing left open."""
+        """Open the storage and accept calls. Raises StartupRefused, with nothing left open."""
         settings = self._settings
         if settings.workers == 1:
             check_address_is_free(settings.host, settings.port, "HOLDFAST_PORT")
@@ -129,14 +129,14 @@ class Server:
         )
 
     async def drain(self) -> None:
-        """Take no further calls and end the tails; return when all calls have ended or their time is up."""
+        """Refuse new calls and end the tails; return when all calls have ended, or after `drain_seconds`."""
         self._health.drain()
         await self._store.drain_tails()
         await self._calls.draining.begin()
         await self._grpc.stop(self._settings.drain_seconds)
 
     async def stop(self) -> None:
-        """Cancel what still runs and close all."""
+        """Cancel running calls and close everything."""
         self._health.drain()
         await self._grpc.stop(None)
         await self._store.close()
@@ -156,7 +156,7 @@ class Server:
 def run(settings: Settings, on_ready: Callable[[Started], None] | None = None) -> int:
     """Serve until SIGTERM or SIGINT and return the exit code: 0, or 1 if the server could not start.
 
-    Why it could not is said on stderr. `on_ready` is called once calls are answered.
+    Then stderr says why. `on_ready` is called once when the server accepts calls.
     """
     return run_until_done(settings, lambda: serve(settings, ready=on_ready))
 
@@ -191,7 +191,7 @@ async def serve(
 
 
 def _make_metrics() -> Metrics:
-    # Not needed by most: loaded only where it was asked for.
+    # Loaded only if there are metrics, which most servers do not have.
     from holdfastdb_server.observability.metrics import Metrics
 
     return Metrics()

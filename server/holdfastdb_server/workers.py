@@ -1,7 +1,7 @@
-"""Workers: several servers on one port, each in a process of its own, and one process that looks after them.
+"""Workers: several server processes on one port, and the parent process that starts and replaces them.
 
-The kernel deals the connections out among them. To the database they are as good as servers on several
-machines, so that nothing else knows of them.
+The kernel distributes connections among them (SO_REUSEPORT). To the database they are like servers on several
+machines: no other module has to know of them.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from holdfastdb_server.observability.logs import configure_logs
 from holdfastdb_server.storage.options import StartupRefused
 
 if TYPE_CHECKING:
-    # Not loaded here: no process may be spawned by one that runs gRPC.
+    # Not imported at run time: a process that runs gRPC must not start others.
     from holdfastdb_server.app import Started
 
 _PAUSE_SECONDS = 1.0
-"""Before a worker that has ended is replaced, so that one that always ends does not keep us busy."""
+"""Wait before a worker is replaced, so that one that ends at once is not restarted in a busy loop."""
 
 logger = logging.getLogger("holdfast.workers")
 
@@ -56,7 +56,7 @@ class _Worker:
     ready: Connection
 
     def until_ready(self) -> Started | None:
-        """Return what it tells when it serves; None if it has ended instead."""
+        """Wait until it serves and return what it reports; None if it ended instead."""
         try:
             started: Started = self.ready.recv()
         except EOFError:
@@ -66,7 +66,7 @@ class _Worker:
 
 
 class _Team:
-    """The workers of one port."""
+    """The worker processes of one port."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -77,7 +77,7 @@ class _Team:
         """See `run`."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop())
-        # The first one alone: if it may not start, none may, and it is said once.
+        # The first one alone: if it is refused, all would be, and the reason is printed once.
         started = [self._start(0).until_ready()]
         if started[0] is not None:
             others = [self._start(index) for index in range(1, self._settings.workers)]
@@ -95,7 +95,7 @@ class _Team:
         settings = self._settings
         own = {
             "metrics_port": settings.metrics_port and settings.metrics_port + index,
-            # One janitor: the others would only find that it is at work.
+            # One janitor is enough: the lock lets one run at a time anyway.
             "janitor_seconds": 0.0 if index else settings.janitor_seconds,
         }
         receiver, sender = multiprocessing.Pipe(duplex=False)
@@ -138,7 +138,7 @@ def _work(settings: Settings, ready: Connection) -> None:
     from holdfastdb_server import app
     from holdfastdb_server.event_loop import run_until_done
 
-    # A terminal interrupts all processes at once; when to stop our parent says.
+    # Ctrl-C reaches all processes of the terminal; the parent stops workers by SIGTERM.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     assert parent is not None

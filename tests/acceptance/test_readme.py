@@ -21,8 +21,8 @@ from tests.support.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-# The client's, and the one that chooses the settings' profile.
-NOT_SETTINGS = {"HOLDFAST_TARGET", "HOLDFAST_PROFILE"}
+# The client's, the command line's, and the one that chooses the settings' profile.
+NOT_SETTINGS = {f"HOLDFAST_{name}" for name in ("TARGET", "NAMESPACE", "TOKEN", "TLS", "PROFILE")}
 
 
 def examples(language: str) -> list[str]:

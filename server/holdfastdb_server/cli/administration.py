@@ -1,4 +1,4 @@
-"""What the commands share that work on the server's settings and its database, not through a server."""
+"""What commands share that use the server's settings and database directly."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def load_settings(config: Path | None, profile: str, **said: object) -> Settings:
-    """The settings of a server. Warns of variables that are none; ends the command if a setting is wrong."""
+    """Load the settings. Warns of unknown variables; ends the command if a setting is wrong."""
     from holdfastdb_server.config.environment import explain_unknown_variables
     from holdfastdb_server.config.loading import SettingsRefused, load
 

@@ -1,4 +1,4 @@
-"""What `holdfast doctor` looks at. A check says what it found and, unless all is well, what to do."""
+"""The checks of `holdfast doctor`: what each found and, unless it is ok, what to do."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _CLOCK_TOLERANCE = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     name: str
     outcome: Outcome
@@ -35,13 +35,13 @@ class Check:
 
 
 def check_program() -> Check:
-    """Which releases are at work here."""
+    """The releases of Holdfast, Python and gRPC."""
     parts = [f"holdfast {release()}", f"Python {platform.python_version()}"]
     return Check("program", "ok", ", ".join([*parts, f"grpcio {version('grpcio')}"]))
 
 
 def check_access(settings: Settings) -> Check:
-    """Who can reach the server."""
+    """Who can reach the server, and how it is protected."""
     address = f"{settings.host}:{settings.port}"
     if is_loopback(settings.host):
         return Check("access", "ok", f"listens on {address}, for this machine only")
@@ -49,7 +49,7 @@ def check_access(settings: Settings) -> Check:
     if len(guards) == 2:
         return Check("access", "ok", f"listens on {address}, with TLS and tokens")
     found = f"listens on {address} with {guards[0] if guards else 'neither TLS nor tokens'}"
-    return Check("access", "warn", found, "make sure that something else guards the way, or set both")
+    return Check("access", "warn", found, "set both, or have a proxy or network policy in front")
 
 
 def check_tls_files(settings: Settings) -> Iterator[Check]:
@@ -61,7 +61,7 @@ def check_tls_files(settings: Settings) -> Iterator[Check]:
 
 
 async def check_database(settings: Settings) -> list[Check]:
-    """Whether the database can be reached, which schema it has, and what else may go wrong with it."""
+    """Whether the database replies and how fast, its schema, its free connections and its clock."""
     options = settings.storage_options()
     shown = settings.describe()["database_url"]
     checks: list[Check] = []
@@ -75,15 +75,15 @@ async def check_database(settings: Settings) -> list[Check]:
     except StartupRefused as refused:
         return [Check("database", "fail", str(refused), "set HOLDFAST_DATABASE_URL or --database-url")]
     except NotReached as error:
-        advice = "check its URL, that it runs, and that it lets this machine in"
+        advice = "check the URL, that the database runs, and that it accepts connections from this machine"
         return [*checks, Check("database", "fail", f"{shown} cannot be used: {error}", advice)]
     is_slow = diagnosis.round_trip > _SLOW
     checks.append(
         Check(
             "database",
             "warn" if is_slow else "ok",
-            f"{diagnosis.version} at {shown} answers in {diagnosis.round_trip * 1000:.1f} ms",
-            "each write waits for it several times: bring the server and the database together" * is_slow,
+            f"{diagnosis.version} at {shown} replies in {diagnosis.round_trip * 1000:.1f} ms",
+            "a write takes several round trips: run the server near the database" * is_slow,
         )
     )
     checks.append(_check_schema(diagnosis, is_file=file is not None))
@@ -95,22 +95,27 @@ def _check_file(file: Path) -> Iterator[Check]:
     directory = file.parent
     where = file.absolute()
     if not directory.is_dir():
-        yield Check("file", "fail", f"there is no directory {directory.absolute()}", "make it")
+        yield Check("file", "fail", f"there is no directory {directory.absolute()}", "create it")
         return
     if not os.access(directory, os.W_OK) or (file.exists() and not os.access(file, os.R_OK | os.W_OK)):
         yield Check(
-            "file", "fail", f"{where} cannot be written", "let this user write the file and its directory"
+            "file",
+            "fail",
+            f"{where} cannot be written",
+            "allow this user to write the file and its directory",
         )
         return
     if file.exists():
         yield Check("file", "ok", f"{where}, {file.stat().st_size / 1024**2:,.1f} MiB")
     else:
-        yield Check("file", "ok", f"{where} is not there yet; `holdfast serve` makes it")
+        yield Check("file", "ok", f"{where} does not exist yet; `holdfast serve` creates it")
     free = shutil.disk_usage(directory).free
     scarce = free < _SPACE_NEEDED
-    yield Check("disk", "warn" if scarce else "ok", f"{free / 1024**3:,.1f} GiB free", "make room" * scarce)
+    yield Check(
+        "disk", "warn" if scarce else "ok", f"{free / 1024**3:,.1f} GiB free", "free disk space" * scarce
+    )
     held = holder(file)
-    yield Check("lock", "ok", "a server has the file" if held else "no server has the file")
+    yield Check("lock", "ok", "a server has the file open" if held else "no server has the file open")
 
 
 def _check_schema(diagnosis: Diagnosis, *, is_file: bool) -> Check:
@@ -134,7 +139,7 @@ def _check_capacity(settings: Settings, diagnosis: Diagnosis) -> Iterator[Check]
             "pool",
             "warn" if scarce else "ok",
             f"up to {wanted} connections; the database has {free} of {most} free",
-            "lower HOLDFAST_DB_POOL_MAX or raise max_connections, unless those in use are this server's"
+            "lower HOLDFAST_DB_POOL_MAX or raise max_connections, unless this server itself uses the others"
             * scarce,
         )
     if diagnosis.clock_ahead is not None:
@@ -142,6 +147,6 @@ def _check_capacity(settings: Settings, diagnosis: Diagnosis) -> Iterator[Check]
         yield Check(
             "clock",
             "warn" if apart else "ok",
-            f"the database's differs from ours by {abs(diagnosis.clock_ahead):.1f} s",
-            "synchronise the clocks (NTP): times of events come from several machines" * apart,
+            f"the database's clock differs from this machine's by {abs(diagnosis.clock_ahead):.1f} s",
+            "synchronise the clocks (NTP): the times of events come from both" * apart,
         )

@@ -1,4 +1,4 @@
-"""What `holdfast history` and `holdfast tail` share: which events, and how they are printed."""
+"""What `holdfast history` and `holdfast tail` share: the filters, and how an event is printed."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class Settings(BaseSettings):
     """Processes that listen on the port, each with connections of its own to PostgreSQL. A connection of a
     client stays with one of them. Metrics of each are one port further. Default: 1."""
     insecure: bool = False
-    """Do without TLS or tokens beyond loopback, where something else guards the way. Default: false."""
+    """Allow an address beyond loopback without TLS and tokens, such as behind a proxy. Default: false."""
     tls_cert_file: Path | None = None
     """The server's certificate chain, PEM. With `tls_key_file`. Default: no TLS."""
     tls_key_file: Path | None = None
@@ -95,25 +95,25 @@ class Settings(BaseSettings):
     """How long a statement may take, waits for locks included. Default: 30."""
 
     session_retention_days: Annotated[float, Field(gt=0, le=RETENTION_MAX.days)] = 7.0
-    """How long a session may rest before it expires, unless it has a retention of its own. Default: 7."""
+    """Days without activity after which a session expires, unless it has its own retention. Default: 7."""
     state_versions_kept: Annotated[int, Field(ge=1, le=1_000_000)] = 100
     """How many versions of each state are kept. Default: 100."""
     idempotency_ttl_seconds: Annotated[float, Field(gt=0, le=RETENTION_MAX.total_seconds())] = 86_400.0
-    """How long a task's idempotency key or the id of a request holds; then it may be used again.
+    """How long a task's idempotency key or a request id is remembered; then it may be used again.
     Default: 86400, a day."""
     session_purge_days: Annotated[float, Field(ge=0, le=RETENTION_MAX.days)] | None = None
     """How long after its end a session is deleted, with its history. Default: never."""
     janitor_seconds: Annotated[float, Field(ge=0, le=86_400)] = 60.0
-    """How often to clear up what time has overtaken; 0 leaves it to `holdfast janitor`. Default: 60."""
+    """Seconds between runs of the janitor; 0: only `holdfast janitor` runs it. Default: 60."""
     max_request_bytes: Annotated[int, Field(ge=4 * MEBIBYTE, le=512 * MEBIBYTE)] = 16 * MEBIBYTE
     """The largest request taken; a larger one is RESOURCE_EXHAUSTED. Default: 16 MiB (16777216)."""
     max_waiting: Annotated[int, Field(ge=1)] = 10_000
-    """Requests that may wait for their batch, and claims for a task, before further ones are
+    """Requests that may be queued for a transaction, and claims that may wait for a task; further ones are
     RESOURCE_EXHAUSTED. Default: 10000."""
     max_tails: Annotated[int, Field(ge=1)] = 10_000
     """Open tails at most; a further one is RESOURCE_EXHAUSTED. Default: 10000."""
     drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 30.0
-    """How long running calls may go on after SIGTERM. Default: 30."""
+    """How long running calls may continue after SIGTERM. Default: 30."""
 
     metrics_port: Port | None = None
     """A port for Prometheus, over plain HTTP; 0 takes a free one. Default: no metrics."""
@@ -166,7 +166,7 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"{PREFIX}HOST is {self.host}, which others can reach: set {PREFIX}TLS_CERT_FILE, "
                 f"{PREFIX}TLS_KEY_FILE and {PREFIX}TOKENS, or say --insecure ({PREFIX}INSECURE=true) "
-                "where something else guards the way"
+                "behind a proxy or network policy"
             )
         return self
 

@@ -1,1 +1,1 @@
-"""What the server tells about itself: logs and metrics."""
+"""Logs and metrics of the server."""

@@ -1,4 +1,4 @@
-"""Logs: one line for people on a terminal, one JSON object elsewhere, with the id of the call."""
+"""Logs: a readable line on a terminal, a JSON object elsewhere, with the request id of the call."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from datetime import UTC, datetime
 
 from holdfastdb_server.rpc.context import current_call
 
-# What the standard library puts on every record; the rest is what the caller gave as `extra`.
+# The attributes of every record; the others are from `extra`.
 _STANDARD = {*vars(logging.makeLogRecord({})), "message", "asctime"}
 _COLOURS = {"debug": "\x1b[32m", "info": "\x1b[32m", "warning": "\x1b[33m", "error": "\x1b[31m"}
 _DIM, _BOLD, _PLAIN = "\x1b[2m", "\x1b[1m", "\x1b[0m"
 
 
 def configure_logs(level: str, style: str) -> None:
-    """Send the logs to stderr: ours from `level` on, those of libraries from warning on.
+    """Log to stderr: the loggers `holdfast.*` from `level` on, those of libraries from warning on.
 
     `style` is `console`, `json` or `auto`: `console` on a terminal and `json` elsewhere.
     """
@@ -75,7 +75,7 @@ def _details(record: logging.LogRecord) -> dict[str, object]:
 
 
 def _text(value: object) -> str:
-    """The value as it is where it cannot be mistaken for more than one."""
+    """The value, quoted if it has spaces or control characters."""
     text = str(value)
     return text if text.isprintable() and " " not in text else repr(text)
 

@@ -25,7 +25,7 @@ def run(*arguments: str) -> tuple[int, str, str]:
 
 @pytest.fixture
 def database(tmp_path: Path) -> str:
-    """The URL of a file that is not there yet."""
+    """The URL of a file that does not exist yet."""
     return sqlite_url(tmp_path / "some.db")
 
 
@@ -75,7 +75,7 @@ def test_migrate_leaves_a_newer_database_as_it_is(database: str) -> None:
 def test_doctor_makes_no_file(database: str, tmp_path: Path) -> None:
     code, found = checks("--database-url", database)
     assert code == 0
-    assert "not there yet" in found["file"]["found"]
+    assert "does not exist yet" in found["file"]["found"]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -96,8 +96,8 @@ def test_doctor_sees_that_a_server_has_the_file(database: str, tmp_path: Path) -
     lock.release()
     _, free = checks("--database-url", database)
     assert (held["lock"]["found"], free["lock"]["found"]) == (
-        "a server has the file",
-        "no server has the file",
+        "a server has the file open",
+        "no server has the file open",
     )
 
 
@@ -105,7 +105,7 @@ def test_doctor_fails_where_there_is_no_directory(tmp_path: Path) -> None:
     code, found = checks("--database-url", sqlite_url(tmp_path / "nowhere" / "some.db"))
     assert code == 1
     assert found["file"]["outcome"] == "fail"
-    assert found["file"]["advice"] == "make it"
+    assert found["file"]["advice"] == "create it"
 
 
 def test_doctor_fails_where_no_database_answers() -> None:

@@ -62,7 +62,7 @@ async def test_a_slow_database_is_a_warning(sqlite: SqliteDatabases, monkeypatch
         found = await checks.check_database(Settings.model_validate({"database_url": url}))
     (database,) = [check for check in found if check.name == "database"]
     assert database.outcome == "warn"
-    assert "bring the server and the database together" in database.advice
+    assert "run the server near the database" in database.advice
 
 
 async def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:

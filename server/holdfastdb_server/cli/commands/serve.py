@@ -137,7 +137,7 @@ def print_banner(started: Started) -> None:
     if started.needs_token:
         lines.append(("", "with HOLDFAST_TOKEN set to one of the tokens"))
     title = typer.style(f"Holdfast {release()}", bold=True)
-    # Without Rich, which takes 0.1 s to load: the first call would wait for it.
+    # Without Rich: the first call would wait until it is loaded.
     typer.echo(f"{title} is serving; Ctrl-C stops it")
     for name, text in lines:
         typer.echo(f"  {typer.style(name.ljust(7), dim=True)}  {text}")

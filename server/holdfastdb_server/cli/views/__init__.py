@@ -1,1 +1,1 @@
-"""What is kept, as people and scripts read it."""
+"""Stored data as text for people and JSON for scripts."""

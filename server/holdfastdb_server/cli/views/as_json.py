@@ -1,6 +1,6 @@
-"""Things as JSON for scripts: the fields of the client's dataclasses, by the names of the contract.
+"""JSON for scripts: the fields of the client's dataclasses, with the names of the protos.
 
-Bytes are base64, times RFC 3339, lengths of time seconds.
+Bytes are base64, times RFC 3339, durations seconds.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _PARTS = {ToolCall: "tool_call", ToolCallResponse: "tool_call_response", Blob: "
 
 
 def write(it: object, **further: object) -> None:
-    """Print a thing as a line of JSON, after `further` members."""
+    """Print a dataclass as a line of JSON that begins with the `further` members."""
     emit(dump({**further, **describe(it)}))
 
 
@@ -46,7 +46,7 @@ def dump(value: object) -> str:
 
 
 def describe(it: Any) -> dict[str, Any]:
-    """All fields of a dataclass of the client."""
+    """All fields of a dataclass of the client, as JSON values."""
     described: dict[str, Any] = {}
     for field in fields(it):
         described |= _member(it, field.name, getattr(it, field.name))
@@ -54,7 +54,7 @@ def describe(it: Any) -> dict[str, Any]:
 
 
 def _member(it: object, name: str, value: Any) -> dict[str, Any]:
-    """A field, under the name or names that the contract has for it."""
+    """A field under the name or names that the protos have for it."""
     match it, name:
         case Session(), "retention":
             seconds = value.total_seconds() if isinstance(value, timedelta) else None

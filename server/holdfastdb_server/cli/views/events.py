@@ -1,4 +1,4 @@
-"""Events as people read them: a line that says which, then what it says."""
+"""Events as people read them: a header line with sequence, role, type and time, then the body."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _USUAL_TYPES = ("message", "step")
 
 
 class EventPrinter:
-    """Prints events one below the other. `full`: nothing is shortened."""
+    """Prints events. `full` prints long texts whole."""
 
     def __init__(self, console: Console, full: bool) -> None:
         self._console = console
@@ -28,7 +28,7 @@ class EventPrinter:
         self._day = ""
 
     def print(self, event: Event) -> None:
-        """Print one event; before it the day, when another one begins."""
+        """Print one event, and before the first one of a day its date."""
         time = event.event_time or event.create_time
         if time is not None:
             self._print_day(time)
@@ -46,7 +46,7 @@ class EventPrinter:
     def _body(self, event: Event) -> Iterator[Text]:
         match event.body:
             case Message() as message:
-                # What a system is told is long and seldom what one looks for.
+                # System prompts are long and seldom of interest: they are shortened.
                 is_system = message.role in ("system", "developer")
                 for part in message.parts:
                     yield from self._part(part, is_system)
@@ -117,7 +117,7 @@ def _tool(message: Message) -> str:
 
 
 def _compact(arguments: str) -> str:
-    """The members of an object as a call would have them; anything else as the model wrote it."""
+    """The members of a JSON object as `key=value`; any other text unchanged."""
     try:
         members = json.loads(arguments)
     except (ValueError, RecursionError):

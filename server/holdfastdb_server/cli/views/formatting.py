@@ -1,4 +1,4 @@
-"""How things look on a terminal: times, statuses, texts of others."""
+"""How values are printed: times, durations, statuses, payloads, and texts that others wrote."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _ROLE_STYLES = {
     "assistant": "green",
     "tool": "yellow",
 }
-# A terminal would obey these; Rich lets some of them through.
+# Control characters and those that change the direction of text. Rich removes only some of them.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _WIDTH_ELSEWHERE = 160
 _PAYLOAD_LENGTH = 600
@@ -50,18 +50,18 @@ _UNITS = (
 
 
 def has_width() -> bool:
-    """Whether stdout is a terminal, or COLUMNS says how wide what shows it is."""
+    """Whether lines have a limited width: stdout is a terminal, or COLUMNS is set."""
     return sys.stdout.isatty() or "COLUMNS" in os.environ
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Stdout or stderr. Where stdout has no width, wide enough that little is cut."""
+    """Stdout or stderr. Without a limited width, 160 columns."""
     width = None if has_width() else _WIDTH_ELSEWHERE
     return Console(stderr=stderr, highlight=False, emoji=False, markup=False, width=width)
 
 
 def plain(text: str) -> str:
-    """The text with control characters as visible signs: what an agent wrote must not steer the terminal."""
+    """The text with visible signs for control characters, so that it cannot send commands to the terminal."""
     return _CONTROL.sub(lambda found: _sign(ord(found[0])), text)
 
 
@@ -72,12 +72,12 @@ def _sign(code: int) -> str:
 
 
 def one_line(text: str) -> str:
-    """The text without line ends."""
+    """The text with each run of white space as one space, and as `plain` makes it."""
     return plain(" ".join(text.split()))
 
 
 def shorten(text: str, length: int, hint: str) -> tuple[str, str]:
-    """The text, or its beginning if it is longer than `length`, and what is missing then."""
+    """The text and "", or its first `length` characters and how many more there are."""
     if len(text) <= length:
         return text, ""
     return text[:length].rstrip() + " …", f"{len(text) - length:,} more characters{hint}"
@@ -94,7 +94,7 @@ def role_style(role: str) -> str:
 
 
 def ago(time: datetime, now: datetime | None = None) -> str:
-    """How long ago it was, or how long until then: `3 min ago`, `in 7 days`, `now`."""
+    """The time relative to now: `3 min ago`, `in 7 days`, `now`."""
     seconds = int(((now or datetime.now(UTC)) - time).total_seconds())
     for unit, length in _UNITS:
         count = abs(seconds) // length
@@ -105,19 +105,19 @@ def ago(time: datetime, now: datetime | None = None) -> str:
 
 
 def local(time: datetime) -> str:
-    """The time on the reader's clock, to the second."""
+    """The time in the local time zone, to the second."""
     return time.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 def moment(time: datetime | None) -> Text:
-    """The time on the reader's clock, and how long ago it was; empty for none."""
+    """The time in the local time zone, and relative to now; empty for none."""
     if time is None:
         return Text()
     return Text.assemble(local(time), (f"  {ago(time)}", "dim"))
 
 
 def span(length: timedelta) -> str:
-    """How long something took: `350 ms`, `4.2 s`, `3 min 20 s`, `2 h 5 min`."""
+    """A duration: `350 ms`, `4.2 s`, `3 min 20 s`, `2 h 5 min`."""
     seconds = length.total_seconds()
     if seconds < 1:
         return f"{seconds * 1_000:.0f} ms"
@@ -131,7 +131,7 @@ def span(length: timedelta) -> str:
 
 
 def payload(value: Payload | None) -> str:
-    """The beginning of a payload; empty for none."""
+    """The first 600 characters of JSON, or the size of binary data; empty for none."""
     from holdfastdb import Json
 
     if value is None:
@@ -160,9 +160,9 @@ def ident(text: str, style: str = "") -> Text:
 
 
 def print_fields(fields: Iterable[tuple[str, str | Text]]) -> None:
-    """Print the names and values of one thing's fields, but for empty ones.
+    """Print the names and values of the fields that are not empty.
 
-    A value is broken into lines where the terminal ends, but an id stays whole, so that it can be copied.
+    A value is wrapped to the width of the terminal, except for an id: it stays on one line, to be copied.
     """
     out = console()
     texts = [
