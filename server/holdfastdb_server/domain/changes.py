@@ -17,7 +17,7 @@ FieldsT = TypeVar("FieldsT", bound=Struct)
 
 
 def changed_fields(current: FieldsT, new: FieldsT, replaced: Collection[str], *, merges: bool) -> FieldsT:
-    """Return `current` with the fields named in `replaced` taken from `new`.
+    """Return `current` with the fields named in `replaced` replaced by those of `new`.
 
     With `merges`, metadata is also merged by RFC 7396, and labels, whose values are never null, likewise.
     """

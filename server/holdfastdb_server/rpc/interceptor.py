@@ -84,7 +84,7 @@ class CallInterceptor(grpc.GenericRpcHandler):
         # The handler gets and returns bytes, so that errors of parsing and serializing become statuses too.
         if handler.response_streaming:
             return grpc.unary_stream_rpc_method_handler(method.stream)
-        return grpc.unary_unary_rpc_method_handler(method.answer)
+        return grpc.unary_unary_rpc_method_handler(method.unary)
 
 
 class _Method:
@@ -98,15 +98,15 @@ class _Method:
         self._meter = meter
         self._parse = cast("Callable[[bytes], Any]", handler.request_deserializer)
         self._serialize = cast("Callable[[Any], bytes]", handler.response_serializer)
-        self._answer = cast("Callable[[Any, Context], Awaitable[Any]]", handler.unary_unary)
+        self._unary = cast("Callable[[Any, Context], Awaitable[Any]]", handler.unary_unary)
         self._stream = cast("Callable[[Any, Context], AsyncIterator[Any]]", handler.unary_stream)
 
-    async def answer(self, request: bytes, context: Context) -> bytes:
+    async def unary(self, request: bytes, context: Context) -> bytes:
         """Handle a call with one response."""
         call, began = self._begin(context), perf_counter()
         try:
             self._admit(call)
-            response = self._serialize(await self._answer(self._parse(request), context))
+            response = self._serialize(await self._unary(self._parse(request), context))
         except Exception as error:  # noqa: BLE001 - every exception becomes a status
             failure = write_failure(error, call)
         except BaseException:

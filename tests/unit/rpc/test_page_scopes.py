@@ -34,7 +34,7 @@ REQUESTS: list[tuple[Listing, Callable[..., Request]]] = [
     (paging.MEMORIES, memory_pb.ListMemoriesRequest),
     (paging.MATCHES, memory_pb.SearchMemoriesRequest),
     (paging.DOCUMENTS, document_pb.ListDocumentsRequest),
-    (paging.FOUND_DOCUMENTS, document_pb.ListDocumentsRequest),
+    (paging.DOCUMENT_MATCHES, document_pb.ListDocumentsRequest),
     (paging.COLLECTIONS, document_pb.ListCollectionsRequest),
 ]
 EACH = pytest.mark.parametrize(("listing", "request_type"), REQUESTS)

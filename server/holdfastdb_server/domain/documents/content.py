@@ -33,7 +33,7 @@ _EXPONENT_DIGITS = 18
 _UNSAFE_IN_NAME = re.compile(r'[\x00-\x1f"%\\\x7f]')
 # PostgreSQL refuses NUL: U+0000 and U+0001 become two characters each, which keeps the order of texts.
 _UNSAFE_IN_TEXT = re.compile(r"[\x00\x01]")
-_SIGNS = {"\x00": "\x01\x01", "\x01": "\x01\x02"}
+_ESCAPES = {"\x00": "\x01\x01", "\x01": "\x01\x02"}
 
 
 class _Number(str):
@@ -85,7 +85,7 @@ def read_pointer(field: str, pointer: str) -> tuple[str, ...]:
 
 def escape_name(name: str) -> str:
     """Return the name of a member, escaped so that every engine accepts it in a path."""
-    return _UNSAFE_IN_NAME.sub(lambda found: f"%{ord(found[0]):04x}", name) if name else _EMPTY
+    return _UNSAFE_IN_NAME.sub(lambda match: f"%{ord(match[0]):04x}", name) if name else _EMPTY
 
 
 def _form(value: object) -> dict[str, Any] | str:
@@ -113,7 +113,7 @@ def _scalar(value: object) -> str:
         case _Number():
             return _NUMBER + _sortable_number(value)
         case str():
-            return _STRING + _UNSAFE_IN_TEXT.sub(lambda found: _SIGNS[found[0]], value)
+            return _STRING + _UNSAFE_IN_TEXT.sub(lambda match: _ESCAPES[match[0]], value)
         case None:
             return _NULL
         case _:
@@ -122,9 +122,9 @@ def _scalar(value: object) -> str:
 
 @lru_cache(maxsize=4096)
 def _sortable_number(literal: str) -> str:
-    found = _LITERAL.fullmatch(literal)
-    assert found is not None
-    sign, whole, fraction, exponent_sign, exponent = found.groups("")
+    match = _LITERAL.fullmatch(literal)
+    assert match is not None
+    sign, whole, fraction, exponent_sign, exponent = match.groups("")
     digits = (whole + fraction).lstrip("0")
     if not digits.strip("0"):
         return "1"

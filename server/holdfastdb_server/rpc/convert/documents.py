@@ -99,10 +99,10 @@ def write_documents(documents: Sequence[Document]) -> pb.ListDocumentsResponse:
     return response
 
 
-def write_matches(found: Sequence[Match]) -> pb.ListDocumentsResponse:
+def write_matches(matches: Sequence[Match]) -> pb.ListDocumentsResponse:
     """Return a list of documents with their scores."""
-    response = write_documents([one.document for one in found])
-    response.scores.extend(one.score for one in found)
+    response = write_documents([match.document for match in matches])
+    response.scores.extend(match.score for match in matches)
     return response
 
 

@@ -67,8 +67,8 @@ def _read_part(index: int, place: int, part: pb.Part) -> Part:
             call = part.tool_call
             return ToolCall(call.id, call.name, call.arguments)
         case "tool_call_response":
-            answer = part.tool_call_response
-            return ToolCallResponse(answer.id, answer.name, answer.response)
+            response = part.tool_call_response
+            return ToolCallResponse(response.id, response.name, response.response)
         case "blob":
             blob = part.blob
             return Blob(blob.media_type, blob.modality, blob.data)
@@ -96,9 +96,9 @@ def _write_part(target: pb.Part, part: Part) -> None:
             call = target.tool_call
             call.id, call.name, call.arguments = part.id, part.name, part.arguments
         case ToolCallResponse():
-            answer = target.tool_call_response
-            answer.SetInParent()
-            answer.id, answer.name, answer.response = part.id, part.name, part.response
+            response = target.tool_call_response
+            response.SetInParent()
+            response.id, response.name, response.response = part.id, part.name, part.response
         case Blob():
             blob = target.blob
             blob.SetInParent()

@@ -75,7 +75,7 @@ PLANS = Listing("ListPlans", (int, int), descending=True)
 MEMORIES = Listing("ListMemories", (int, int), descending=True)
 MATCHES = Listing("SearchMemories", (int, str, int, int), descending=True)
 DOCUMENTS = Listing("ListDocuments", (str, str))
-FOUND_DOCUMENTS = Listing("ListDocuments", (int, int, int))
+DOCUMENT_MATCHES = Listing("ListDocuments", (int, int, int))
 COLLECTIONS = Listing("ListCollections", (str,))
 
 

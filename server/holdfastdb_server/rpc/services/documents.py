@@ -35,9 +35,9 @@ class DocumentService(DocumentServiceServicer):
     ) -> pb.ListDocumentsResponse:
         where, refresh_ttl = documents.read_filter(request), request.refresh_ttl
         if where.words:
-            wanted, scope = paging.read_page(paging.FOUND_DOCUMENTS, request)
-            found = await self._documents.search(namespace(), where, wanted, refresh_ttl=refresh_ttl)
-            return paging.write_page(documents.write_matches(found.items), scope, found)
+            wanted, scope = paging.read_page(paging.DOCUMENT_MATCHES, request)
+            matches = await self._documents.search(namespace(), where, wanted, refresh_ttl=refresh_ttl)
+            return paging.write_page(documents.write_matches(matches.items), scope, matches)
         wanted, scope = paging.read_page(paging.DOCUMENTS, request)
         page = await self._documents.list(namespace(), where, wanted, refresh_ttl=refresh_ttl)
         return paging.write_page(documents.write_documents(page.items), scope, page)
