@@ -2,7 +2,7 @@
 
 `python -m tests.benchmarks.references bare PORT`: answers each message at once and does nothing.
 `python -m tests.benchmarks.references per_request PORT URL`: commits each append by itself, with
-SQLAlchemy, as a service without a journal would.
+SQLAlchemy, as a service without group commit does.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ async def scale(stage: Stage, rounds: int, calls: int, sessions: int) -> list[Li
         lines: list[Line] = [Figure(f"seeding {size} in {sessions:,} sessions", "s", seconds)]
         for operation in _OPERATIONS:
             lines += await _compare(operation, full, small, rounds, many, few)
-        lines += await _look(full.url)
+        lines += await _sizes(full.url)
         lines += await beside_deletion(full, many)
     return lines
 
@@ -65,8 +65,8 @@ async def _compare(
     ]
 
 
-async def _look(url: str) -> list[Line]:
-    """Return how large things are, and how many updates of sessions needed no index entry."""
+async def _sizes(url: str) -> list[Line]:
+    """Return the sizes of tables and indexes, and how many updates of sessions needed no index entry."""
     async with connected(url) as connection:
         lines: list[Line] = [Figure("size of the table events", "MB", await connection.fetchval(_TABLE))]
         for name, size in await connection.fetch(_INDEXES):

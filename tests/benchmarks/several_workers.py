@@ -12,7 +12,7 @@ from tests.support.servers import ServerProcess
 
 
 async def workers(stage: Stage, rounds: int, calls: int) -> list[Line]:
-    """Appends and gathered reads. With two cores the second worker takes its share from all that runs."""
+    """Appends and batched reads. With two cores the second worker competes with the database and the load."""
     if reason := missing():
         return [Skipped("2 workers", reason)]
     await stage.client.sessions.create("bench-workers")

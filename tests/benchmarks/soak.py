@@ -1,4 +1,4 @@
-"""Whether a server lives on as it began: mixed load for minutes at half the top rate, and many open tails."""
+"""Whether memory and latency stay stable: minutes of mixed load at half the top rate, and many open tails."""
 
 from __future__ import annotations
 

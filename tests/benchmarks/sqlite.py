@@ -60,7 +60,7 @@ async def _through_h2load(client: holdfastdb.AsyncClient, target: str, rounds: i
 
 
 async def _writers(server: ServerProcess, calls: int) -> Figure:
-    """Let 32 writers and readers at it. Raises RuntimeError if one call fails: none is repeated."""
+    """Run 32 writers and readers on it. Raises RuntimeError if one call fails: none is repeated."""
     load = await drive_client(server.target, "mixed", calls=calls, in_flight=_WRITERS, sessions=_WRITERS)
     if "locked" in server.log:
         raise RuntimeError(f"the server saw a locked database:\n{server.log}")

@@ -1,4 +1,4 @@
-"""Which fill factor the sessions should have, and how eager autovacuum should be."""
+"""Which fill factor the sessions should have, and how often autovacuum should run."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ async def _autovacuum(stage: Stage, rounds: int, calls: int) -> list[Line]:
     """Return rates of the later half of much work, in slices in turn, against those with the defaults."""
     lines: list[Line] = []
     async with contextlib.AsyncExitStack() as stack:
-        await stack.enter_async_context(_short_naps(stage))
+        await stack.enter_async_context(_frequent_autovacuum(stage))
         claims = calls // 4
         databases: dict[str, Seeded] = {}
         for number, (name, settings) in enumerate(_AUTOVACUUM.items()):
@@ -127,8 +127,8 @@ async def _dead_rows(database: Seeded) -> float:
 
 
 @contextlib.asynccontextmanager
-async def _short_naps(stage: Stage) -> AsyncIterator[None]:
-    """Let autovacuum look every few seconds."""
+async def _frequent_autovacuum(stage: Stage) -> AsyncIterator[None]:
+    """Let autovacuum start every few seconds."""
     async with connected(stage.database_url) as connection:
         await connection.execute(f"ALTER SYSTEM SET autovacuum_naptime = '{_NAP_SECONDS}s'")
         await connection.execute("SELECT pg_reload_conf()")

@@ -228,13 +228,13 @@ async def test_tails_that_are_cancelled_leave_nothing_behind(
             await stream.read()
             stream.cancel()
 
-    async def crowd() -> int:
+    async def memory_after_cancelled_tails() -> int:
         await asyncio.gather(*(open_and_cancel(20) for _ in range(40)))
         await until_no_tail_is_open(shared_server)
         return resident_bytes(shared_server.pid)
 
-    first = await crowd()
-    assert await crowd() - first < 16 * 1024 * 1024
+    first = await memory_after_cancelled_tails()
+    assert await memory_after_cancelled_tails() - first < 16 * 1024 * 1024
 
 
 async def test_a_stopping_server_ends_tails_and_its_successor_goes_on(
