@@ -40,11 +40,11 @@ def main() -> int:
     directory = Path(tempfile.mkdtemp(prefix="holdfast-mutants-"))
     try:
         cluster.start()
-        workshop = Workshop(directory, cluster.url, seed)
-        for result in run(workshop, drawn, time.monotonic() + options.minutes * 60):
-            results.append(result)
-            sys.stdout.write(f"[{len(results)}/{len(drawn)}] {result}\n")
-            sys.stdout.flush()
+        with Workshop(directory, cluster.url, seed) as workshop:
+            for result in run(workshop, drawn, time.monotonic() + options.minutes * 60):
+                results.append(result)
+                sys.stdout.write(f"[{len(results)}/{len(drawn)}] {result}\n")
+                sys.stdout.flush()
     finally:
         cluster.remove()
         shutil.rmtree(directory)

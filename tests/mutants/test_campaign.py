@@ -101,10 +101,10 @@ def test_every_known_equivalent_is_still_there() -> None:
 
 @pytest.mark.slow
 def test_tests_are_run_on_the_changed_module(tmp_path: Path) -> None:
-    workshop = Workshop(tmp_path, "", seed=1)
     tests = ("tests/unit/domain/test_merge_patch.py",)
     module = PACKAGE / "domain" / "merge_patch.py"
-    assert workshop.run(tests).passed
-    with workshop.changed(module, "raise RuntimeError"):
-        assert not workshop.run(tests).passed
-    assert workshop.run(tests).passed
+    with Workshop(tmp_path, "", seed=1) as workshop:
+        assert workshop.run(tests).passed
+        with workshop.changed(module, "raise RuntimeError"):
+            assert not workshop.run(tests).passed
+        assert workshop.run(tests).passed

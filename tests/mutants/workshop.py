@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import compileall
+import json
 import os
 import shutil
 import subprocess
@@ -13,13 +14,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from py_compile import PycInvalidationMode
+from types import TracebackType
+from typing import Self
 
 from tests.mutants.targets import ROOT, Tests
+from tests.mutants.warm import TIMED_OUT
 
 _SECONDS, _SECONDS_OF_A_TEST = 900.0, 120
 """How long all and each may take before their mutant counts as killed, on a busy machine."""
-_NO_TESTS = 5
-"""Exit code of pytest."""
+_PASSED, _NO_TESTS = 0, 5
+"""Exit codes of pytest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,26 +42,37 @@ class Workshop:
 
     def __init__(self, directory: Path, database_url: str, seed: int) -> None:
         self._directory = directory
-        self._seed = seed
+        self._output = directory / "output-of-tests"
+        self._options = ["-x", "-q", "-p", "no:cacheprovider", "--assert=plain", "--tb=short"]
+        self._options += ["-o", f"faulthandler_timeout={_SECONDS_OF_A_TEST}"]
+        self._options += ["-o", "faulthandler_exit_on_timeout=true", f"--hypothesis-seed={seed}"]
         for file in _files():
             target = directory / file
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / file, target)
         # Held against the source by its content: a changed one may have the same size and second.
         mode = PycInvalidationMode.CHECKED_HASH
-        compileall.compile_dir(directory, quiet=1, invalidation_mode=mode)
+        compileall.compile_dir(directory / "server", quiet=1, invalidation_mode=mode)
         paths = [str(directory / "server"), str(directory / "client" / "python")]
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
-        self._environment = {
-            **inherited,
-            "PYTHONPATH": os.pathsep.join(paths),
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "HOLDFAST_TEST_DATABASE_URL": database_url,
-        }
+        added = {"PYTHONPATH": os.pathsep.join(paths), "HOLDFAST_TEST_DATABASE_URL": database_url}
+        self._warm = subprocess.Popen(
+            [sys.executable, "-m", "tests.mutants.warm"],
+            cwd=directory,
+            env={**inherited, **added},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
 
-    def source(self, module: Path) -> str:
-        """Return a module's source."""
-        return (self._directory / module).read_text()
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # At the end of its input it ends; communicate reads what it may still say.
+        self._warm.communicate()
 
     @contextmanager
     def changed(self, module: Path, source: str) -> Iterator[None]:
@@ -72,36 +87,16 @@ class Workshop:
 
     def run(self, tests: Tests) -> Outcome:
         """Run some tests until one fails, or takes too long, or all of them do."""
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--tb=short"]
-        command += [
-            "-o",
-            f"faulthandler_timeout={_SECONDS_OF_A_TEST}",
-            "-o",
-            "faulthandler_exit_on_timeout=true",
-        ]
-        command += [f"--hypothesis-seed={self._seed}", *tests]
+        assert self._warm.stdin is not None
+        assert self._warm.stdout is not None
         began = time.monotonic()
-        process = subprocess.Popen(
-            command,
-            cwd=self._directory,
-            env=self._environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-        try:
-            output, _ = process.communicate(timeout=_SECONDS)
-            timed_out = False
-        except subprocess.TimeoutExpired:
-            # SIGTERM would have pytest wait for what hangs; whatever it has started goes with it.
-            os.killpg(process.pid, 9)
-            output, _ = process.communicate()
-            timed_out = True
-        if process.returncode == _NO_TESTS:
+        self._warm.stdin.write(json.dumps([[*self._options, *tests], _SECONDS, str(self._output)]) + "\n")
+        self._warm.stdin.flush()
+        code = int(self._warm.stdout.readline())
+        if code == _NO_TESTS:
             raise RuntimeError(f"there are no tests in {' '.join(tests)}")
-        passed = process.returncode == 0
-        return Outcome(tests, passed, timed_out, time.monotonic() - began, output)
+        seconds = time.monotonic() - began
+        return Outcome(tests, code == _PASSED, code == TIMED_OUT, seconds, self._output.read_text())
 
 
 def _files() -> list[Path]:

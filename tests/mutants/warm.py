@@ -1,0 +1,85 @@
+"""A process that has imported what is never mutated, and forks a process for each run of tests.
+
+To import it takes longer than most mutants live. It has started no thread and no event loop, and opened
+nothing: that would not survive the fork.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+_MODULES = (
+    "aiosqlite",
+    "alembic.command",
+    "asyncpg",
+    "google.protobuf.json_format",
+    "google.protobuf.struct_pb2",
+    "grpc.aio",
+    "grpc_health.v1.health_pb2_grpc",
+    "grpc_reflection.v1alpha.reflection",
+    "grpc_status.rpc_status",
+    "holdfastdb.v1",
+    "msgspec",
+    "prometheus_client",
+    "pydantic_settings",
+    "rich.console",
+    "rich.table",
+    "sqlalchemy.dialects.postgresql.asyncpg",
+    "sqlalchemy.dialects.sqlite.aiosqlite",
+    "sqlalchemy.ext.asyncio",
+    "typer",
+    "uvloop",
+)
+TIMED_OUT = -1
+"""Said instead of an exit code."""
+_PAUSE = 0.05
+
+
+def serve() -> None:
+    """Read `[arguments of pytest, seconds, file for its output]` line by line, and print each exit code."""
+    for module in _MODULES:
+        importlib.import_module(module)
+    for line in sys.stdin:
+        arguments, seconds, output = json.loads(line)
+        sys.stdout.write(f"{_run(arguments, seconds, output)}\n")
+        sys.stdout.flush()
+
+
+def _run(arguments: list[str], seconds: float, output: str) -> int:
+    process = os.fork()
+    if process == 0:
+        os.setsid()
+        with Path(output).open("w") as file:
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+            os.dup2(file.fileno(), 1)
+            os.dup2(file.fileno(), 2)
+        code = pytest.main(arguments)
+        sys.stdout.flush()
+        # Not as other programs end: what the tests have left behind is not waited for.
+        os._exit(int(code))
+    return _exit_code(process, seconds)
+
+
+def _exit_code(process: int, seconds: float) -> int:
+    give_up = time.monotonic() + seconds
+    while time.monotonic() < give_up:
+        ended, status = os.waitpid(process, os.WNOHANG)
+        if ended:
+            return abs(os.waitstatus_to_exitcode(status))
+        time.sleep(_PAUSE)
+    # SIGTERM would have pytest wait for what hangs. What it has started goes with it.
+    os.killpg(process, signal.SIGKILL)
+    os.waitpid(process, 0)
+    return TIMED_OUT
+
+
+if __name__ == "__main__":
+    serve()
