@@ -76,9 +76,11 @@ def selections(module: Path) -> list[Tests]:
     own, plans = _NOUNS.get(noun, (_ALL_NOUNS, ()))
     if layer == "domain":
         return [_UNIT, own + _ON_SQLITE, ("tests/integration", *_ON_SQLITE)]
-    if noun in ("write_path", "postgres", "idempotency"):
-        unit = (*_WRITES, "tests/unit/storage")
-        return [_OF_SESSIONS + _ON_SQLITE, unit, _EVERY_NOUN, _OF_SESSIONS + _ON_POSTGRES]
+    writes = (*_WRITES, "tests/unit/storage")
+    if noun == "postgres":
+        return [writes, _OF_SESSIONS + _ON_POSTGRES, _EVERY_NOUN + _ON_POSTGRES]
+    if noun in ("write_path", "idempotency"):
+        return [_OF_SESSIONS + _ON_SQLITE, writes, _EVERY_NOUN, _OF_SESSIONS + _ON_POSTGRES]
     if noun not in _NOUNS:
         everything = [(*_ALL_NOUNS, *_EVERY_NOUN, *engine) for engine in (_ON_SQLITE, _ON_POSTGRES)]
         return [("tests/unit/storage",), *everything, ("tests/engines",)]
