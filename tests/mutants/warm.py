@@ -6,6 +6,7 @@ nothing: that would not survive the fork.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
@@ -70,16 +71,25 @@ def _run(arguments: list[str], seconds: float, output: str) -> int:
 
 def _exit_code(process: int, seconds: float) -> int:
     give_up = time.monotonic() + seconds
-    while time.monotonic() < give_up:
-        ended, status = os.waitpid(process, os.WNOHANG)
-        if ended:
-            return abs(os.waitstatus_to_exitcode(status))
-        time.sleep(_PAUSE)
-    # SIGTERM would have pytest wait for what hangs. What it has started goes with it.
-    os.killpg(process, signal.SIGKILL)
-    os.waitpid(process, 0)
+    try:
+        while time.monotonic() < give_up:
+            ended, status = os.waitpid(process, os.WNOHANG)
+            if ended:
+                return abs(os.waitstatus_to_exitcode(status))
+            time.sleep(_PAUSE)
+    except KeyboardInterrupt:
+        _kill(process)
+        raise
+    _kill(process)
     return TIMED_OUT
 
 
+def _kill(process: int) -> None:
+    """Kill a run of tests with what it has started. SIGTERM would have pytest wait for what hangs."""
+    os.killpg(process, signal.SIGKILL)
+    os.waitpid(process, 0)
+
+
 if __name__ == "__main__":
-    serve()
+    with contextlib.suppress(KeyboardInterrupt):
+        serve()

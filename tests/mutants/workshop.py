@@ -6,6 +6,7 @@ import compileall
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -71,7 +72,8 @@ class Workshop:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # At the end of its input it ends; communicate reads what it may still say.
+        if error is not None:  # with the tests that are under way; otherwise it ends with its input
+            self._warm.send_signal(signal.SIGINT)
         self._warm.communicate()
 
     @contextmanager
