@@ -27,7 +27,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def request_values(approval: Approval) -> dict[str, Any]:
-    """Return the columns of the question, but those of its session."""
+    """Return the columns of the request, but those of its session."""
     asked = approval.request
     return {
         "id": asked.approval_id,
@@ -46,7 +46,7 @@ def request_values(approval: Approval) -> dict[str, Any]:
 
 
 def decision_values(approval: Approval) -> dict[str, Any]:
-    """Return the columns of the answer, which are written once more."""
+    """Return the columns of the decision, which are written at the request and at the decision."""
     decision = approval.decision
     return {
         "status": decision.status,

@@ -206,7 +206,7 @@ async def _expire(transaction: Transaction, keys: Sequence[int]) -> int:
                 transaction.session(row.namespace, row.session_id), [approval_of(row).expired().event()]
             )
     update = approvals.update().where(approvals.c.key.in_([row.key for row in found]))
-    # At the time that was announced, whenever it is that somebody looks.
+    # They ended at their expire_time, however much later that is written.
     await transaction.connection.execute(
         update.values(status=ApprovalStatus.EXPIRED, end_time=approvals.c.expire_time)
     )

@@ -1,4 +1,4 @@
-"""Who waits for the decision of an approval."""
+"""Calls that wait for the decision of an approval."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from holdfastdb_server.storage.signals import Signals, Watch, approval_topic
 
 
 class ApprovalWaits:
-    """Wakes those who wait: by a signal, and by a poll for what a lost signal missed."""
+    """Wakes calls that wait: by a signal, and by polling, for a signal may be lost."""
 
     def __init__(self, database: Database, signals: Signals, max_waits: int) -> None:
         self._database = database
@@ -48,7 +48,7 @@ class ApprovalWaits:
                     del self._open[key]
 
     async def poll(self) -> None:
-        """Wake those who have missed something, by one query for all. Raises DatabaseUnavailable."""
+        """Wake the calls whose approval was decided or deleted, by one query. Raises DatabaseUnavailable."""
         if not self._open:
             return
         params = self._keys.params([(key,) for key in self._open])

@@ -109,7 +109,7 @@ class DocumentLists:
             row.namespace == NAMESPACE, exists(), *self._conditions.build(conditions)
         )
         if times:
-            # Apart, so that SQLite too looks at the time first.
+            # A subquery, so that SQLite too enters the index of times first.
             updated = sa.select(self._updated.c.key).where(
                 self._updated.c.namespace == NAMESPACE, *self._times.build(times)
             )

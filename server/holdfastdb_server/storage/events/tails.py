@@ -26,7 +26,7 @@ _PAGE = 256
 
 @dataclass(eq=False, slots=True)
 class _Tail:
-    """An open tail: where it looks, and how far it has looked."""
+    """An open tail: its session, its watch, and the last sequence of the session when it last read."""
 
     session_key: int
     watch: Watch

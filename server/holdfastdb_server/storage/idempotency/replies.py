@@ -1,4 +1,4 @@
-"""What is kept of a request with an id, so that its repetition can be answered."""
+"""The stored results of requests with an id, from which repeated requests are answered."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from holdfastdb_server.domain.values import dump_json
 from holdfastdb_server.storage.engines.columns import from_micros, to_micros
 
 DONE = "{}"
-"""The result of a request whose answer is the session as it is now."""
+"""The result of a request whose answer is the resource as it is now."""
 
 
 def write_save(versions: Sequence[int], session_sequence: int, time: datetime) -> str:

@@ -16,7 +16,7 @@ from holdfastdb_server.storage.schema import memories
 
 
 def field_values(memory_id: str, fields: MemoryFields) -> dict[str, Any]:
-    """Return the columns of what a caller says of a memory."""
+    """Return the columns of the fields that a caller gives."""
     ids = (fields.tool_name, fields.agent_id, fields.user_id, fields.session_id)
     texts = (memory_id, fields.context, fields.lesson, *ids)
     searched = searchable_size(fields.labels) + searchable_size(fields.metadata)
@@ -59,7 +59,7 @@ def memory_of(row: Any) -> Memory:
 
 
 def weighted_words(fields: MemoryFields) -> Iterator[tuple[str, int]]:
-    """Yield the words that a memory is found by, with what finding them counts."""
+    """Yield the words that a memory is found by, each with its weight."""
     in_lesson, elsewhere = fields.words()
     yield from ((word, FULL_WEIGHT) for word in in_lesson)
     yield from ((word, HALF_WEIGHT) for word in elsewhere)

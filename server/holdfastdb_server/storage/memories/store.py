@@ -206,7 +206,7 @@ async def _count_use(transaction: Transaction, keys: Sequence[int]) -> Mapping[i
     """Count a use of each memory, and return their rows by key."""
     connection = transaction.connection
     chosen = memories.c.key.in_(keys)
-    # In one order for all who count, or they would deadlock.
+    # Locked in the order of keys: two searches that count the same memories would deadlock.
     await connection.execute(
         sa.select(memories.c.key).where(chosen).order_by(memories.c.key).with_for_update()
     )

@@ -78,7 +78,7 @@ def item_of(row: Any) -> PlanItem:
 
 
 def plan_size(plan: Plan) -> int:
-    """Return about how many bytes a plan has on the wire, as far as its items are there."""
+    """Return about how many bytes a plan has on the wire, with the items that it has here."""
     said = plan.fields
     own = utf8_size(plan.plan_id) + utf8_size(plan.session_id) + utf8_size(said.title)
     own += searchable_size(said.labels) + searchable_size(said.metadata)

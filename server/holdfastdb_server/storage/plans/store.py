@@ -122,7 +122,7 @@ class SqlPlans:
         fingerprint: bytes,
         expected_version: int | None = None,
     ) -> Plan:
-        """Lock the plan, let `revise` say how it is then, and write what differs."""
+        """Lock the plan, and write what differs in what `revise` returns."""
         request = RequestName(namespace, request_id)
 
         async def work(transaction: Transaction) -> Plan:
@@ -148,7 +148,7 @@ class SqlPlans:
     async def _write_items(
         self, connection: AsyncConnection, key: int, namespace: str, before: Plan | None, after: Plan
     ) -> None:
-        """Write the items that are new, other or elsewhere, and delete those that are gone."""
+        """Write the items that are new, changed or moved, and delete those that were removed."""
         were = {} if before is None else {item.item_id: place for place, item in enumerate(before.items)}
         gone = were.keys() - {item.item_id for item in after.items}
         if gone:

@@ -13,12 +13,12 @@ def payload_names(*names: str) -> tuple[str, ...]:
 
 
 def payload_values(name: str, payload: Payload | None) -> dict[str, Any]:
-    """Return the columns that keep a payload, or that there is none."""
+    """Return the columns of a payload, all NULL for none."""
     values = (None, None, None) if payload is None else (payload.json, payload.data, payload.media_type)
     return dict(zip(payload_names(name), values, strict=True))
 
 
 def payload_of(row: Any, name: str) -> Payload | None:
-    """Return the payload that the columns keep; None where there is none, or it was left out."""
+    """Return the payload in the columns; None if there is none, or if the query left it out."""
     json, data, media_type = (getattr(row, column) for column in payload_names(name))
     return None if media_type is None else Payload(json, None if data is None else bytes(data), media_type)

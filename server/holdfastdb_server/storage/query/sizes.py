@@ -1,4 +1,4 @@
-"""How many bytes a row takes on the wire, by which pages are cut."""
+"""Estimates of the bytes that a row takes on the wire, by which pages are bounded."""
 
 from __future__ import annotations
 

@@ -130,7 +130,7 @@ class SqlRuns:
         *,
         moves: bool,
     ) -> Run:
-        """Lock the run, let `plan` say how it is then, and write what differs with a new version.
+        """Lock the run, and write the columns that differ in what `plan` returns, with a new version.
 
         Only if `moves` may it change the status: then the session is locked too, and before.
         """

@@ -24,12 +24,12 @@ approvals = sa.Table(
     sa.Column("title", sa.Text, nullable=False),
     *payload_columns("payload"),
     sa.Column("labels", Searchable, nullable=False),
-    # Microseconds; NULL: for ever.
+    # Microseconds; NULL: it does not expire.
     sa.Column("ttl", sa.BigInteger),
     text_key("decided_by"),
     sa.Column("reason", sa.Text, nullable=False),
     *payload_columns("response"),
-    # About how many bytes the approval has on the wire: pages are cut by it.
+    # Estimated bytes of the approval on the wire, by which pages are bounded.
     sa.Column("size", sa.Integer, nullable=False),
     sa.Column("create_time", Micros, nullable=False),
     sa.Column("expire_time", Micros),

@@ -25,7 +25,7 @@ events = sa.Table(
     sa.Column("data", sa.LargeBinary),
     sa.Column("media_type", sa.Text),
     sa.Column("labels", Searchable, nullable=False),
-    # About how many bytes the event has on the wire: pages are cut by it.
+    # Estimated bytes of the event on the wire, by which pages are bounded.
     sa.Column("size", sa.Integer, nullable=False),
     sa.Column("event_time", Micros, nullable=False),
     sa.Column("create_time", Micros, nullable=False),

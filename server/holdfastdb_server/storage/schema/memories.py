@@ -25,7 +25,7 @@ memories = sa.Table(
     sa.Column("confidence", sa.Double, nullable=False),
     sa.Column("labels", Searchable, nullable=False),
     sa.Column("metadata", Searchable, nullable=False),
-    # About how many bytes the memory has on the wire: pages are cut by it.
+    # Estimated bytes of the memory on the wire, by which pages are bounded.
     sa.Column("size", sa.Integer, nullable=False),
     sa.Column("version", sa.BigInteger, nullable=False),
     # In no index, like `last_use_time`: searches write them.

@@ -21,9 +21,9 @@ plans = sa.Table(
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("labels", Searchable, nullable=False),
     sa.Column("metadata", Searchable, nullable=False),
-    # The items, counted: a list without them need not look at them.
+    # Counts of the items, for lists that leave the items out.
     *(sa.Column(f"{field.name}_count", sa.Integer, nullable=False) for field in fields(Progress)),
-    # About how many bytes the plan has on the wire, all in all: pages are cut by it.
+    # Estimated bytes of the plan on the wire, by which pages are bounded.
     sa.Column("size", sa.Integer, nullable=False),
     sa.Column("version", sa.BigInteger, nullable=False),
     sa.Column("create_time", Micros, nullable=False),

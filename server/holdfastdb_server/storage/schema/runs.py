@@ -29,7 +29,7 @@ runs = sa.Table(
     *(sa.Column(field.name, sa.BigInteger, nullable=False) for field in fields(TokenUsage)),
     sa.Column("labels", Searchable, nullable=False),
     sa.Column("metadata", Searchable, nullable=False),
-    # About how many bytes the run has on the wire: pages are cut by it.
+    # Estimated bytes of the run on the wire, by which pages are bounded.
     sa.Column("size", sa.Integer, nullable=False),
     sa.Column("version", sa.BigInteger, nullable=False),
     sa.Column("start_time", Micros, nullable=False),

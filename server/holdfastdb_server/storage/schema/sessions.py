@@ -34,7 +34,7 @@ sessions = sa.Table(
     # index entries (a heap-only update, for which the fill factor leaves room).
     sa.Column("last_activity_time", Micros, nullable=False),
     sa.Column("end_time", Micros),
-    # Not before this time can the session have expired; NULL: never. Only looking moves it on.
+    # A lower bound of the time at which the session expires, which the janitor's check moves on; NULL: never.
     sa.Column("expiry_check_time", Micros),
     sa.UniqueConstraint("namespace", "id"),
     sa.Index(None, "namespace", "create_time", "key"),

@@ -42,9 +42,9 @@ tasks = sa.Table(
     # In no index: every extension writes it, and PostgreSQL then needs no new index entries.
     sa.Column("lease_expire_time", Micros),
     # Not before this time can it be claimed; NULL: not as it is, as when it has ended. For a leased task the
-    # lease's first end: an extension does not write it, only looking at it then moves it on.
+    # lease's first end: an extension does not write it, the janitor moves it on when that has passed.
     sa.Column("claim_time", Micros),
-    # About how many bytes the task has on the wire: pages are cut by it.
+    # Estimated bytes of the task on the wire, by which pages are bounded.
     sa.Column("size", sa.Integer, nullable=False),
     sa.Column("create_time", Micros, nullable=False),
     sa.Column("update_time", Micros, nullable=False),
@@ -90,8 +90,8 @@ _partial_index(
     tasks.c.dedupe_digest,
     where=sa.and_(tasks.c.dedupe_digest.is_not(None), tasks.c.end_time.is_(None)),
 )
-# Claims look at these, for one kind and for any: tasks that have ended are not in them. The claim's time
-# comes last, so that those that are leased or not due are passed over within the index.
+# For claims of one kind and of any: tasks that have ended are not in them. The claim time is their last
+# column, so that tasks that are leased or not due are skipped without reading their rows.
 _claim_order = (tasks.c.priority.desc(), tasks.c.create_time, tasks.c.key, tasks.c.claim_time)
 _claimable = tasks.c.claim_time.is_not(None)
 _partial_index("tasks_claim_idx", tasks.c.namespace, *_claim_order, where=_claimable)

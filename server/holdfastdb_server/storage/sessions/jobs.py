@@ -1,4 +1,4 @@
-"""What the janitor does to sessions: it expires those at rest, and deletes those long over."""
+"""The janitor's jobs on sessions: expire those without activity, and delete those that ended long ago."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class SessionJobs:
-    """Batches of sessions that time has overtaken. What others have locked is passed over."""
+    """Jobs on batches of sessions. Rows that another transaction has locked are skipped."""
 
     def __init__(
         self,

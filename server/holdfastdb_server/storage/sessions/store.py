@@ -159,7 +159,7 @@ class SqlSessions:
         request_id: str,
         fingerprint: bytes,
     ) -> Session:
-        """Lock the session, let `plan` say which columns change, and write them with a new version."""
+        """Lock the session, and write the columns that `plan` returns, with a new version."""
 
         async def work(transaction: Transaction) -> Session:
             connection = transaction.connection

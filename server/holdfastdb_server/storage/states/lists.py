@@ -101,7 +101,7 @@ class _ListedTable:
         found = self._of_versions.build(of_versions)
         size: sa.ColumnElement[int] = state_versions.c.size
         if self._table is states:
-            # Not joined but looked up head by head: a page then reads no more of them than it shows.
+            # A subquery for each head, not a join: a page then reads only the versions that it shows.
             version = sa.and_(
                 *(
                     state_versions.c[c.name] == c
@@ -122,7 +122,7 @@ class _ListedTable:
         if self._table is states:
             return is_further
         is_older = state_versions.c.version < sa.bindparam("after_version", type_=sa.BigInteger)
-        # The first condition says no more, but tells the index where to begin.
+        # The first condition is implied by the second; it bounds the index scan.
         return sa.and_(key <= last if descending else key >= last, sa.or_(is_further, is_older))
 
 

@@ -131,7 +131,7 @@ class SqlStates:
                 selected = selected.join(state_versions, newest).where(
                     state_versions.c.run_id == which.run_id
                 )
-            # `states` first: the selection looks at versions too.
+            # `states` first: the selection joins the versions.
             delete = states.delete().where(states.c.session_key == session.key, states.c.key.in_(selected))
             deleted = await connection.execute(delete)
             left = sa.exists().where(

@@ -43,7 +43,7 @@ class TaskChanges:
         return row, row.now
 
     async def change(self, row: Any, now: datetime, plan: Callable[[Task], Task], actor: str = "") -> Task:
-        """Write what `plan` makes of a locked task, after what its lapsed lease has made of it."""
+        """Write a locked task as `plan` returns it, to which it is given as a lapsed lease has left it."""
         before = task_of(row)
         settled = before.at(now)
         after = plan(settled)
@@ -60,7 +60,7 @@ class TaskChanges:
         return after
 
     def tell(self, before: Task | None, after: Task, actor: str = "") -> None:
-        """Append the event of a new status to the session's history, if there is one."""
+        """Append an event to the history of the task's session, if it has one and the status is new."""
         if after.session_id and (before is None or before.status is not after.status):
             session = self.transaction.session(self.namespace, after.session_id)
             self.transaction.append(session, [after.event(before, actor)])

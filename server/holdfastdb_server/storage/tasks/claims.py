@@ -1,4 +1,4 @@
-"""Claims: who gets which task, and waiting for one."""
+"""Claims: choosing and leasing a task, and waiting until there is one."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ class Claims:
         self._conditions = claim_conditions(database.dialect)
         self._queries: Queries[sa.Select[Any]] = Queries()
         self._waiting = 0
-        # Of those who wait for the same only the first one looks, and then the next: they would all wake
-        # for one task.
+        # Of the claims that wait for the same tasks only one polls, the next after it: all would wake for one
+        # task (a thundering herd).
         self._places: WeakValueDictionary[tuple[Hashable, ...], asyncio.Lock] = WeakValueDictionary()
 
     async def claim(self, namespace: str, wanted: Claim, wait: timedelta, request_id: str) -> Lease | None:
@@ -86,15 +86,15 @@ class Claims:
                 place.release()
 
     async def _look_out(self, namespace: str, wanted: Claim, request_id: str, until: float) -> Lease | None:
-        """Claim a task as soon as it is there; None: there was none until then."""
+        """Claim a task as soon as there is one; None: there was none before `until`."""
         topics = [task_topic(namespace, kind) for kind in wanted.kinds or ("",)]
         with self._signals.watch(*topics) as watch:
             while True:
                 watch.clear()
                 self._signals.check_open()
                 lease = None
-                # Only who sees a task writes, for to find none takes a transaction that is undone.
-                if await self._is_there(namespace, wanted):
+                # A read first: a claim that finds no task costs a transaction that is rolled back.
+                if await self._can_claim(namespace, wanted):
                     lease = await self._claim_now(namespace, wanted, request_id)
                 left = until - asyncio.get_running_loop().time()
                 if lease is not None or left <= 0:
@@ -111,7 +111,7 @@ class Claims:
         finally:
             self._waiting -= 1
 
-    async def _is_there(self, namespace: str, wanted: Claim) -> bool:
+    async def _can_claim(self, namespace: str, wanted: Claim) -> bool:
         shape = self._conditions.shape(wanted)
         query = self._queries.get(shape, lambda: self._claimable(shape).with_only_columns(tasks.c.key))
         params = {"namespace": namespace, **self._conditions.params(wanted)}
@@ -119,7 +119,7 @@ class Claims:
         return found.first() is not None
 
     async def _claim_now(self, namespace: str, wanted: Claim, request_id: str) -> Lease | None:
-        """Claim a task that is there, or return None. Raises TaskNotFound."""
+        """Claim a task, or return None if there is none to claim now. Raises TaskNotFound."""
         session_id = ""
         while True:
             try:
@@ -214,7 +214,7 @@ class Claims:
         return Lease(task_of(row).at(row.now), kept["token"])
 
     async def requeue(self, limit: int, *conditions: sa.ColumnElement[bool]) -> int:
-        """See TaskStore.requeue_lapsed. `conditions` choose among the leases whose first end has passed."""
+        """See TaskStore.requeue_lapsed. `conditions` restrict which of the lapsed leases."""
         due = sa.and_(tasks.c.lease_token.is_not(None), tasks.c.claim_time <= NOW, *conditions)
         chosen = sa.select(tasks.c.key, tasks.c.namespace, tasks.c.session_id).where(due)
 
@@ -235,14 +235,14 @@ class Claims:
             )
             for row in (await connection.execute(locked, {"now": now})).all():
                 changes = TaskChanges(transaction, row.namespace, self._database.dialect)
-                # One that was extended stays as it is, and is looked at again when it may lapse then.
+                # The lease of one that was extended has not lapsed: only its claim_time moves on to its end.
                 await changes.change(row, now, lambda task: task)
             return len(found)
 
         return await self._writer.run(work)
 
     async def settle(self, namespace: str, task_id: str) -> None:
-        """Write down what a lapsed lease has made of one task."""
+        """Write the effect of a lapsed lease on one task."""
         await self.requeue(1, tasks.c.namespace == namespace, tasks.c.id == task_id)
 
 

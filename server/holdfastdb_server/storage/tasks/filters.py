@@ -51,12 +51,12 @@ def claim_conditions(dialect: Dialect) -> Conditions:
     )
 
 
-# What a lapsed lease makes of a running task is not written yet: these depend on the time.
+# A row says RUNNING after its lease has lapsed, until that is written: these statuses depend on the time.
 _OF_TIME = (TaskStatus.RUNNING, TaskStatus.PENDING, TaskStatus.FAILED)
 
 
 class _HasStatus:
-    """Whether a task has one of the statuses: the written one, or the one that its lapsed lease leads to."""
+    """Whether a task has one of the statuses: the stored one, or the one that follows from a lapsed lease."""
 
     def shape(self, value: Sequence[TaskStatus]) -> Hashable:
         return tuple(status for status in _OF_TIME if status in value)
@@ -71,7 +71,7 @@ class _HasStatus:
             TaskStatus.PENDING: sa.and_(lapsed, ~IS_SPENT),
             TaskStatus.FAILED: sa.and_(lapsed, IS_SPENT),
         }
-        # The first condition says no more, but an index answers it.
+        # The first condition is implied by the second; an index answers it.
         return sa.and_(
             is_written,
             sa.or_(tasks.c.status != TaskStatus.RUNNING, *(became[status] for status in shape)),

@@ -16,7 +16,7 @@ from holdfastdb_server.storage.query.sizes import OVERHEAD, searchable_size
 from holdfastdb_server.storage.schema import tasks
 
 NOW = sa.bindparam("now", type_=Micros)
-"""The database's time, where it was read before: what has lapsed is told by it."""
+"""The database's time, read before as a parameter: leases lapse by it."""
 
 IS_SPENT = tasks.c.attempts >= tasks.c.max_attempts
 
