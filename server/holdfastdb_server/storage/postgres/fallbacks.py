@@ -15,9 +15,9 @@ logger = logging.getLogger("holdfast.storage")
 class Fallbacks:
     """Counts the writes of one kind that fall back to the planned way.
 
-    Their own checks are a normal reason. Every other one costs the speed of the single statement without
-    any caller noticing, so it is a warning too: at most one a minute, which says how many writes there were
-    since the one before.
+    Their own checks are a normal reason. Any other is a fault that makes writes slower, which no caller
+    notices. So it is logged as a warning: for each kind at most one in _SECONDS_BETWEEN_WARNINGS, with the
+    number of writes that fell back since the one before.
     """
 
     def __init__(self, kind: WriteKind, observer: StorageObserver) -> None:
@@ -36,7 +36,7 @@ class Fallbacks:
         self._warn("refused", writes, error)
 
     def unsendable(self, writes: int, error: Exception) -> None:
-        """Count writes with a value, of one of them, that cannot become part of a parameter."""
+        """Count writes of which one has a value that cannot become part of a parameter."""
         self._warn("unsendable", writes, error)
 
     def _warn(self, reason: FallbackReason, writes: int, error: Exception) -> None:
