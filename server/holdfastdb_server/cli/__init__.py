@@ -12,6 +12,7 @@ import keyword
 import os
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
@@ -132,4 +133,15 @@ def _holdfast(
 
 def main() -> None:
     """Run the command line."""
+    _open_streams()
     app()
+
+
+def _open_streams() -> None:
+    """Have a stdout and a stderr that take any text, where they are closed or the locale lacks characters."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 -- until the process ends
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

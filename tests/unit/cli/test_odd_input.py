@@ -105,6 +105,26 @@ def test_a_full_disk_is_said_in_one_line(arguments: list[str]) -> None:
     assert done.stderr == b"holdfast: the output cannot be written: No space left on device\n"
 
 
+@pytest.mark.parametrize("closed", ["stdout", "stderr"])
+def test_a_closed_output_is_no_error(closed: str) -> None:
+    number = {"stdout": 1, "stderr": 2}[closed]
+    command = f"import os; os.close({number}); os.execv({COMMAND[0]!r}, {[*COMMAND, 'migrate', '--sql']!r})"
+    done = subprocess.run([sys.executable, "-c", command], capture_output=True, check=False, timeout=PATIENCE)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_locale_without_the_characters_is_no_error() -> None:
+    done = subprocess.run(
+        [*COMMAND, "doctor", "--target", NOBODY],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=False,
+        timeout=PATIENCE,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"\\u2713  program" in done.stdout
+
+
 def test_a_reader_that_has_seen_enough_is_no_error() -> None:
     reader, writer = os.pipe()
     os.close(reader)
