@@ -16,6 +16,10 @@ from holdfastdb_server.storage.write_path.transaction import Transaction
 
 T = TypeVar("T")
 
+# Each Conflict means that another transaction has committed what this one finds at its next attempt. So many
+# in a row mean that a statement does not find what the unique index does.
+_ATTEMPTS = 20
+
 
 class Writer:
     """Runs work in a transaction, and publishes its topics once it is committed."""
@@ -36,7 +40,8 @@ class Writer:
         """Run work, write what it planned, commit, publish its topics, and return what the work returned.
 
         After a Conflict, which it may raise itself, a deadlock or a lost connection the work is run again, in
-        a new transaction. A cancelled caller cancels neither the commit nor the signals.
+        a new transaction; the last of many attempts raises the Conflict. A cancelled caller cancels neither
+        the commit nor the signals.
         """
         topics: set[str] = set()
 
@@ -55,6 +60,7 @@ class Writer:
                 raise
             return result
 
-        while True:
+        for _ in range(_ATTEMPTS - 1):
             with contextlib.suppress(Conflict):
                 return await self._database.write(attempt, lambda: self._publish(topics))
+        return await self._database.write(attempt, lambda: self._publish(topics))
