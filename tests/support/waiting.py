@@ -12,16 +12,17 @@ import time
 from collections.abc import Awaitable, Callable
 
 _SETTING = "HOLDFAST_TEST_PATIENCE"
-_GREATEST_FACTOR = 15.0
+# 3: the load may rise after the start.
+_LEAST_FACTOR, _GREATEST_FACTOR = 3.0, 15.0
 _PAUSE = 0.01
 
 
 def _patience_factor() -> float:
-    """Return HOLDFAST_TEST_PATIENCE, or how many runnable processes each core has: 1 to 15."""
+    """Return HOLDFAST_TEST_PATIENCE, or how many runnable processes each core has: 3 to 15."""
     if chosen := os.environ.get(_SETTING):
         return float(chosen)
     load = os.getloadavg()[0] / (os.cpu_count() or 1)
-    return min(max(load, 1.0), _GREATEST_FACTOR)
+    return min(max(load, _LEAST_FACTOR), _GREATEST_FACTOR)
 
 
 PATIENCE_FACTOR = _patience_factor()
@@ -35,7 +36,7 @@ def patient(seconds: float) -> float:
     return seconds * PATIENCE_FACTOR
 
 
-PATIENCE = patient(60)
+PATIENCE = patient(40)
 """Seconds after which a test gives up. Long, because machines are slow when many tests run at once."""
 
 
