@@ -20,6 +20,7 @@ from holdfastdb_server.storage.events.store import SqlEvents
 from holdfastdb_server.storage.events.tails import Tails
 from holdfastdb_server.storage.janitor.janitor import SqlJanitor, jobs_of
 from holdfastdb_server.storage.janitor.retention import Retention
+from holdfastdb_server.storage.janitor.sessions import SessionJobs
 from holdfastdb_server.storage.memories.store import SqlMemories
 from holdfastdb_server.storage.observer import NoObserver, StorageObserver
 from holdfastdb_server.storage.options import StorageOptions
@@ -29,7 +30,6 @@ from holdfastdb_server.storage.postgres.appends import SingleStatementAppends
 from holdfastdb_server.storage.postgres.notify import Announcer, Listener
 from holdfastdb_server.storage.postgres.saves import SingleStatementSaves
 from holdfastdb_server.storage.runs.store import SqlRuns
-from holdfastdb_server.storage.sessions.jobs import SessionJobs
 from holdfastdb_server.storage.sessions.store import SqlSessions
 from holdfastdb_server.storage.signals import Signals
 from holdfastdb_server.storage.states.store import SqlStates

@@ -20,8 +20,8 @@ from holdfastdb_server.storage.engines.connection import Database
 from holdfastdb_server.storage.janitor.job import Job, counted
 from holdfastdb_server.storage.janitor.leadership import Leadership
 from holdfastdb_server.storage.janitor.retention import Retention
+from holdfastdb_server.storage.janitor.sessions import SessionJobs
 from holdfastdb_server.storage.observer import StorageObserver
-from holdfastdb_server.storage.sessions.jobs import SessionJobs
 
 _ROWS_IN_BATCH = 200
 # How often a patient sweep tries to become the leader.
