@@ -44,6 +44,16 @@ _NOUNS: dict[str, tuple[Tests, Tests]] = {
     "states": (("tests/conformance/states",), _PLANS_OF_SESSIONS),
     "tasks": (("tests/conformance/tasks",), _PLANS_OF_WORK),
 }
+_AT_START = ("diagnosis", "file_lock", "migrations", "opening")
+_STARTS: list[Tests] = [
+    ("tests/unit/storage", "tests/engines/test_migrated_schema.py"),
+    ("tests/conformance/every_noun/test_availability.py",),
+    ("tests/integration/test_diagnosis.py",),
+]
+# Between them they use all that nouns share.
+_SOME_NOUNS = tuple(
+    f"tests/conformance/{noun}" for noun in ("sessions", "events", "tasks", "documents", "runs")
+)
 _OF_SESSIONS = tuple(f"tests/conformance/{noun}" for noun in ("events", "states", "sessions"))
 _ALL_NOUNS = (
     *_OF_SESSIONS,
@@ -81,8 +91,13 @@ def selections(module: Path) -> list[Tests]:
         return [writes, _OF_SESSIONS + _ON_POSTGRES, _EVERY_NOUN + _ON_POSTGRES]
     if noun in ("write_path", "idempotency"):
         return [_OF_SESSIONS + _ON_SQLITE, writes, _EVERY_NOUN, _OF_SESSIONS + _ON_POSTGRES]
+    if module.stem in _AT_START:
+        return _STARTS
     if noun not in _NOUNS:
-        everything = [(*_ALL_NOUNS, *_EVERY_NOUN, *engine) for engine in (_ON_SQLITE, _ON_POSTGRES)]
-        return [("tests/unit/storage",), *everything, ("tests/engines",)]
+        return [
+            (*_SOME_NOUNS, *_ON_SQLITE),
+            ("tests/unit/storage", "tests/engines"),
+            _SOME_NOUNS + _ON_POSTGRES,
+        ]
     every_noun = _EVERY_NOUN if own[0] in _OF_SESSIONS else (*_REQUEST_IDS, "-k", f"{noun} or left_out")
     return [own + _ON_SQLITE, own + _ON_POSTGRES, every_noun, plans]
