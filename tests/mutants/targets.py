@@ -16,7 +16,7 @@ Tests = tuple[str, ...]
 _ON_SQLITE, _ON_POSTGRES = ("-m", "not postgres"), ("-m", "postgres")
 _UNIT = ("tests/unit/domain", "tests/unit/rpc")
 _EVERY_NOUN = ("tests/conformance/every_noun", "--ignore=tests/conformance/every_noun/test_availability.py")
-_REQUEST_IDS = ("tests/conformance/every_noun/test_request_ids.py",)
+_REQUEST_IDS = tuple(f"tests/conformance/every_noun/test_{name}.py" for name in ("request_ids", "page_bytes"))
 _WRITES = (
     "tests/engines/test_write_paths.py",
     "tests/engines/test_single_statement_appends.py",
