@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
 
+from holdfastdb_server.domain.paging import PageRequest
+from holdfastdb_server.domain.sessions import SessionFilter
 from holdfastdb_server.storage.observer import WritePath
 from holdfastdb_server.storage.store import SqlStore
-from tests.support.content import append, create, note, save, write
+from tests.support.content import EVERYTHING, NAMESPACE, append, create, note, save, write
 from tests.support.lent_stores import PLANNED
 from tests.support.observers import CountingObserver
 from tests.support.postgres_proxy import PostgresProxy
 from tests.support.stores import StoreOpener
+
+# What tails wait for. SELECT 1 opens and watches connections.
+_OF_ITS_OWN = re.compile(r"^LISTEN|pg_notify")
 
 
 @pytest.fixture
@@ -43,8 +49,9 @@ async def opened(opener: StoreOpener, proxy: PostgresProxy, **options: Any) -> S
 
 
 def executed(proxy: PostgresProxy) -> list[str]:
-    """Return the first words of all statements but the announcement that tails wait for."""
-    return [" ".join(text.split()[:2]) for text in proxy.statements if "pg_notify" not in text]
+    """Return the first words of all statements but those that a store runs of its own accord."""
+    called = [text for text in proxy.statements if text != "SELECT 1" and not _OF_ITS_OWN.search(text)]
+    return [" ".join(text.split()[:2]) for text in called]
 
 
 async def test_an_append_is_one_statement(opener: StoreOpener, proxy: PostgresProxy) -> None:
@@ -68,6 +75,25 @@ async def test_appends_and_saves_at_once_are_a_statement_for_each_kind(
         *(save(store, write(f"k{number}")) for number in range(10)),
     )
     assert executed(proxy) == ["WITH requested"] * 2
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda store: store.sessions.get(NAMESPACE, "s"),
+        lambda store: store.sessions.list(NAMESPACE, SessionFilter(), PageRequest(10)),
+        lambda store: store.events.list(NAMESPACE, "s", EVERYTHING, PageRequest(10)),
+        lambda store: store.states.load(NAMESPACE, "s", "k"),
+    ],
+    ids=["get", "list", "history", "load"],
+)
+async def test_a_read_needs_no_transaction(
+    opener: StoreOpener, proxy: PostgresProxy, read: Callable[[SqlStore], Awaitable[object]]
+) -> None:
+    store = await opened(opener, proxy)
+    await read(store)
+    assert not {"BEGIN ISOLATION", "COMMIT;", "ROLLBACK;"} & set(executed(proxy))
+    assert 1 <= len(executed(proxy)) <= 2
 
 
 @pytest.mark.parametrize("operation", ["append", "save"])
