@@ -15,8 +15,8 @@ from holdfastdb_server.domain.tasks.task import TaskFields, TaskStatus
 @pytest.mark.parametrize(
     "make",
     [
-        lambda token: TaskChange(TaskFields(phase="p"), frozenset({"phase"}), token),
-        lambda token: TaskTransition(TaskStatus.CANCELLED, token),
+        lambda token: TaskChange(TaskFields(phase="p"), frozenset({"phase"}), lease_token=token),
+        lambda token: TaskTransition(TaskStatus.CANCELLED, lease_token=token),
         Release,
     ],
     ids=["update", "transition", "release"],
