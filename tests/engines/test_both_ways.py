@@ -166,9 +166,9 @@ async def _select(query: sa.Select[Any], where: Any, connection: AsyncConnection
 
 
 def _value(column: str, value: Any, names: dict[int, str]) -> Any:
-    if column.endswith("_time"):
+    if column.endswith("_time") or (column == "key" and isinstance(value, int)):
         return column, value is not None
-    if column in ("key", "session_key") and isinstance(value, int):
+    if column == "session_key" and value is not None:
         return column, names[value]
     if column == "event_id":
         return column, _known(value)
