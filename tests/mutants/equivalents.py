@@ -27,4 +27,10 @@ class Equivalent:
         )
 
 
-EQUIVALENTS: list[Equivalent] = []
+EQUIVALENTS: list[Equivalent] = [
+    Equivalent(
+        "storage/documents/collections.py",
+        'sa.bindparam(f"{name}{part}", type_=sa.Text)',
+        "a parameter that is compared with a column of text gets that column's type by itself",
+    ),
+]

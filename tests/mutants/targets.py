@@ -48,7 +48,7 @@ _AT_START = ("diagnosis", "file_lock", "migrations", "opening")
 _STARTS: list[Tests] = [
     ("tests/unit/storage", "tests/engines/test_migrated_schema.py"),
     ("tests/conformance/every_noun/test_availability.py",),
-    ("tests/integration/test_diagnosis.py",),
+    ("tests/integration/test_diagnosis.py", "tests/faults/test_pgbouncer.py"),
 ]
 # Between them they use all that nouns share.
 _SOME_NOUNS = tuple(
