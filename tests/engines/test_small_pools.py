@@ -17,7 +17,7 @@ from tests.support.waiting import patient
 @pytest.mark.parametrize("connections", [1, 2, 3])
 async def test_more_callers_than_connections_are_all_served(postgres_url: str, connections: int) -> None:
     opener = StoreOpener(postgres_url)
-    store = await opener(pool_min=1, pool_max=connections, pool_timeout=patient(1))
+    store = await opener(pool_min=1, pool_max=connections, pool_timeout=patient(10))
     await create(store)
 
     async def work(number: int) -> None:

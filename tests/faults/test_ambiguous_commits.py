@@ -25,7 +25,7 @@ from tests.support.postgres_proxy import PostgresProxy
 from tests.support.servers import ServerProcess
 from tests.support.stores import StoreOpener
 
-COMMIT, SINGLE = "COMMIT;", "WITH wanted"
+COMMIT, SINGLE = "COMMIT;", "WITH requested"
 WAYS = pytest.mark.parametrize("way", [SINGLE, COMMIT], ids=["single statement", "planned"])
 CARRIED_OUT = pytest.mark.parametrize("is_carried_out", [True, False], ids=["carried out", "lost"])
 

@@ -246,7 +246,7 @@ async def test_a_server_waits_for_its_database_and_for_its_schema(
         await check_unavailable(client.history.append("s", holdfastdb.Event()), "DATABASE_UNAVAILABLE")
         diagnosis = await CommandLine(server.target)("doctor", "--database-url", cluster.url)
         assert diagnosis.code == 1
-        assert f"{server.target} is there but not serving" in diagnosis.out
+        assert f"{server.target} answers but is not serving" in diagnosis.out
         assert "2 of 4 checks failed." in diagnosis.out
         await asyncio.to_thread(cluster.start)
         await eventually(lambda: "run 'holdfast migrate'" in server.log, "the schema is missed")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from holdfastdb_server.cli import app
+from tests.support.logging_state import logging_as_before
 from tests.support.waiting import PATIENCE
 
 
@@ -37,7 +38,9 @@ def run_command(
     `columns`, or into a pipe.
     """
     environment = {"COLUMNS": str(columns) if columns else None, **(settings or {})}
-    result = CliRunner().invoke(app, arguments, input=stdin, env=environment)
+    # The janitor's command sets the level of all logs, which in a process of its own harms nobody.
+    with logging_as_before():
+        result = CliRunner().invoke(app, arguments, input=stdin, env=environment)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return Done(result.exit_code, result.stdout, result.stderr)
