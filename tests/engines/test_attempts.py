@@ -121,7 +121,7 @@ async def test_a_raw_connection_that_had_an_error_is_given_back(
         with pytest.raises(asyncpg.DivisionByZeroError):
             await raw.fetch("SELECT 1 / $1::int", (0,))
     assert raw.idle == 0
-    assert in_use(database) == 0
+    await eventually(lambda: in_use(database) == 0)
 
 
 async def test_a_raw_connection_whose_caller_has_gone_is_given_back(

@@ -32,7 +32,8 @@ _PLANS_OF_TODO = ("tests/engines/test_todo_and_memory_indexes.py", "tests/engine
 _NOUNS: dict[str, tuple[Tests, Tests]] = {
     "approvals": (("tests/conformance/approvals",), _PLANS_OF_WORK),
     "documents": (("tests/conformance/documents",), ("tests/engines/test_document_plans.py",)),
-    "events": (("tests/conformance/events",), _PLANS_OF_SESSIONS),
+    # Other nouns append events of their changes of status.
+    "events": (("tests/conformance/events", "tests/conformance/tasks"), _PLANS_OF_SESSIONS),
     "janitor": (("tests/conformance/janitor",), ("tests/engines/test_statistics.py",)),
     "memories": (("tests/conformance/memories",), _PLANS_OF_TODO),
     "messages": (("tests/conformance/events",), _PLANS_OF_SESSIONS),

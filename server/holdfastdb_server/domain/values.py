@@ -255,10 +255,8 @@ def _clean(field: str, value: object) -> object:
 
 def _check_searchable(field: str, value: JsonObject | dict[str, str]) -> None:
     text = dump_json(value)
-    if len(text) > limits.METADATA_BYTES and utf8_size(text) > limits.METADATA_BYTES:
-        raise InvalidField(
-            field, f"has {utf8_size(text)} bytes as JSON; at most {limits.METADATA_BYTES} are allowed"
-        )
+    if (size := utf8_size(text)) > limits.METADATA_BYTES:
+        raise InvalidField(field, f"has {size} bytes as JSON; at most {limits.METADATA_BYTES} are allowed")
     if "\\u0000" in text and _has_nul(value):
         raise InvalidField(field, "must not contain NUL characters")
 

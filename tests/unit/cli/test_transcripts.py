@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from holdfastdb import Blob, Message, OtherPart, Text, ToolCall, ToolCallResponse
 from holdfastdb_server.cli.transcripts.exact_json import BadTranscript
-from holdfastdb_server.cli.transcripts.messages import to_message, to_openai
+from holdfastdb_server.cli.transcripts.messages import is_id, to_message, to_openai
 
 CALL = {"id": "c1", "type": "function", "function": {"name": "find", "arguments": '{"q": 1.0}'}}
 
@@ -192,7 +192,7 @@ chats = objects(
     content=odd_texts | st.lists(items | values, max_size=3),
     tool_call_id=odd_texts,
     tool_calls=st.lists(calls, max_size=3) | values,
-).filter(lambda chat: "role" in chat)
+).filter(lambda chat: is_id(chat.get("role")))
 
 
 @settings(deadline=None, max_examples=300)

@@ -61,6 +61,20 @@ async def test_requests_queue_up_while_a_batch_runs() -> None:
     assert doubler.batches == [[0], [1, 2, 3]]
 
 
+async def test_a_batch_has_no_more_bytes_than_allowed_but_for_a_request_alone() -> None:
+    doubler = Doubler()
+    doubling = RequestBatcher("test", doubler.run, NoObserver(), parallel=1, max_waiting=10, max_bytes=100)
+    doubler.may_go_on.clear()
+    calls = [asyncio.ensure_future(doubling.submit(0))]
+    await eventually(lambda: doubler.batches == [[0]])
+    sizes = {1: 60, 2: 40, 3: 1, 4: 500, 5: 100}
+    calls += [asyncio.ensure_future(doubling.submit(number, size)) for number, size in sizes.items()]
+    await asyncio.sleep(0)
+    doubler.may_go_on.set()
+    assert await asyncio.gather(*calls) == [0, 2, 4, 6, 8, 10]
+    assert doubler.batches == [[0], [1, 2], [3], [4], [5]]
+
+
 @pytest.fixture
 def busy(monkeypatch: pytest.MonkeyPatch) -> None:
     """A thread that always works, and batches that wait for more than a test does."""
