@@ -43,7 +43,7 @@ _PAYLOADS = payload_names("payload", "response")
 
 
 class SqlApprovals:
-    """See ApprovalStore."""
+    """Carries out the port ApprovalStore in SQL."""
 
     def __init__(
         self,

@@ -45,7 +45,7 @@ _INDEXED_AT_ONCE = 16 * 1024
 
 
 class SqlDocuments:
-    """See DocumentStore."""
+    """Carries out the port DocumentStore in SQL."""
 
     def __init__(self, database: Database, writer: Writer) -> None:
         self._database = database

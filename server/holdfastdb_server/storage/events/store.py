@@ -41,7 +41,7 @@ from holdfastdb_server.storage.write_path.writer import Writer
 
 
 class SqlEvents:
-    """See EventStore."""
+    """Carries out the port EventStore in SQL."""
 
     def __init__(
         self,

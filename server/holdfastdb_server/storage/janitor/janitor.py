@@ -53,7 +53,7 @@ def jobs_of(
 
 
 class SqlJanitor:
-    """See Janitor."""
+    """Carries out the port Janitor in SQL."""
 
     def __init__(self, database: Database, jobs: Sequence[Job], observer: StorageObserver) -> None:
         self._jobs = jobs

@@ -38,7 +38,7 @@ from holdfastdb_server.storage.write_path.writer import Writer
 
 
 class SqlMemories:
-    """See MemoryStore."""
+    """Carries out the port MemoryStore in SQL."""
 
     def __init__(self, database: Database, writer: Writer) -> None:
         self._database = database

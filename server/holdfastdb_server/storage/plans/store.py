@@ -30,7 +30,7 @@ _REPLACE = "ON CONFLICT (plan_key, id) DO UPDATE SET " + ", ".join(
 
 
 class SqlPlans:
-    """See PlanStore."""
+    """Carries out the port PlanStore in SQL."""
 
     def __init__(
         self,

@@ -34,7 +34,7 @@ from holdfastdb_server.storage.write_path.writer import Writer
 
 
 class SqlRuns:
-    """See RunStore."""
+    """Carries out the port RunStore in SQL."""
 
     def __init__(
         self,

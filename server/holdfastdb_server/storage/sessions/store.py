@@ -39,7 +39,7 @@ from holdfastdb_server.storage.write_path.writer import Writer
 
 
 class SqlSessions:
-    """See SessionStore."""
+    """Carries out the port SessionStore in SQL."""
 
     def __init__(
         self,

@@ -29,7 +29,7 @@ from holdfastdb_server.storage.write_path.writer import Writer
 
 
 class SqlStates:
-    """See StateStore."""
+    """Carries out the port StateStore in SQL."""
 
     def __init__(
         self,

@@ -58,7 +58,7 @@ class _Lapsed(Exception):
 
 
 class SqlTasks:
-    """See TaskStore."""
+    """Carries out the port TaskStore in SQL."""
 
     def __init__(
         self,
