@@ -130,8 +130,8 @@ class _ChildOf:
         parent = documents.alias().c
         key = sa.select(parent.key).where(
             parent.namespace == NAMESPACE,
-            parent.collection == sa.bindparam(f"{name}_collection", type_=sa.Text),
-            parent.id == sa.bindparam(f"{name}_id", type_=sa.Text),
+            parent.collection == sa.bindparam(f"{name}_collection"),
+            parent.id == sa.bindparam(f"{name}_id"),
         )
         return documents.c.parent_key == key.scalar_subquery()
 

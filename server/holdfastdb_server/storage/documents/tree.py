@@ -23,14 +23,14 @@ class DocumentStatements:
     def __init__(self, dialect: Dialect) -> None:
         self.dialect = dialect
         self.find = sa.select(documents).where(
-            documents.c.namespace == sa.bindparam("namespace", type_=sa.Text),
-            documents.c.collection == sa.bindparam("collection", type_=sa.Text),
-            documents.c.id == sa.bindparam("id", type_=sa.Text),
+            documents.c.namespace == sa.bindparam("namespace"),
+            documents.c.collection == sa.bindparam("collection"),
+            documents.c.id == sa.bindparam("id"),
             exists(),
         )
         self.names = InlineRows(dialect, "n", {"collection": sa.Text(), "id": sa.Text()})
         named = sa.and_(
-            documents.c.namespace == sa.bindparam("namespace", type_=sa.Text),
+            documents.c.namespace == sa.bindparam("namespace"),
             documents.c.collection == self.names.c.collection,
             documents.c.id == self.names.c.id,
         )
@@ -80,8 +80,8 @@ class DocumentStatements:
         self.refresh = (
             documents.update()
             .where(
-                documents.c.key == sa.bindparam("b_key", type_=sa.BigInteger),
-                documents.c.ttl == sa.bindparam("b_ttl", type_=sa.BigInteger),
+                documents.c.key == sa.bindparam("b_key"),
+                documents.c.ttl == sa.bindparam("b_ttl"),
                 exists(),
             )
             .values(
@@ -91,10 +91,10 @@ class DocumentStatements:
         )
         self.settle = (
             documents.update()
-            .where(documents.c.key == sa.bindparam("b_key", type_=sa.BigInteger))
+            .where(documents.c.key == sa.bindparam("b_key"))
             .values(
-                subtree_expire_time=sa.bindparam("b_subtree", type_=Micros),
-                expiry_check_time=sa.bindparam("b_check", type_=Micros),
+                subtree_expire_time=sa.bindparam("b_subtree"),
+                expiry_check_time=sa.bindparam("b_check"),
             )
         )
 

@@ -137,10 +137,8 @@ class DocumentWriter:
             await self._sql.dialect.lock_name(self._connection, f"document parents/{self._namespace}")
         update = (
             documents.update()
-            .where(documents.c.key == sa.bindparam("b_key", type_=sa.BigInteger))
-            .values(
-                {name: sa.bindparam(name, type_=documents.c[name].type) for name in (*values[0], "version")}
-            )
+            .where(documents.c.key == sa.bindparam("b_key"))
+            .values({name: sa.bindparam(name) for name in (*values[0], "version")})
         )
         params = [
             {"b_key": row.key, "version": row.version + 1, **new}

@@ -101,7 +101,7 @@ class SqliteDialect:
                 table.c.key.in_(
                     sa.select(members.c.row_key).where(
                         members.c.field == column.name,
-                        members.c.name == sa.bindparam(f"{name}_name_{index}", type_=sa.Text),
+                        members.c.name == sa.bindparam(f"{name}_name_{index}"),
                         _is_scalar(members.c.type, members.c.value, f"{name}_value_{index}", value_type),
                     )
                 )
@@ -116,7 +116,7 @@ class SqliteDialect:
             member = sa.func.json_each(sa.type_coerce(column, sa.Text)).table_valued("key", "type", "value")
             kind = sa.case((member.c.type.in_(("integer", "real")), "number"), else_=member.c.type)
             matches = sa.and_(
-                member.c.key == sa.bindparam(f"{name}_name_{index}", type_=sa.Text),
+                member.c.key == sa.bindparam(f"{name}_name_{index}"),
                 _is_scalar(kind, member.c.value, f"{name}_value_{index}", value_type),
             )
             conditions.append(sa.exists(sa.select(sa.literal(1)).select_from(member).where(matches)))
@@ -203,8 +203,8 @@ def _is_scalar(
     if value_type is type(None):
         return kind == "null"
     if value_type is bool:
-        return kind == sa.bindparam(name, type_=sa.Text)
+        return kind == sa.bindparam(name)
     if value_type is str:
-        return sa.and_(kind == "text", actual == sa.bindparam(name, type_=sa.Text))
+        return sa.and_(kind == "text", actual == sa.bindparam(name))
     number = sa.bindparam(name, type_=sa.Integer if value_type is int else sa.Float)
     return sa.and_(kind == "number", actual == number)

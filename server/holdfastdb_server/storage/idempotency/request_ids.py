@@ -44,8 +44,8 @@ class RequestStatements:
             ),
         )
         self.find_in_namespace = sa.select(requests).where(
-            requests.c.namespace == sa.bindparam("namespace", type_=sa.Text),
-            requests.c.request_id == sa.bindparam("request_id", type_=sa.Text),
+            requests.c.namespace == sa.bindparam("namespace"),
+            requests.c.request_id == sa.bindparam("request_id"),
             requests.c.session_key.is_(None),
         )
 

@@ -136,7 +136,7 @@ class SqlMemories:
             .where(memories.c.namespace == NAMESPACE, *self._conditions.build(shape))
         )
         if match_all:
-            picked = picked.where(found.c.word_count == sa.bindparam("query_word_count", type_=sa.BigInteger))
+            picked = picked.where(found.c.word_count == sa.bindparam("query_word_count"))
         if not is_first:
             cursor = [sa.bindparam(f"after_{column.name}", type_=column.type) for column in rank]
             picked = picked.where(sa.tuple_(*rank) < sa.tuple_(*cursor))

@@ -79,7 +79,7 @@ class Compares:
         return ()
 
     def build(self, dialect: Dialect, name: str, shape: Any) -> sa.ColumnElement[bool]:
-        return self.compare(self.column, sa.bindparam(name, type_=self.column.type))
+        return self.compare(self.column, sa.bindparam(name))
 
     def params(self, dialect: Dialect, name: str, value: Any) -> Mapping[str, Any]:
         return {name: self.convert(value) if self.convert else value}
@@ -95,7 +95,7 @@ class OneOf:
         return ()
 
     def build(self, dialect: Dialect, name: str, shape: Any) -> sa.ColumnElement[bool]:
-        return self.column.in_(sa.bindparam(name, type_=self.column.type, expanding=True))
+        return self.column.in_(sa.bindparam(name, expanding=True))
 
     def params(self, dialect: Dialect, name: str, value: Sequence[Any]) -> Mapping[str, Any]:
         return {name: sorted(set(value))}
@@ -150,7 +150,7 @@ class HasPrefix:
 
     def build(self, dialect: Dialect, name: str, shape: Any) -> sa.ColumnElement[bool]:
         end = sa.bindparam(f"{name}_end", type_=sa.Text) if shape else None
-        return _between(self.column, sa.bindparam(name, type_=sa.Text), end)
+        return _between(self.column, sa.bindparam(name), end)
 
     def params(self, dialect: Dialect, name: str, value: str) -> Mapping[str, Any]:
         end = after_prefix(value)

@@ -35,8 +35,8 @@ class Resource:
         self._not_found = not_found
         self._fingerprint = fingerprint.name
         named = sa.and_(
-            table.c.namespace == sa.bindparam("in_namespace", type_=sa.Text),
-            table.c.id == sa.bindparam("with_id", type_=sa.Text),
+            table.c.namespace == sa.bindparam("in_namespace"),
+            table.c.id == sa.bindparam("with_id"),
         )
         self._select = sa.select(table, *beside).where(named)
         self._select_session: sa.Select[Any] = (

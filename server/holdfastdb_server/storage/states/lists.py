@@ -121,7 +121,7 @@ class _ListedTable:
         is_further = key < last if descending else key > last
         if self._table is states:
             return is_further
-        is_older = state_versions.c.version < sa.bindparam("after_version", type_=sa.BigInteger)
+        is_older = state_versions.c.version < sa.bindparam("after_version")
         # The first condition is implied by the second; it bounds the index scan.
         return sa.and_(key <= last if descending else key >= last, sa.or_(is_further, is_older))
 
