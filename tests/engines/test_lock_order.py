@@ -19,6 +19,7 @@ from holdfastdb_server.storage.postgres.saves import SingleStatementSaves
 from holdfastdb_server.storage.store import SqlStore
 from holdfastdb_server.storage.write_path.entries import Append, Save
 from tests.support.content import NAMESPACE, append, create, note, write
+from tests.support.documents import draft, key, put, rows
 from tests.support.memories import change, found, keep
 from tests.support.row_locks import RowLocks, row_locks
 from tests.support.stores import StoreOpener
@@ -103,3 +104,18 @@ async def test_saves_in_one_statement_lock_in_that_order_too(store: SqlStore, lo
         await locks.until_somebody_waits()
         assert await locks.free("sessions", "id") == ["a", "b", "c"]
     assert None not in await writing
+
+
+async def test_a_deletion_waits_for_children_that_are_being_put_and_takes_them_too(
+    store: SqlStore, locks: RowLocks
+) -> None:
+    await put(store, draft("a"))
+    await put(store, draft("b", parent=key("a")))
+    async with locks.held("documents", "id = 'b'"):
+        putting = asyncio.create_task(put(store, draft("c", parent=key("b"))))
+        await locks.until_somebody_waits()
+        deleting = asyncio.create_task(store.documents.delete(NAMESPACE, key("a"), with_children=True))
+        await locks.until_somebody_waits(count=2)
+    assert (await putting).is_created
+    assert await deleting == 3
+    assert await rows(store) == 0

@@ -86,7 +86,7 @@ def selections(module: Path) -> list[Tests]:
     layer, noun = room(module).split("/")
     own, plans = _NOUNS.get(noun, (_ALL_NOUNS, ()))
     if layer == "domain":
-        return [_UNIT, own + _ON_SQLITE, ("tests/integration", *_ON_SQLITE)]
+        return [_UNIT, own + _ON_SQLITE, ("tests/hostile", *_ON_SQLITE), ("tests/integration", *_ON_SQLITE)]
     writes = (*_WRITES, "tests/unit/storage")
     if noun == "postgres":
         return [writes, _OF_SESSIONS + _ON_POSTGRES, _EVERY_NOUN + _ON_POSTGRES]

@@ -11,9 +11,7 @@ import asyncpg
 from tests.support.waiting import eventually
 
 _BLOCKED = """
-    SELECT EXISTS (
-        SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
-    )
+    SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
 """
 
 
@@ -32,9 +30,13 @@ class RowLocks:
             assert await self._holder.fetch(query, *arguments)
             yield
 
-    async def until_somebody_waits(self) -> None:
-        """Return when a statement waits for a lock."""
-        await eventually(lambda: self._observer.fetchval(_BLOCKED), "a wait for a lock")
+    async def until_somebody_waits(self, count: int = 1) -> None:
+        """Return when `count` statements wait for locks."""
+
+        async def do_they() -> bool:
+            return bool(await self._observer.fetchval(_BLOCKED) >= count)
+
+        await eventually(do_they, f"{count} statements that wait for a lock")
 
     async def free(self, table: str, column: str) -> list[Any]:
         """Return the values of a column in those rows that nobody has locked."""

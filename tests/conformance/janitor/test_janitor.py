@@ -193,11 +193,18 @@ async def test_the_first_sweep_of_a_server_trims_states_to_the_number_kept(open_
         for version in range(1, 8):
             await save(store, write("k", str(version)), write("j", "0"), session_id=name)
     await save(store, write("brief", "1"))
+    await create(store, "young")
+    for version in range(1, 4):
+        await save(store, write("k", str(version)), session_id="young")
+    for _ in range(7):
+        await save(store, write("j", "0"), session_id="young")
     assert (await store.janitor.sweep()).versions_deleted == 0
     await store.close()
     store = await open_store(policy=Policy(state_versions_kept=3))
-    assert await store.janitor.sweep() == SweepCounts(versions_deleted=16)
+    assert await store.janitor.sweep() == SweepCounts(versions_deleted=20)
     assert [await load_json(store, "k", version) for version in (5, 6, 7)] == ["5", "6", "7"]
+    young = [await load_json(store, "k", version, session_id="young") for version in (1, 2, 3)]
+    assert young == ["1", "2", "3"]
     for version in range(1, 5):
         with pytest.raises(StateNotFound):
             await load_json(store, "k", version, session_id="other")

@@ -69,6 +69,16 @@ class TestExtend:
             await store.tasks.extend(NAMESPACE, "t", held.token, MINUTE)
         assert caught.value.metadata == {"task_id": "t"}
 
+    async def test_a_token_extends_no_lease_but_its_own(self, store: Store) -> None:
+        await add(store)
+        held = await lease(store)
+        for namespace, task_id in ((NAMESPACE, "u"), ("other", "t")):
+            await add(store, task_id, namespace=namespace)
+            await lease(store, task_id, namespace=namespace)
+            with pytest.raises(LeaseNotHeld):
+                await store.tasks.extend(namespace, task_id, held.token, MINUTE)
+        assert (await store.tasks.get(NAMESPACE, "t")).lease_expire_time == held.task.lease_expire_time
+
     async def test_an_absent_task_raises_task_not_found(self, store: Store) -> None:
         with pytest.raises(TaskNotFound):
             await store.tasks.extend(NAMESPACE, "t", "token", MINUTE)
