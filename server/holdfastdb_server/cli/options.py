@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -107,35 +107,15 @@ Metadata = Annotated[
 ]
 
 
-class Status(StrEnum):
-    """A session's status. Defined again here: `--help` would have to load the client for it, in 0.3 s."""
-
-    PENDING = "pending"
-    ACTIVE = "active"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    EXPIRED = "expired"
-
-
-class PlanStatus(StrEnum):
-    """A plan's status. See `Status`."""
-
-    PENDING = "pending"
-    ACTIVE = "active"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-Statuses = Annotated[
-    list[Status] | None,
-    typer.Option(
+def with_status(statuses: type[StrEnum]) -> Any:
+    """Return the option that chooses among these statuses."""
+    *others, last = statuses
+    return typer.Option(
         "--status",
         metavar="STATUS",
-        help="Only with this status: pending, active, completed, failed or expired. May be repeated.",
+        help=f"Only with this status: {', '.join(others)} or {last}. May be repeated.",
         case_sensitive=False,
-    ),
-]
+    )
 
 
 def span(option: str, value: str) -> timedelta:

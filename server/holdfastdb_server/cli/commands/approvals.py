@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,34 +9,17 @@ import typer
 from holdfastdb_server.cli import lists, options
 from holdfastdb_server.cli.decisions import show
 from holdfastdb_server.cli.invocation import Server, call
+from holdfastdb_server.domain.approvals import ApprovalStatus
 
 if TYPE_CHECKING:
     from holdfastdb import Approval, AsyncClient
-
-
-class ApprovalStatus(StrEnum):
-    """An approval's status. Defined again here, as `options.Status` is."""
-
-    PENDING = "pending"
-    APPROVED = "approved"
-    REJECTED = "rejected"
-    CANCELLED = "cancelled"
-    EXPIRED = "expired"
 
 
 def approvals(
     approval: Annotated[
         str | None, typer.Argument(metavar="APPROVAL", help="Show this approval with all its fields.")
     ] = None,
-    status: Annotated[
-        list[ApprovalStatus] | None,
-        typer.Option(
-            "--status",
-            metavar="STATUS",
-            help="Only with this status: pending, approved, rejected, cancelled or expired. May be repeated.",
-            case_sensitive=False,
-        ),
-    ] = None,
+    status: Annotated[list[ApprovalStatus] | None, options.with_status(ApprovalStatus)] = None,
     approver: Annotated[
         str,
         typer.Option("--approver", metavar="NAME", help="Only approvals that this approver is asked for."),

@@ -15,6 +15,7 @@ import typer
 
 from holdfastdb_server.cli import options
 from holdfastdb_server.cli.invocation import USAGE, Server, call, fail
+from holdfastdb_server.domain.sessions import SessionStatus
 
 if TYPE_CHECKING:
     from holdfastdb import AsyncClient, Session
@@ -39,7 +40,7 @@ def export(
     every: Annotated[bool, typer.Option("--all", help="All sessions of the namespace.")] = False,
     user: options.User = "",
     agent: options.Agent = "",
-    status: options.Statuses = None,
+    status: Annotated[list[SessionStatus] | None, options.with_status(SessionStatus)] = None,
     label: options.Label = None,
     metadata: options.Metadata = None,
     target: options.Target = None,

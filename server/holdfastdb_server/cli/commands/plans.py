@@ -8,6 +8,7 @@ import typer
 
 from holdfastdb_server.cli import lists, options
 from holdfastdb_server.cli.invocation import Server, call
+from holdfastdb_server.domain.plans.plan import PlanStatus
 
 if TYPE_CHECKING:
     from holdfastdb import AsyncClient
@@ -16,15 +17,7 @@ if TYPE_CHECKING:
 def plans(
     plan: Annotated[str | None, typer.Argument(metavar="PLAN", help="Show this plan as a checklist.")] = None,
     session: Annotated[str, typer.Option("--session", metavar="ID", help="Only plans of this session.")] = "",
-    status: Annotated[
-        list[options.PlanStatus] | None,
-        typer.Option(
-            "--status",
-            metavar="STATUS",
-            help="Only with this status: pending, active, completed, failed or cancelled. May be repeated.",
-            case_sensitive=False,
-        ),
-    ] = None,
+    status: Annotated[list[PlanStatus] | None, options.with_status(PlanStatus)] = None,
     label: options.Label = None,
     metadata: options.Metadata = None,
     limit: lists.Limit = 20,

@@ -10,19 +10,10 @@ import typer
 
 from holdfastdb_server.cli import lists, options
 from holdfastdb_server.cli.invocation import Server, call
+from holdfastdb_server.domain.runs.run import RunStatus
 
 if TYPE_CHECKING:
     from holdfastdb import AsyncClient
-
-
-class RunStatus(StrEnum):
-    """A run's status. Defined again here, as `options.Status` is."""
-
-    STARTED = "started"
-    RUNNING = "running"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
 
 
 class By(StrEnum):
@@ -63,15 +54,7 @@ def runs(
         list[str] | None,
         typer.Option("--kind", metavar="KIND", help="Only this kind. May be repeated."),
     ] = None,
-    status: Annotated[
-        list[RunStatus] | None,
-        typer.Option(
-            "--status",
-            metavar="STATUS",
-            help="Only with this status: started, running, completed, failed or cancelled. May be repeated.",
-            case_sensitive=False,
-        ),
-    ] = None,
+    status: Annotated[list[RunStatus] | None, options.with_status(RunStatus)] = None,
     session: Annotated[str, typer.Option("--session", metavar="ID", help="Only runs of this session.")] = "",
     label: options.Label = None,
     metadata: options.Metadata = None,

@@ -8,6 +8,7 @@ import typer
 
 from holdfastdb_server.cli import lists, options
 from holdfastdb_server.cli.invocation import Server, call
+from holdfastdb_server.domain.sessions import SessionStatus
 
 if TYPE_CHECKING:
     from holdfastdb import AsyncClient
@@ -19,7 +20,7 @@ def sessions(
     ] = None,
     user: options.User = "",
     agent: options.Agent = "",
-    status: options.Statuses = None,
+    status: Annotated[list[SessionStatus] | None, options.with_status(SessionStatus)] = None,
     label: options.Label = None,
     metadata: options.Metadata = None,
     limit: lists.Limit = 20,

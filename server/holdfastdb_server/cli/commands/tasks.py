@@ -2,41 +2,23 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from holdfastdb_server.cli import lists, options
 from holdfastdb_server.cli.invocation import Server, call
+from holdfastdb_server.domain.tasks.task import TaskStatus
 
 if TYPE_CHECKING:
     from holdfastdb import AsyncClient
-
-
-class TaskStatus(StrEnum):
-    """A task's status. Defined again here, as `options.Status` is."""
-
-    PENDING = "pending"
-    RUNNING = "running"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
 
 
 def tasks(
     task: Annotated[
         str | None, typer.Argument(metavar="TASK", help="Show this task with all its fields.")
     ] = None,
-    status: Annotated[
-        list[TaskStatus] | None,
-        typer.Option(
-            "--status",
-            metavar="STATUS",
-            help="Only with this status: pending, running, succeeded, failed or cancelled. May be repeated.",
-            case_sensitive=False,
-        ),
-    ] = None,
+    status: Annotated[list[TaskStatus] | None, options.with_status(TaskStatus)] = None,
     kind: Annotated[
         list[str] | None,
         typer.Option("--kind", metavar="KIND", help="Only this kind. May be repeated."),
