@@ -1,12 +1,13 @@
-"""Requests with one bad value, made from the descriptors of the protos: a new field is tried unlisted."""
+"""Requests with a value in one place, made from the descriptors of the protos, so that none is forgotten."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from google.protobuf import duration_pb2, json_format, struct_pb2, timestamp_pb2
+from google.protobuf import json_format
 from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
@@ -55,7 +56,9 @@ _REQUIRED: dict[str, dict[str, Any]] = {
     "DocumentKey": _DOCUMENT_KEY,
     "Event": {"type": "t"},
     "Message": {"role": "user", "parts": [{"text": "x"}]},
+    "Part": {"text": "x"},
     "Payload": _JSON,
+    "PlanEdit": {"put": {"item_id": "i", "description": "d"}},
     "PlanItem": {"item_id": "i", "description": "d"},
     "StateWrite": _WRITE,
     "Task": {"kind": "k"},
@@ -114,53 +117,76 @@ _REQUIRED: dict[str, dict[str, Any]] = {
 }
 """What each message needs to be accepted. Its values are in the JSON form, its names those of the protos."""
 
-_NUL = "a\0b"
-_BAD_VALUES: dict[int, str | int] = {FieldDescriptor.TYPE_STRING: _NUL, FieldDescriptor.TYPE_ENUM: 99}
-_BAD_MESSAGES: dict[str, Message] = {
-    "google.protobuf.Duration": duration_pb2.Duration(seconds=1, nanos=-1),
-    "google.protobuf.Struct": struct_pb2.Struct(fields={_NUL: struct_pb2.Value(bool_value=True)}),
-    "google.protobuf.Timestamp": timestamp_pb2.Timestamp(nanos=-1),
-}
-_Spoil = Callable[[Any], None]
+_UNIQUE = {"document_id", "event_id", "item_id", "key"}
+"""What no two messages in a list may have in common."""
 
 
-def bad_requests(method: MethodDescriptor) -> Iterator[tuple[str, Message]]:
-    """Yield requests of an RPC, each with one bad value, and the path of the field that has it.
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A field somewhere in the requests of an RPC. `kind` is a type of FieldDescriptor, or a message's name.
 
-    A text has NUL in it, an enum a number without a name, a time or a duration impossible nanoseconds, an
-    object a name with NUL.
+    Of a field that is repeated or a map it is one element: a key or a value.
     """
-    for path, spoil in _spoils(method.input_type):
-        request = GetMessageClass(method.input_type)()
+
+    method: MethodDescriptor
+    path: str
+    kind: int | str
+    put: Callable[[Any, Any], None]
+
+    def request(self, value: Any) -> Message:
+        """Return a request that has the value there, and what is required elsewhere."""
+        request = GetMessageClass(self.method.input_type)()
         _fill(request)
-        spoil(request)
-        yield path, request
+        self.put(request, value)
+        return request
+
+
+def places(method: MethodDescriptor) -> Iterator[Place]:
+    """Yield all places of a text, an enum, or a message of Google's."""
+    for path, kind, put in _places(method.input_type):
+        yield Place(method, path, kind, put)
+
+
+def lists(method: MethodDescriptor) -> Iterator[Place]:
+    """Yield the places of all repeated fields and maps. Their value is a number of elements."""
+    for path, kind, put in _lists(method.input_type):
+        yield Place(method, path, kind, put)
 
 
 def _fill(message: Message) -> None:
     json_format.ParseDict(_REQUIRED.get(message.DESCRIPTOR.name, {}), message)
 
 
-def _spoils(message: Descriptor) -> Iterator[tuple[str, _Spoil]]:
-    """Yield the path of each field below a message, and what gives it a bad value."""
+def _places(message: Descriptor) -> Iterator[tuple[str, int | str, Callable[[Any, Any], None]]]:
     for field in message.fields:
-        bad = _BAD_VALUES.get(field.type)
-        if bad is not None:
-            yield f"{field.name}[0]" if field.is_repeated else field.name, partial(_set, field, bad)
+        name = f"{field.name}[0]" if field.is_repeated else field.name
+        if field.type in (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_ENUM):
+            yield name, field.type, partial(_put_value, field)
         elif field.message_type is None:
             continue
         elif field.message_type.GetOptions().map_entry:
-            yield f"{field.name} key", partial(_set_member, field, _NUL, "v")
-            yield f"{field.name}['k']", partial(_set_member, field, "k", _NUL)
-        elif (bad_message := _BAD_MESSAGES.get(field.message_type.full_name)) is not None:
-            yield field.name, partial(_copy, field, bad_message)
+            yield f"{field.name} key", FieldDescriptor.TYPE_STRING, partial(_put_key, field)
+            yield f"{field.name}['k']", FieldDescriptor.TYPE_STRING, partial(_put_member, field)
         elif field.message_type.file.package == message.file.package:
+            for path, kind, put in _places(field.message_type):
+                yield f"{name}.{path}", kind, partial(_put_inside, field, put)
+        else:
+            yield name, field.message_type.name, partial(_put_message, field)
+
+
+def _lists(message: Descriptor) -> Iterator[tuple[str, int | str, Callable[[Any, Any], None]]]:
+    for field in message.fields:
+        if field.is_repeated:
+            yield field.name, field.type, partial(_put_elements, field)
+        if (inner := field.message_type) is None or inner.file.package != message.file.package:
+            continue
+        if not inner.GetOptions().map_entry:
             name = f"{field.name}[0]" if field.is_repeated else field.name
-            for path, spoil in _spoils(field.message_type):
-                yield f"{name}.{path}", partial(_spoil_child, field, spoil)
+            for path, kind, put in _lists(inner):
+                yield f"{name}.{path}", kind, partial(_put_inside, field, put)
 
 
-def _set(field: FieldDescriptor, value: str | int, parent: Any) -> None:
+def _put_value(field: FieldDescriptor, parent: Any, value: Any) -> None:
     if field.is_repeated:
         parent.ClearField(field.name)
         getattr(parent, field.name).append(value)
@@ -168,15 +194,19 @@ def _set(field: FieldDescriptor, value: str | int, parent: Any) -> None:
         setattr(parent, field.name, value)
 
 
-def _set_member(field: FieldDescriptor, name: str, value: str, parent: Any) -> None:
-    getattr(parent, field.name)[name] = value
+def _put_key(field: FieldDescriptor, parent: Any, key: str) -> None:
+    getattr(parent, field.name)[key] = "v"
 
 
-def _copy(field: FieldDescriptor, message: Message, parent: Any) -> None:
+def _put_member(field: FieldDescriptor, parent: Any, value: str) -> None:
+    getattr(parent, field.name)["k"] = value
+
+
+def _put_message(field: FieldDescriptor, parent: Any, message: Message) -> None:
     getattr(parent, field.name).CopyFrom(message)
 
 
-def _spoil_child(field: FieldDescriptor, spoil: _Spoil, parent: Any) -> None:
+def _put_inside(field: FieldDescriptor, put: Callable[[Any, Any], None], parent: Any, value: Any) -> None:
     child = getattr(parent, field.name)
     if field.is_repeated:
         is_new = not child
@@ -186,4 +216,21 @@ def _spoil_child(field: FieldDescriptor, spoil: _Spoil, parent: Any) -> None:
         child.SetInParent()
     if is_new:
         _fill(child)
-    spoil(child)
+    put(child, value)
+
+
+def _put_elements(field: FieldDescriptor, parent: Any, count: int) -> None:
+    parent.ClearField(field.name)
+    elements = getattr(parent, field.name)
+    if field.type == FieldDescriptor.TYPE_STRING:
+        elements.extend(f"x{number}" for number in range(count))
+    elif field.type == FieldDescriptor.TYPE_ENUM:
+        elements.extend([1] * count)
+    elif field.message_type is not None and field.message_type.GetOptions().map_entry:
+        elements.update({f"x{number}": "v" for number in range(count)})
+    else:
+        for number in range(count):
+            element = elements.add()
+            _fill(element)
+            for name in _UNIQUE.intersection(element.DESCRIPTOR.fields_by_name.keys()):
+                setattr(element, name, f"x{number}")
