@@ -24,6 +24,7 @@ from tests.support.memories import change, found, keep
 from tests.support.row_locks import RowLocks, row_locks
 from tests.support.stores import StoreOpener
 from tests.support.tasks import add, claim
+from tests.support.waiting import PATIENCE
 
 NAMES = ["a", "b", "c", "d"]
 
@@ -64,6 +65,18 @@ async def test_a_claim_waits_for_a_session_without_its_task(store: SqlStore, loc
         await locks.until_somebody_waits()
         assert await locks.free("tasks", "id") == ["t"]
     assert (await claiming) is not None
+
+
+async def test_a_claim_passes_over_a_task_that_another_is_about_to_get(
+    store: SqlStore, locks: RowLocks
+) -> None:
+    await add(store, "urgent", priority=1)
+    await add(store, "t")
+    async with locks.held("tasks", "id = 'urgent'"):
+        async with asyncio.timeout(PATIENCE):
+            held = await claim(store)
+    assert held is not None
+    assert held.task.task_id == "t"
 
 
 @pytest.fixture
