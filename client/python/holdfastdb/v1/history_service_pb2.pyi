@@ -402,7 +402,7 @@ class EventFilter(google.protobuf.message.Message):
 
     @property
     def kinds(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[global___EventKind.ValueType]:
-        """Matches any of these kinds; empty matches all."""
+        """Matches any of these kinds; empty matches all. At most 100."""
 
     @property
     def labels(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
@@ -767,7 +767,9 @@ class ReplaceEventsRequest(google.protobuf.message.Message):
     """See the comment of SessionService."""
     @property
     def kinds(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[global___EventKind.ValueType]:
-        """If not empty, only events of these kinds are removed; `newest` counts these only."""
+        """If not empty, only events of these kinds are removed; `newest` counts these only. At most
+        100.
+        """
 
     @property
     def events(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Event]:
@@ -833,7 +835,7 @@ class SummarizeEventsRequest(google.protobuf.message.Message):
     """Required."""
     @property
     def group_by(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[global___EventGrouping.ValueType]:
-        """Empty: one group of all events."""
+        """Empty: one group of all events. At most 100."""
 
     @property
     def bucket(self) -> google.protobuf.duration_pb2.Duration:

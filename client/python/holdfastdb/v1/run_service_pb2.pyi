@@ -608,7 +608,7 @@ class SummarizeRunsRequest(google.protobuf.message.Message):
     FILTER_FIELD_NUMBER: builtins.int
     @property
     def group_by(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[global___RunGrouping.ValueType]:
-        """Empty: one group of all runs."""
+        """Empty: one group of all runs. At most 100."""
 
     @property
     def bucket(self) -> google.protobuf.duration_pb2.Duration:

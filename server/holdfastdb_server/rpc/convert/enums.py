@@ -7,7 +7,7 @@ The member `ACTIVE` of the domain's SessionStatus is `SESSION_STATUS_ACTIVE` in 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -21,6 +21,7 @@ from holdfastdb.v1 import plan_service_pb2 as plan_pb
 from holdfastdb.v1 import run_service_pb2 as run_pb
 from holdfastdb.v1 import session_service_pb2 as session_pb
 from holdfastdb.v1 import task_service_pb2 as task_pb
+from holdfastdb_server.domain import limits
 from holdfastdb_server.domain.approvals import ApprovalStatus
 from holdfastdb_server.domain.documents.filters import ContentOperator
 from holdfastdb_server.domain.errors import InvalidField
@@ -32,6 +33,7 @@ from holdfastdb_server.domain.runs.reports import RunGrouping
 from holdfastdb_server.domain.runs.run import RunStatus
 from holdfastdb_server.domain.sessions import SessionStatus
 from holdfastdb_server.domain.tasks.task import TaskStatus
+from holdfastdb_server.domain.values import check_count
 
 EnumT = TypeVar("EnumT", bound=Enum)
 
@@ -72,8 +74,9 @@ def read_enum(field: str, number: int, kind: type[EnumT]) -> EnumT:
     return member
 
 
-def read_enums(field: str, numbers: Iterable[int], kind: type[EnumT]) -> tuple[EnumT, ...]:
-    """Return the members that the numbers stand for, each once, in the order of the request."""
+def read_enums(field: str, numbers: Sequence[int], kind: type[EnumT]) -> tuple[EnumT, ...]:
+    """Return the members that at most 100 numbers stand for, each once, in the order of the request."""
+    check_count(field, numbers, limits.FILTER_VALUES)
     members = (read_enum(f"{field}[{index}]", number, kind) for index, number in enumerate(numbers))
     return tuple(dict.fromkeys(members))
 
