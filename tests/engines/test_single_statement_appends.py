@@ -88,8 +88,16 @@ async def test_concurrent_requests_are_appended_each_in_the_order_of_its_session
         [request(note("new"), expected=2)],
         [request(note("new")), request(note("new"))],
         [request(note("new"), expected=1), request(note("other"), expected=1)],
+        [request(note("new"), expected=7), request(note("other"), expected=2)],
     ],
-    ids=["no session", "a taken id", "a wrong guard", "an id twice", "guards that differ"],
+    ids=[
+        "no session",
+        "a taken id",
+        "a wrong guard",
+        "an id twice",
+        "a wrong guard after a right one",
+        "a wrong guard before a right one",
+    ],
 )
 async def test_what_fails_a_check_is_left_to_be_planned(
     store: SqlStore, writer: SingleStatementAppends, published: set[str], requests: list[Append]
