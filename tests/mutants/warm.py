@@ -54,6 +54,23 @@ def serve() -> None:
         sys.stdout.flush()
 
 
+class _UntilOneFails:
+    """Ends the run at once when a test fails: what it leaves behind may let its teardown wait for ever."""
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """A module that cannot be imported is a failure too."""
+        self._end_if(report.failed)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Of a setup, a call or a teardown."""
+        self._end_if(report.failed)
+
+    def _end_if(self, failed: bool) -> None:
+        if failed:
+            sys.stdout.flush()
+            os._exit(int(pytest.ExitCode.TESTS_FAILED))
+
+
 def _run(arguments: list[str], seconds: float, output: str) -> int:
     process = os.fork()
     if process == 0:
@@ -62,7 +79,7 @@ def _run(arguments: list[str], seconds: float, output: str) -> int:
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)
-        code = pytest.main(arguments)
+        code = pytest.main(arguments, plugins=[_UntilOneFails()])
         sys.stdout.flush()
         # Not as other programs end: what the tests have left behind is not waited for.
         os._exit(int(code))
@@ -75,6 +92,8 @@ def _exit_code(process: int, seconds: float) -> int:
         while time.monotonic() < give_up:
             ended, status = os.waitpid(process, os.WNOHANG)
             if ended:
+                with contextlib.suppress(ProcessLookupError):  # where it has left no server behind
+                    os.killpg(process, signal.SIGKILL)
                 return abs(os.waitstatus_to_exitcode(status))
             time.sleep(_PAUSE)
     except KeyboardInterrupt:

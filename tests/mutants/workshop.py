@@ -44,7 +44,7 @@ class Workshop:
     def __init__(self, directory: Path, database_url: str, seed: int) -> None:
         self._directory = directory
         self._output = directory / "output-of-tests"
-        self._options = ["-x", "-q", "-p", "no:cacheprovider", "--assert=plain", "--tb=short"]
+        self._options = ["-q", "-p", "no:cacheprovider", "--assert=plain", "--tb=no"]
         self._options += ["-o", f"faulthandler_timeout={_SECONDS_OF_A_TEST}"]
         self._options += ["-o", "faulthandler_exit_on_timeout=true", f"--hypothesis-seed={seed}"]
         for file in _files():
