@@ -27,32 +27,51 @@ class Equivalent:
         )
 
 
-# The type checker needs these.
-_PARAMETERS = {
-    "storage/approvals/rows.py": ['now = sa.bindparam("now", type_=Micros)'],
-    "storage/documents/collections.py": [
-        'sa.bindparam(f"{name}{part}", type_=sa.Text)',
-        "sa.bindparam(_AFTER, type_=sa.Text)",
-    ],
-    "storage/documents/lists.py": [
-        'kind = sa.bindparam(f"{name}_kind", type_=sa.Text)',
-        'kind_end = sa.bindparam(f"{name}_kind_end", type_=sa.Text)',
-    ],
-    "storage/documents/rows.py": ['time = sa.bindparam("now", type_=Micros)'],
-    "storage/query/filters.py": [
-        'NAMESPACE = sa.bindparam("namespace", type_=sa.Text)',
-        "wanted = sa.bindparam(name, type_=sa.Text)",
-        'end = sa.bindparam(f"{name}_end", type_=sa.Text)',
-    ],
-    "storage/states/lists.py": [
-        '_SESSION_KEY = sa.bindparam("session_key", type_=sa.BigInteger)',
-        'last = sa.bindparam("after_key", type_=key.type)',
-    ],
-    "storage/tasks/rows.py": ['NOW = sa.bindparam("now", type_=Micros)'],
+_TYPED = "a parameter that is compared with a column gets the column's type by itself"
+_TUNED = "a size that was tuned: no result depends on one more"
+# By module, and by a text in their line.
+_REASONS = {
+    "storage/approvals/rows.py": {'now = sa.bindparam("now", type_=Micros)': _TYPED},
+    "storage/documents/collections.py": {
+        'sa.bindparam(f"{name}{part}", type_=sa.Text)': _TYPED,
+        "sa.bindparam(_AFTER, type_=sa.Text)": _TYPED,
+    },
+    "storage/documents/lists.py": {
+        'kind = sa.bindparam(f"{name}_kind", type_=sa.Text)': _TYPED,
+        'kind_end = sa.bindparam(f"{name}_kind_end", type_=sa.Text)': _TYPED,
+    },
+    "storage/documents/rows.py": {'time = sa.bindparam("now", type_=Micros)': _TYPED},
+    "storage/documents/store.py": {"_INDEXED_AT_ONCE = ": _TUNED},
+    "storage/engines/connection.py": {"_ATTEMPTS = ": _TUNED, "_RAW_CONNECTIONS_KEPT = ": _TUNED},
+    "storage/engines/json_rows.py": {"_MOST_ROWS = ": _TUNED},
+    "storage/engines/opening.py": {"_SQLITE_READERS = ": _TUNED},
+    "storage/engines/postgres_full_text.py": {"_PART_BYTES = ": _TUNED},
+    "storage/engines/sqlite.py": {"_ROWS_IN_STATEMENT = ": _TUNED},
+    "storage/events/tails.py": {"_PAGE = ": _TUNED},
+    "storage/janitor/janitor.py": {"_ROWS_IN_BATCH = ": _TUNED},
+    "storage/janitor/retention.py": {"_STATES_CHECKED = ": _TUNED},
+    "storage/janitor/sessions.py": {"_EVENTS_DELETED = ": _TUNED},
+    "storage/postgres/notify.py": {"_PAYLOAD_BYTES = ": _TUNED},
+    "storage/postgres/saves.py": {"_MAX_OVERDUE_VERSIONS = ": _TUNED},
+    "storage/query/cache.py": {"_CACHED = ": _TUNED},
+    "storage/query/filters.py": {
+        'NAMESPACE = sa.bindparam("namespace", type_=sa.Text)': _TYPED,
+        "wanted = sa.bindparam(name, type_=sa.Text)": _TYPED,
+        'end = sa.bindparam(f"{name}_end", type_=sa.Text)': _TYPED,
+    },
+    "storage/states/lists.py": {
+        '_SESSION_KEY = sa.bindparam("session_key", type_=sa.BigInteger)': _TYPED,
+        'last = sa.bindparam("after_key", type_=key.type)': _TYPED,
+    },
+    "storage/tasks/rows.py": {'NOW = sa.bindparam("now", type_=Micros)': _TYPED},
+    "storage/write_path/group_commit.py": {"_PARALLEL = ": _TUNED},
+    "storage/write_path/point_reads.py": {"_PARALLEL = ": _TUNED},
+    "storage/write_path/request_batcher.py": {"_MAX_PAUSES = ": _TUNED, "_MANY_IN_FLIGHT = ": _TUNED},
+    "storage/write_path/writer.py": {"_ATTEMPTS = ": _TUNED},
 }
 
 EQUIVALENTS = [
-    Equivalent(module, line, "a parameter that is compared with a column gets the column's type by itself")
-    for module, lines in _PARAMETERS.items()
-    for line in lines
+    Equivalent(module, line, reason)
+    for module, reasons in _REASONS.items()
+    for line, reason in reasons.items()
 ]
