@@ -100,8 +100,8 @@ async def let_pass(store: SqlStore, time: timedelta) -> None:
 
 
 async def rows(store: SqlStore) -> int:
-    """Return how many rows the table of documents has, those of lapsed ones too."""
-    count = sa.select(sa.func.count()).select_from(documents)
+    """Return how many rows the tenant's documents have, those of lapsed ones too."""
+    count = sa.select(sa.func.count()).where(documents.c.namespace == NAMESPACE)
     return await store._database.read(lambda connection: connection.scalar(count)) or 0
 
 
