@@ -14,7 +14,7 @@ from holdfastdb_server.domain.limits import FILTER_VALUES, ID_LENGTH, STATE_KEY_
 # C0, DEL and C1. PostgreSQL cannot store NUL in text.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 # The variant of a UUID is the bits 10 in one hexadecimal digit: each digit and what it becomes.
-_VARIANTS = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
+_VARIANTS = {digit: "89ab"[place % 4] for place, digit in enumerate("0123456789abcdef")}
 
 
 def new_id() -> str:

@@ -13,6 +13,7 @@ from typing import Generic, TypeAlias, TypeVar
 from msgspec import Struct
 
 from holdfastdb_server.domain.errors import InvalidField, InvalidPageToken
+from holdfastdb_server.domain.values import dump_json
 
 T = TypeVar("T")
 
@@ -55,7 +56,7 @@ def write_token(scope: bytes, cursor: Cursor | None) -> str:
     """Return the token of the page after `cursor`. It is valid only with this `scope`: list and filter."""
     if cursor is None:
         return ""
-    text = _digest(scope) + json.dumps(cursor, ensure_ascii=False, separators=(",", ":")).encode()
+    text = _digest(scope) + dump_json(cursor).encode()
     return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
 
 

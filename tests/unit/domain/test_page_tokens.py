@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfastdb_server.domain.errors import InvalidField, InvalidPageToken
-from holdfastdb_server.domain.paging import Cursor, check_page_size, read_token, write_token
+from holdfastdb_server.domain.paging import Cursor, PageRequest, check_page_size, read_token, write_token
 
 NUMBERS = st.integers(-(2**63), 2**63 - 1)
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
@@ -22,6 +24,10 @@ def shape(cursor: Cursor) -> tuple[type, ...]:
 @given(SCOPES, CURSORS)
 def test_a_token_leads_back_to_its_cursor(scope: bytes, cursor: Cursor) -> None:
     assert read_token(scope, write_token(scope, cursor), shape(cursor)) == cursor
+
+
+def test_a_page_is_ascending_and_without_a_total_unless_it_says_otherwise() -> None:
+    assert PageRequest(3) == PageRequest(3, None, descending=False, with_total=False)
 
 
 def test_no_token_is_the_beginning() -> None:
@@ -47,6 +53,30 @@ def test_a_cursor_of_another_shape_is_refused(cursor: Cursor, other: tuple[type,
 def test_any_other_text_is_refused(text: str) -> None:
     with pytest.raises(InvalidPageToken):
         read_token(b"list", text, (int, int))
+
+
+def test_tokens_are_the_same_in_every_release() -> None:
+    # A page may be asked for of another replica, of the next release.
+    assert write_token(b"list", ("é", 5)) == "dx9iCze0ZENbIsOpIiw1XQ"
+    assert read_token(b"list", "dx9iCze0ZENbIsOpIiw1XQ", (str, int)) == ("é", 5)
+
+
+@pytest.mark.parametrize("added", ["!", "!!!!", "\n" * 4, "++++", "    "])
+def test_a_token_with_more_than_its_characters_is_refused(added: str) -> None:
+    token = write_token(b"list", ("é", 5))
+    for changed in (token + added, added + token, token[:4] + added + token[4:]):
+        with pytest.raises(InvalidPageToken):
+            read_token(b"list", changed, (str, int))
+
+
+@pytest.mark.parametrize(
+    "text", ['["\\ud800"]', '["a\\udfffb"]', '["a\\u0000"]', "{}", '"a"', '["a"', "[[]]", "[true]"]
+)
+def test_a_token_of_other_json_is_refused(text: str) -> None:
+    digest = urlsafe_b64decode(write_token(b"list", (123456,)) + "==")[:8]
+    forged = urlsafe_b64encode(digest + text.encode()).decode().rstrip("=")
+    with pytest.raises(InvalidPageToken):
+        read_token(b"list", forged, (str,))
 
 
 @pytest.mark.parametrize("value", [2**63, -(2**63) - 1, "\0"])
