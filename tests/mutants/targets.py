@@ -34,7 +34,10 @@ _NOUNS: dict[str, tuple[Tests, Tests]] = {
     "documents": (("tests/conformance/documents",), ("tests/engines/test_document_plans.py",)),
     # Other nouns append events of their changes of status.
     "events": (("tests/conformance/events", "tests/conformance/tasks"), _PLANS_OF_SESSIONS),
-    "janitor": (("tests/conformance/janitor",), ("tests/engines/test_statistics.py",)),
+    "janitor": (
+        ("tests/conformance/janitor",),
+        ("tests/engines/test_janitor_locks.py", "tests/engines/test_statistics.py"),
+    ),
     "memories": (("tests/conformance/memories",), _PLANS_OF_TODO),
     "messages": (("tests/conformance/events",), _PLANS_OF_SESSIONS),
     "merge_patch": (("tests/conformance/states",), _PLANS_OF_SESSIONS),

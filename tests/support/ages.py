@@ -24,11 +24,23 @@ async def age(store: SqlStore, by: timedelta) -> None:
     await store._database.write(work)
 
 
+async def age_row(store: SqlStore, name: sa.Column[str], value: str, by: timedelta) -> None:
+    """Do so with those rows of a table in which a column has this value."""
+    table = name.table
+    assert isinstance(table, sa.Table)
+    times = [column for column in table.columns if isinstance(column.type, Micros)]
+    await store._database.write(lambda connection: _age_table(connection, table, times, by, name == value))
+
+
 async def _age_table(
-    connection: AsyncConnection, table: sa.Table, times: list[sa.Column[object]], by: timedelta
+    connection: AsyncConnection,
+    table: sa.Table,
+    times: list[sa.Column[object]],
+    by: timedelta,
+    *conditions: sa.ColumnElement[bool],
 ) -> None:
     key = list(table.primary_key.columns)
-    for row in (await connection.execute(sa.select(*key, *times))).mappings().all():
+    for row in (await connection.execute(sa.select(*key, *times).where(*conditions))).mappings().all():
         earlier = {time: None if row[time] is None else row[time] - by for time in times}
         is_it = [column == row[column] for column in key]
         await connection.execute(table.update().where(*is_it).values(earlier))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 
 from tests.support.waiting import eventually
 
+T = TypeVar("T")
 _BLOCKED = """
     SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
 """
@@ -23,10 +25,12 @@ class RowLocks:
         self._observer = observer
 
     @asynccontextmanager
-    async def held(self, table: str, condition: str, *arguments: Any) -> AsyncIterator[None]:
+    async def held(
+        self, table: str, condition: str, *arguments: Any, strength: str = "UPDATE"
+    ) -> AsyncIterator[None]:
         """Hold the locks on some rows for as long as the block lasts."""
         async with self._holder.transaction():
-            query = f"SELECT FROM {table} WHERE {condition} FOR UPDATE"
+            query = f"SELECT FROM {table} WHERE {condition} FOR {strength}"
             assert await self._holder.fetch(query, *arguments)
             yield
 
@@ -37,6 +41,21 @@ class RowLocks:
             return bool(await self._observer.fetchval(_BLOCKED) >= count)
 
         await eventually(do_they, f"{count} statements that wait for a lock")
+
+    async def until_done(self, work: Awaitable[T]) -> T:
+        """Return the result of what must not wait for a lock."""
+        task = asyncio.ensure_future(work)
+
+        async def is_done() -> bool:
+            if not task.done():
+                assert not await self._observer.fetchval(_BLOCKED), "it waits for a lock"
+            return task.done()
+
+        try:
+            await eventually(is_done)
+        finally:
+            task.cancel()
+        return await task
 
     async def free(self, table: str, column: str) -> list[Any]:
         """Return the values of a column in those rows that nobody has locked."""

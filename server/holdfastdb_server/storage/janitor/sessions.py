@@ -56,7 +56,10 @@ class SessionJobs:
         return await self._look(limit, sessions.c.retention.is_(None), due)
 
     async def expire_shortened(self, limit: int) -> JobResult:
-        """Look at sessions whose check is as late as only a longer default, a former one, made it."""
+        """Look at sessions whose check is as late as only a longer default, a former one, made it.
+
+        Those whose check is due no later than that of a new session are looked at when it is.
+        """
         retention = self._policy.session_retention
         margin = self._database.dialect.microseconds(
             sessions.c.last_activity_time, sessions.c.expiry_check_time
@@ -73,7 +76,7 @@ class SessionJobs:
         """Expire those whose retention has passed, and move on the checks of the others."""
         chosen = (
             sa.select(sessions)
-            .where(*conditions, sessions.c.expiry_check_time.is_not(None))
+            .where(*conditions)
             .order_by(sessions.c.expiry_check_time)
             .limit(limit)
             .with_for_update(key_share=True, skip_locked=True)
@@ -100,7 +103,6 @@ class SessionJobs:
         columns: dict[str, Any] = {}
         for row in over:
             columns = plan_move(transaction, transaction.session(row.namespace, row.id), _EXPIRY)
-        await transaction.write()
         if columns:
             await transaction.connection.execute(
                 sessions.update()
