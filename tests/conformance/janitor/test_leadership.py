@@ -24,8 +24,9 @@ class Clock:
 
     def __init__(self, store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = NOON
-        dialect = type(store._database.dialect)
-        monkeypatch.setattr(dialect, "clock", lambda dialect: sa.literal(self.now, Micros))
+        # A callable, as in SQLite's own: SQLAlchemy takes both for one statement, and keeps how it is filled.
+        clock = sa.bindparam(None, callable_=lambda: self.now, type_=Micros)
+        monkeypatch.setattr(type(store._database.dialect), "clock", lambda dialect: clock)
 
 
 @pytest.fixture
