@@ -26,8 +26,9 @@ _WRITES = (
     "tests/engines/test_small_pools.py",
 )
 _PLANS_OF_SESSIONS = ("tests/engines/test_query_plans.py", "tests/engines/test_views.py")
-_PLANS_OF_WORK = ("tests/engines/test_work_indexes.py", "tests/engines/test_lock_order.py")
-_PLANS_OF_TODO = ("tests/engines/test_todo_and_memory_indexes.py", "tests/engines/test_lock_order.py")
+_LOCKS = ("tests/engines/test_lock_order.py", "tests/engines/test_work_locks.py")
+_PLANS_OF_WORK = ("tests/engines/test_work_indexes.py", *_LOCKS)
+_PLANS_OF_TODO = ("tests/engines/test_todo_and_memory_indexes.py", *_LOCKS)
 # For each noun the folders of its contract, and what else looks at how its rows are found.
 _NOUNS: dict[str, tuple[Tests, Tests]] = {
     "approvals": (("tests/conformance/approvals",), _PLANS_OF_WORK),
@@ -104,4 +105,5 @@ def selections(module: Path) -> list[Tests]:
             _SOME_NOUNS + _ON_POSTGRES,
         ]
     every_noun = _EVERY_NOUN if own[0] in _OF_SESSIONS else (*_REQUEST_IDS, "-k", f"{noun} or left_out")
-    return [own + _ON_SQLITE, own + _ON_POSTGRES, every_noun, plans]
+    sizes = ("tests/unit/storage/test_sizes.py",)
+    return [sizes + own + _ON_SQLITE, own + _ON_POSTGRES, every_noun, plans]

@@ -45,12 +45,17 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._ahead = timedelta()
+        self._stopped: datetime | None = None
         for module in ("approvals.store", "write_path.transaction"):
             monkeypatch.setattr(f"holdfastdb_server.storage.{module}.datetime", self)
 
     def now(self, zone: tzinfo) -> datetime:
         """Return the time, as `datetime.now` does."""
-        return datetime.now(zone) + self._ahead
+        return self._stopped or datetime.now(zone) + self._ahead
+
+    def stop(self, time: datetime) -> None:
+        """Let it be that time from now on."""
+        self._stopped = time
 
     def advance(self, seconds: float) -> None:
         """Let so many seconds pass at once."""

@@ -57,6 +57,10 @@ class RowLocks:
             task.cancel()
         return await task
 
+    async def rewrite(self, table: str, condition: str) -> None:
+        """Write some rows again as they are, so that they lie behind the others."""
+        await self._holder.execute(f"UPDATE {table} SET id = id WHERE {condition}")
+
     async def free(self, table: str, column: str) -> list[Any]:
         """Return the values of a column in those rows that nobody has locked."""
         query = f"SELECT {column} FROM {table} ORDER BY {column} FOR UPDATE SKIP LOCKED"

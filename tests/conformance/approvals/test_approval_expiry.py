@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -44,6 +45,22 @@ async def test_from_its_expiry_on_an_approval_is_expired_for_every_call(store: S
     assert sorted(event.labels["approval_id"] for event in events) == sorted(names)
     assert {event.event_time for event in events} == {approval.end_time for approval in expired}
     assert await store.approvals.expire(10) == 0
+
+
+async def test_its_time_is_up_at_the_microsecond_of_its_expiry(store: Store, clock: Clock) -> None:
+    end = (await ask(store, "a", ttl=MINUTE)).create_time + MINUTE
+    pending, expired = (ApprovalFilter(statuses=[status]) for status in (PENDING, EXPIRED))
+    page = PageRequest(1, with_total=True)
+    for time, counts in ((end - timedelta(microseconds=1), [1, 0]), (end, [0, 1])):
+        clock.stop(time)
+        # The second list writes the expiry down, if there is one.
+        for where, count in zip((pending, expired), counts, strict=True):
+            assert (await store.approvals.list(NAMESPACE, where, page)).total_size == count
+    for call in (store.approvals.get(NAMESPACE, "b"), store.approvals.wait(NAMESPACE, "b", 60)):
+        clock.stop((await ask(store, "b", ttl=MINUTE)).create_time + MINUTE)
+        assert (await call).status is EXPIRED
+    clock.stop((await ask(store, "c", ttl=2 * MINUTE)).create_time + 2 * MINUTE)
+    assert await store.approvals.expire(10) == 1
 
 
 async def test_until_its_expiry_it_can_be_decided_and_afterwards_stays_so(store: Store, clock: Clock) -> None:

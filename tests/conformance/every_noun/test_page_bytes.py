@@ -71,6 +71,13 @@ NOUNS: dict[str, tuple[Make, List]] = {
         lambda store: store.documents.list(NAMESPACE, DocumentFilter(), ALL),
     ),
 }
+# Lists that leave payloads out, of which the storage counts the bytes otherwise.
+BARE: dict[str, List] = {
+    "runs": lambda store: store.runs.list(NAMESPACE, RunFilter(), ALL, omit_payload=True),
+    "approvals": lambda store: store.approvals.list(NAMESPACE, ApprovalFilter(omit_payload=True), ALL),
+    "tasks": lambda store: store.tasks.list(NAMESPACE, TaskFilter(omit_payload=True), ALL),
+    "plans": lambda store: store.plans.list(NAMESPACE, PlanFilter(), ALL, omit_items=True),
+}
 WITHOUT_METADATA = ("events", "approvals")
 CASES = [(noun, "labels") for noun in NOUNS] + [(n, "metadata") for n in NOUNS if n not in WITHOUT_METADATA]
 
@@ -86,8 +93,9 @@ async def test_a_page_ends_before_its_labels_or_metadata_pass_the_page_bytes(
         await create(store)
     for number in range(COUNT):
         await make(store, f"n{number}", large)
-    page = await list_page(store)
-    assert 0 < len(page.items) * each <= PAGE_BYTES
-    # It is no shorter than it must be, either.
-    assert (len(page.items) + 3) * each > PAGE_BYTES
-    assert page.next is not None
+    for list_items in (list_page, BARE.get(noun, list_page)):
+        page = await list_items(store)
+        assert 0 < len(page.items) * each <= PAGE_BYTES
+        # It is no shorter than it must be, either.
+        assert (len(page.items) + 3) * each > PAGE_BYTES
+        assert page.next is not None

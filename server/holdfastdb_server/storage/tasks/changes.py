@@ -53,10 +53,11 @@ class TaskChanges:
         changed = {name: value for name, value in values.items() if value != getattr(row, name)}
         if changed:
             await self._connection.execute(_UPDATE, {**changed, "at_key": row.key})
+            if after.status is TaskStatus.PENDING:
+                claimable = {task_topic(self.namespace), task_topic(self.namespace, after.kind)}
+                self.transaction.topics |= claimable
         self.tell(before, settled)
         self.tell(settled, after, actor)
-        if after.status is TaskStatus.PENDING and changed:
-            self.transaction.topics |= {task_topic(self.namespace), task_topic(self.namespace, after.kind)}
         return after
 
     def tell(self, before: Task | None, after: Task, actor: str = "") -> None:

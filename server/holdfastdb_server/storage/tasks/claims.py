@@ -184,7 +184,7 @@ class Claims:
             query = self._claimable(shape)
             if session_id:
                 query = query.where(tasks.c.session_id == sa.bindparam("of_session"))
-            return query.with_for_update(key_share=True, skip_locked=True, of=tasks)
+            return query.with_for_update(skip_locked=True)
 
         params = {"namespace": namespace, **self._conditions.params(wanted)}
         if session_id:
@@ -224,12 +224,10 @@ class Claims:
             found = (
                 await connection.execute(chosen.order_by(tasks.c.claim_time).limit(limit), {"now": now})
             ).all()
-            sessions = [(row.namespace, row.session_id) for row in found if row.session_id]
-            if sessions:
-                await transaction.lock(sessions)
+            await transaction.lock([(row.namespace, row.session_id) for row in found if row.session_id])
             locked = (
                 sa.select(tasks)
-                .where(tasks.c.key.in_([row.key for row in found]), due)
+                .where(tasks.c.key.in_([row.key for row in found]))
                 .order_by(tasks.c.key)
                 .with_for_update(skip_locked=True)
             )
