@@ -25,6 +25,9 @@ _WRITES = (
     "tests/engines/test_attempts.py",
     "tests/engines/test_small_pools.py",
 )
+_ONLY_POSTGRES = tuple(
+    f"tests/engines/test_{name}.py" for name in ("overtaken_saves", "fallbacks", "listener", "statistics")
+)
 _PLANS_OF_SESSIONS = ("tests/engines/test_query_plans.py", "tests/engines/test_views.py")
 _LOCKS = ("tests/engines/test_lock_order.py", "tests/engines/test_work_locks.py")
 _PLANS_OF_WORK = ("tests/engines/test_work_indexes.py", *_LOCKS)
@@ -93,7 +96,7 @@ def selections(module: Path) -> list[Tests]:
         return [_UNIT, own + _ON_SQLITE, ("tests/hostile", *_ON_SQLITE), ("tests/integration", *_ON_SQLITE)]
     writes = (*_WRITES, "tests/unit/storage")
     if noun == "postgres":
-        return [writes, _OF_SESSIONS + _ON_POSTGRES, _EVERY_NOUN + _ON_POSTGRES]
+        return [writes + _ONLY_POSTGRES, _OF_SESSIONS + _ON_POSTGRES, _EVERY_NOUN + _ON_POSTGRES]
     if noun in ("write_path", "idempotency"):
         return [_OF_SESSIONS + _ON_SQLITE, writes, _EVERY_NOUN, _OF_SESSIONS + _ON_POSTGRES]
     if module.stem in _AT_START:

@@ -196,7 +196,7 @@ class _SessionGroup(SessionGroup[Save]):
                 )
             self.version_counts[write.key] = before + 1
             versions.append(before + 1)
-            row = rows.version_row(self.index, "", write, before + 1, 0, None)
+            row = rows.version_row(self.index, "", write, before + 1, None, None)
             self.rows.append((request.request_id or None, len(versions), *row))
         self.requests.append((index, request, versions))
 

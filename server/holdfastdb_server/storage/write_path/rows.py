@@ -172,9 +172,17 @@ def receipt_of(event: Event) -> EventReceipt:
 
 
 def version_row(
-    key: int, namespace: str, write: StateWrite, version: int, session_sequence: int, now: datetime | None
+    key: int,
+    namespace: str,
+    write: StateWrite,
+    version: int,
+    session_sequence: int | None,
+    now: datetime | None,
 ) -> tuple[Any, ...]:
-    """Return a version of a state as a row: the columns of `state_versions`, in order."""
+    """Return a version of a state as a row: the columns of `state_versions`, in order.
+
+    None stands for a sequence or a time that the statement computes.
+    """
     payload = write.payload
     size = OVERHEAD + utf8_size(write.key) + searchable_size(write.metadata)
     size += utf8_size(payload.json) if payload.json is not None else len(payload.data or b"")
