@@ -25,8 +25,8 @@ from holdfastdb_server.domain.documents.filters import (
     DocumentFilter,
     content_filter,
 )
-from holdfastdb_server.domain.errors import InvalidField
 from holdfastdb_server.domain.values import Payload
+from tests.support.refusals import refused
 
 LARGEST = 3 * 1024 * 1024
 JSON = Payload(json="1")
@@ -38,12 +38,6 @@ def draft(
     document_id: str = "d", collection: str = "c", content: Payload | None = JSON, **fields: Any
 ) -> DocumentDraft:
     return DocumentDraft(DocumentKey(collection, document_id), DocumentFields(content, **fields))
-
-
-def refused(field: str, call: Any, *arguments: Any) -> None:
-    with pytest.raises(InvalidField) as refusal:
-        call(*arguments)
-    assert refusal.value.field == field
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ from msgspec.structs import replace
 
 from holdfastdb_server.domain.errors import (
     DependencyCycle,
-    InvalidField,
     LimitExceeded,
     PlanItemNotFound,
     VersionMismatch,
@@ -37,6 +36,7 @@ from holdfastdb_server.domain.plans.plan import (
 )
 from holdfastdb_server.domain.values import Payload
 from tests.support.plans import item, plan_draft
+from tests.support.refusals import refused
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LATER = NOON + timedelta(minutes=1)
@@ -45,12 +45,6 @@ LARGEST = 3 * 1024 * 1024
 
 def plan(*items: ItemDraft | str, **fields: Any) -> Plan:
     return plan_draft("p", *items, session_id="s", **fields).made(NOON)
-
-
-def refused(field: str, call: Any, *arguments: Any) -> None:
-    with pytest.raises(InvalidField) as refusal:
-        call(*arguments)
-    assert refusal.value.field == field
 
 
 def test_a_new_plan_and_its_items_are_of_version_1() -> None:

@@ -10,7 +10,6 @@ import pytest
 from msgspec.structs import replace
 
 from holdfastdb_server.domain.errors import (
-    InvalidField,
     LimitExceeded,
     RunEnded,
     TransitionNotAllowed,
@@ -28,6 +27,7 @@ from holdfastdb_server.domain.runs.run import (
     TokenUsage,
 )
 from holdfastdb_server.domain.values import Payload
+from tests.support.refusals import refused
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 MINUTE, MOMENT = timedelta(minutes=1), timedelta(microseconds=1)
@@ -56,13 +56,6 @@ def run(status: RunStatus = RunStatus.STARTED, results: RunResults = RESULTS, **
         "update_time": NOON,
     }
     return Run(**{**values, **fields})
-
-
-def refused(field: str, call: Any, *arguments: Any) -> str:
-    with pytest.raises(InvalidField) as refusal:
-        call(*arguments)
-    assert refusal.value.field == field
-    return refusal.value.problem
 
 
 def test_the_life_cycle_ends() -> None:
