@@ -52,7 +52,6 @@ _REASONS = {
     "storage/janitor/retention.py": {"_STATES_CHECKED = ": _TUNED},
     "storage/janitor/sessions.py": {"_EVENTS_DELETED = ": _TUNED},
     "storage/postgres/fallbacks.py": {
-        "self._warn_at = 0.0": "the clock counts from the start of the machine, which was over a second ago",
         "if time.monotonic() < self._warn_at:": "the clock shows nanoseconds: never that very instant",
     },
     "storage/postgres/notify.py": {"_PAYLOAD_BYTES = ": _TUNED},
