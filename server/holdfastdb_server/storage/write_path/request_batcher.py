@@ -173,11 +173,10 @@ class RequestBatcher(Generic[Q, A]):
         """Wait for _PAUSE_SECONDS, or until `submit` finds the batch complete."""
         loop = asyncio.get_running_loop()
         self._pause = loop.create_future()
-        timer = loop.call_later(_PAUSE_SECONDS, _end, self._pause)
+        loop.call_later(_PAUSE_SECONDS, _end, self._pause)
         try:
             await self._pause
         finally:
-            timer.cancel()
             self._pause = None
 
     def _next_batch(self) -> list[PendingRequest[Q, A]]:
