@@ -18,6 +18,7 @@ from holdfastdb_server.storage.postgres.appends import SingleStatementAppends
 from holdfastdb_server.storage.postgres.saves import SingleStatementSaves
 from holdfastdb_server.storage.store import SqlStore
 from holdfastdb_server.storage.write_path.entries import Append, Save
+from holdfastdb_server.storage.write_path.transaction import Transaction
 from tests.support.content import NAMESPACE, append, create, note, write
 from tests.support.documents import draft, key, put, rows
 from tests.support.memories import change, found, keep
@@ -132,3 +133,28 @@ async def test_a_deletion_waits_for_children_that_are_being_put_and_takes_them_t
     assert (await putting).is_created
     assert await deleting == 3
     assert await rows(store) == 0
+
+
+@pytest.mark.usefixtures("sessions")
+@pytest.mark.parametrize("lock", ["lock", "try_lock"])
+async def test_others_may_refer_to_a_session_that_is_locked_and_may_not_lock_it(
+    store: SqlStore, locks: RowLocks, lock: str
+) -> None:
+    async def work(transaction: Transaction) -> None:
+        await getattr(transaction, lock)([(NAMESPACE, "a"), (NAMESPACE, "b")])
+        assert await locks.free("sessions", "id") == ["c", "d"]
+        assert await locks.free("sessions", "id", strength="KEY SHARE") == NAMES
+
+    await store.sessions._writer.run(work)
+
+
+@pytest.mark.usefixtures("sessions")
+async def test_sessions_are_locked_without_waiting_if_nobody_holds_them(
+    store: SqlStore, locks: RowLocks
+) -> None:
+    async def work(transaction: Transaction) -> list[str]:
+        await transaction.try_lock([(NAMESPACE, name) for name in NAMES])
+        return [name for name in NAMES if transaction.find(NAMESPACE, name)]
+
+    async with locks.held("sessions", "id = 'b'"):
+        assert await locks.until_done(store.sessions._writer.run(work)) == ["a", "c", "d"]

@@ -61,9 +61,9 @@ class RowLocks:
         """Write some rows again as they are, so that they lie behind the others."""
         await self._holder.execute(f"UPDATE {table} SET id = id WHERE {condition}")
 
-    async def free(self, table: str, column: str) -> list[Any]:
-        """Return the values of a column in those rows that nobody has locked."""
-        query = f"SELECT {column} FROM {table} ORDER BY {column} FOR UPDATE SKIP LOCKED"
+    async def free(self, table: str, column: str, strength: str = "UPDATE") -> list[Any]:
+        """Return the values of a column in those rows that another can lock so strongly."""
+        query = f"SELECT {column} FROM {table} ORDER BY {column} FOR {strength} SKIP LOCKED"
         return [row[0] for row in await self._observer.fetch(query)]
 
 

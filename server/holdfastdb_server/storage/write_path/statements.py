@@ -35,8 +35,8 @@ class Statements:
             # All transactions lock in this order: otherwise two of them could deadlock.
             .order_by(sessions.c.key)
         )
-        self.lock_sessions = locking.with_for_update(key_share=True, of=sessions)
-        self.try_lock_sessions = locking.with_for_update(key_share=True, of=sessions, skip_locked=True)
+        self.lock_sessions = locking.with_for_update(key_share=True)
+        self.try_lock_sessions = locking.with_for_update(key_share=True, skip_locked=True)
 
         self.keyed = InlineRows(dialect, "keyed", {"session_key": sa.BigInteger(), "name": sa.Text()})
         keyed = self.keyed
