@@ -48,7 +48,10 @@ _NOUNS: dict[str, tuple[Tests, Tests]] = {
     "plans": (("tests/conformance/plans",), _PLANS_OF_TODO),
     "runs": (("tests/conformance/runs",), _PLANS_OF_WORK),
     "search": (("tests/conformance/memories", "tests/conformance/documents"), ()),
-    "sessions": (("tests/conformance/sessions", "tests/conformance/janitor"), _PLANS_OF_SESSIONS),
+    "sessions": (
+        ("tests/conformance/sessions", "tests/conformance/janitor"),
+        ("tests/engines/test_session_locks.py", *_PLANS_OF_SESSIONS),
+    ),
     "states": (("tests/conformance/states",), _PLANS_OF_SESSIONS),
     "tasks": (("tests/conformance/tasks",), _PLANS_OF_WORK),
 }

@@ -48,6 +48,15 @@ async def fork(
     return await store.sessions.fork(NAMESPACE, source, ForkDraft(new_id, sequence, title).checked())
 
 
+@pytest.fixture(autouse=True)
+async def other_sessions(store: Store) -> None:
+    """Sessions of the same tenant with events and states of their own."""
+    for session_id in ("one", "two"):
+        await create(store, session_id)
+        await append(store, *notes(3), session_id=session_id)
+        await save(store, write("k", "0"), write("other", "0"), session_id=session_id)
+
+
 async def source_with_events(store: Store) -> list[Event]:
     """Make a session `s` with five events; return them."""
     await create(store, **FIELDS)
