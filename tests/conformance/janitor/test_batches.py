@@ -13,7 +13,7 @@ import pytest
 from holdfastdb_server.domain.errors import SessionNotFound
 from holdfastdb_server.storage.janitor import retention as retention_jobs
 from holdfastdb_server.storage.janitor import sessions as session_jobs
-from holdfastdb_server.storage.janitor.job import JobResult
+from holdfastdb_server.storage.janitor.job import JobResult, counted
 from holdfastdb_server.storage.sessions import store as session_store
 from holdfastdb_server.storage.store import SqlStore
 from holdfastdb_server.storage.write_path import transaction
@@ -127,3 +127,13 @@ async def test_the_tail_of_a_session_that_is_deleted_ends_without_a_poll(open_st
         await tail.until_caught_up()
         await ENDED.run(store)
         assert isinstance(await tail.until_ended(), SessionNotFound)
+
+
+@pytest.mark.parametrize(("count", "may_be_more"), [(0, False), (2, False), (3, True)])
+async def test_a_job_that_only_counts_may_have_more_when_its_batch_was_full(
+    count: int, may_be_more: bool
+) -> None:
+    async def run_batch(limit: int) -> int:
+        return count
+
+    assert await counted(run_batch)(3) == JobResult(count, may_be_more)
