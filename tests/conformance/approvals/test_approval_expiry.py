@@ -77,11 +77,13 @@ async def test_until_its_expiry_it_can_be_decided_and_afterwards_stays_so(store:
 async def test_a_decision_that_came_too_late_can_be_repeated_and_is_still_late(
     store: Store, clock: Clock
 ) -> None:
-    await ask(store, ttl=MINUTE)
+    await create(store)
+    await ask(store, session_id="s", ttl=MINUTE)
     clock.advance(61)
     for _ in range(2):
         with pytest.raises(ApprovalAlreadyDecided):
             await decide(store, request_id="q")
+        assert [event.type for event in await history(store)][1:] == ["holdfast.approval.expired"]
 
 
 async def test_expire_takes_so_many_of_those_whose_time_is_up(store: Store, clock: Clock) -> None:
@@ -102,6 +104,16 @@ async def test_expire_takes_so_many_of_those_whose_time_is_up(store: Store, cloc
         "holdfast.approval.pending",
         "holdfast.approval.expired",
     ]
+
+
+async def test_the_one_that_expired_first_is_written_down_first(store: Store, clock: Clock) -> None:
+    await create(store)
+    for approval_id, minutes in (("a", 3), ("b", 1), ("c", 2)):
+        await ask(store, approval_id, session_id="s", ttl=minutes * MINUTE)
+    clock.advance(3 * 60 + 1)
+    for approval_id in ("b", "c", "a"):
+        assert await store.approvals.expire(1) == 1
+        assert (await history(store))[-1].labels == {"approval_id": approval_id}
 
 
 async def test_of_many_who_look_at_once_one_writes_the_expiry_down(store: Store, clock: Clock) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,8 @@ async def until_waiting(store: SqlStore, count: int = 1) -> None:
     await eventually(lambda: store._waits._count == count, f"{count} who wait")
 
 
-async def test_a_decision_wakes_all_who_wait(store: SqlStore) -> None:
+async def test_a_decision_wakes_all_who_wait(open_store: StoreOpener) -> None:
+    store = await open_store(poll_interval=LONG)
     await ask(store)
     waits = [waiting(store) for _ in range(5)]
     await until_waiting(store, 5)
@@ -35,6 +37,7 @@ async def test_a_decision_wakes_all_who_wait(store: SqlStore) -> None:
     async with asyncio.timeout(PATIENCE):
         assert await asyncio.gather(*waits) == [decided] * 5
     await until_waiting(store, 0)
+    assert not store._waits._open
 
 
 @pytest.mark.parametrize("status", [ApprovalStatus.REJECTED, ApprovalStatus.CANCELLED])
@@ -58,7 +61,10 @@ async def test_one_that_is_decided_answers_at_once(store: Store) -> None:
 async def test_when_the_wait_is_over_it_is_still_pending(store: Store) -> None:
     asked = await ask(store)
     assert await store.approvals.wait(NAMESPACE, "a", 0) == asked
+    loop = asyncio.get_running_loop()
+    begin = loop.time()
     assert await store.approvals.wait(NAMESPACE, "a", 0.01) == asked
+    assert loop.time() >= begin + 0.01
 
 
 async def test_the_decision_of_another_does_not_end_the_wait(store: SqlStore) -> None:
@@ -84,8 +90,9 @@ async def test_an_expiry_ends_the_wait_of_itself(store: SqlStore) -> None:
 
 
 async def test_an_expiry_written_by_somebody_else_ends_the_wait(
-    store: SqlStore, monkeypatch: pytest.MonkeyPatch
+    open_store: StoreOpener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    store = await open_store(poll_interval=LONG)
     await ask(store, ttl=timedelta(minutes=1))
     wait = waiting(store)
     await until_waiting(store)
@@ -105,6 +112,42 @@ async def test_the_deletion_of_its_session_ends_the_wait(open_store: StoreOpener
     async with asyncio.timeout(PATIENCE):
         with pytest.raises(ApprovalNotFound):
             await wait
+
+
+async def test_another_approval_that_has_got_the_id_is_not_waited_for(open_store: StoreOpener) -> None:
+    store = await open_store(poll_interval=LONG)
+    await create(store)
+    await ask(store, session_id="s")
+    wait = waiting(store)
+    await until_waiting(store)
+    await store.sessions.delete(NAMESPACE, "s")
+    await ask(store)
+    store._signals.wake_all()
+    async with asyncio.timeout(PATIENCE):
+        with pytest.raises(ApprovalNotFound):
+            await wait
+
+
+async def test_who_was_woken_for_nothing_looks_once_and_waits_again(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks, look = [], store.approvals._look
+
+    async def counted(namespace: str, approval_id: str) -> Any:
+        looks.append(approval_id)
+        return await look(namespace, approval_id)
+
+    monkeypatch.setattr(store.approvals, "_look", counted)
+    await ask(store)
+    wait = waiting(store)
+    await eventually(lambda: len(looks) == 2)
+    store._signals.wake_all()
+    await eventually(lambda: len(looks) > 2)
+    for number in range(10):  # in which time a wait that does not clear its signal looks again
+        await create(store, f"s{number}")
+    assert len(looks) == 3
+    await decide(store)
+    await wait
 
 
 async def test_a_decision_through_another_server_ends_the_wait(two_stores: tuple[SqlStore, SqlStore]) -> None:

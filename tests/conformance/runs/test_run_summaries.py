@@ -179,8 +179,10 @@ async def test_only_runs_that_match_the_filter_count(store: Store) -> None:
 
 async def test_too_many_groups_raise_limit_exceeded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("holdfastdb_server.domain.limits.SUMMARY_GROUPS", 3)
-    for number in range(4):
+    for number in range(6):
         await start(store, f"r{number}", agent_id=f"a{number % 3}", kind=f"k{number}")
     assert len(await summarize(store, AGENT)) == 3
-    with pytest.raises(LimitExceeded):
+    with pytest.raises(LimitExceeded) as caught:
         await summarize(store, KIND)
+    # It counts no further than it must.
+    assert caught.value.metadata["actual"] == "4"

@@ -15,6 +15,7 @@ from holdfastdb_server.domain.errors import (
     TaskNotFound,
 )
 from holdfastdb_server.domain.ports import Store
+from holdfastdb_server.domain.tasks.moves import Claim
 from holdfastdb_server.domain.tasks.task import TaskStatus
 from holdfastdb_server.storage.store import SqlStore
 from tests.support.content import NAMESPACE, create, history
@@ -168,7 +169,42 @@ class TestRepeatedClaim:
 
 class TestWaiting:
     async def test_it_ends_without_a_task(self, store: Store) -> None:
+        loop = asyncio.get_running_loop()
+        begin = loop.time()
         assert await claim(store, wait=0.05) is None
+        assert loop.time() >= begin + 0.05
+
+    async def test_it_is_not_begun_where_there_is_a_task(self, store: Store) -> None:
+        await add(store)
+        assert await claim(store, wait=0.01) is not None
+
+    async def test_a_new_task_of_any_kind_ends_it(self, open_store: OpenStore) -> None:
+        store = await open_store(poll_interval=PATIENCE * 10)
+        waiting = asyncio.create_task(claim(store, wait=PATIENCE))
+        await until_waiting(store)
+        await add(store)
+        assert await waiting is not None
+
+    async def test_woken_for_nothing_it_looks_once_and_goes_on(
+        self, open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        store = await open_store(poll_interval=PATIENCE * 10)
+        looks, look = [], store.tasks._claims._can_claim
+
+        async def counted(namespace: str, wanted: Claim) -> bool:
+            looks.append(wanted)
+            return await look(namespace, wanted)
+
+        monkeypatch.setattr(store.tasks._claims, "_can_claim", counted)
+        waiting = asyncio.create_task(claim(store, wait=PATIENCE, labels={"a": "b"}))
+        await eventually(lambda: len(looks) == 1)
+        store._signals.wake_all()
+        await eventually(lambda: len(looks) > 1)
+        for number in range(10):  # in which time a wait that does not clear its signal looks again
+            await create(store, f"s{number}")
+        assert len(looks) == 2
+        await add(store, labels={"a": "b"})
+        assert await waiting is not None
 
     async def test_a_new_task_of_the_kind_ends_it(self, open_store: OpenStore) -> None:
         store = await open_store(poll_interval=PATIENCE * 10)
@@ -227,6 +263,7 @@ class TestWaiting:
             await claim(store, wait=PATIENCE)
         await add(store)
         assert await waiting is not None
+        assert await claim(store, wait=0.01) is None
 
     async def test_it_ends_when_the_server_stops(self, store: SqlStore) -> None:
         waiting = asyncio.create_task(claim(store, wait=PATIENCE))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfastdb_server.domain.errors import IdempotencyKeyTaken, OpenTaskExists
 from holdfastdb_server.domain.limits import Policy
@@ -88,6 +91,30 @@ class TestDedupeKey:
         await lapsed(store, "a")
         with pytest.raises(OpenTaskExists):
             await add(store, "b", dedupe_key="k")
+
+    async def test_only_an_open_task_of_kind_and_key_is_in_the_way(self, store: Store) -> None:
+        await add(store, "other kind", kind="other", dedupe_key="k")
+        await add(store, "other key", dedupe_key="j")
+        await add(store, "ended", dedupe_key="k")
+        await bring(store, TaskStatus.SUCCEEDED, "ended")
+        await add(store, "a", dedupe_key="k")
+        with pytest.raises(OpenTaskExists) as caught:
+            await add(store, "b", dedupe_key="k")
+        assert caught.value.metadata == {"task_id": "a"}
+
+    async def test_what_was_in_the_way_may_be_gone_when_it_is_looked_for(
+        self, store: SqlStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await add(store, "without a key")
+        insert, refused = store.tasks._resource.insert, [True]
+
+        async def refused_once(connection: AsyncConnection, values: Mapping[str, Any]) -> Any:
+            return None if refused.pop() else await insert(connection, values)
+
+        for draft in ({}, {"dedupe_key": "d"}, {"idempotency_key": "j"}):
+            refused[:] = [False, True]
+            monkeypatch.setattr(store.tasks._resource, "insert", refused_once)
+            assert (await add(store, f"new {draft}", **draft)).version == 1
 
     async def test_deleting_frees_the_key(self, store: Store) -> None:
         await add(store, "a", dedupe_key="k")

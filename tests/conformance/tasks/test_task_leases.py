@@ -10,7 +10,7 @@ from holdfastdb_server.domain.errors import LeaseNotHeld, RequestIdTaken, TaskNo
 from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.tasks.task import TaskStatus
 from holdfastdb_server.storage.store import SqlStore
-from tests.support.content import NAMESPACE, create
+from tests.support.content import NAMESPACE, create, history
 from tests.support.tasks import (
     FAR_OFF,
     LONG_AGO,
@@ -181,6 +181,25 @@ class TestLapse:
             held = await lease(store, f"t{number}", namespace="other" if number % 2 else NAMESPACE)
             await lapse(store, held, "other" if number % 2 else NAMESPACE)
         assert [await store.tasks.requeue_lapsed(2) for _ in range(4)] == [2, 2, 1, 0]
+
+    async def test_the_one_that_lapsed_first_is_written_down_first(self, store: Store) -> None:
+        for task_id in ("a", "b", "c"):
+            await create(store, task_id)
+            await add(store, task_id, session_id=task_id)
+        for task_id in ("b", "c", "a"):
+            await lapsed(store, task_id)
+        for task_id in ("b", "c", "a"):
+            assert await store.tasks.requeue_lapsed(1) == 1
+            assert (await history(store, task_id))[-1].type == "holdfast.task.pending"
+
+    async def test_of_one_batch_the_older_task_comes_first_in_the_history(self, store: Store) -> None:
+        await create(store)
+        for task_id in ("a", "b"):
+            await add(store, task_id, session_id="s")
+        for task_id in ("b", "a"):
+            await lapsed(store, task_id)
+        assert await store.tasks.requeue_lapsed(10) == 2
+        assert [event.task_id for event in await history(store)][-2:] == ["a", "b"]
 
     async def test_a_claim_on_another_server_takes_it(self, two_stores: tuple[SqlStore, SqlStore]) -> None:
         one, two = two_stores
