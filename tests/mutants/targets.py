@@ -32,10 +32,15 @@ _PLANS_OF_SESSIONS = ("tests/engines/test_query_plans.py", "tests/engines/test_v
 _LOCKS = ("tests/engines/test_lock_order.py", "tests/engines/test_work_locks.py")
 _PLANS_OF_WORK = ("tests/engines/test_work_indexes.py", *_LOCKS)
 _PLANS_OF_TODO = ("tests/engines/test_todo_and_memory_indexes.py", *_LOCKS)
+_PLANS_OF_DOCUMENTS = (
+    "tests/engines/test_document_locks.py",
+    "tests/engines/test_lock_order.py",
+    "tests/engines/test_document_plans.py",
+)
 # For each noun the folders of its contract, and what else looks at how its rows are found.
 _NOUNS: dict[str, tuple[Tests, Tests]] = {
     "approvals": (("tests/conformance/approvals",), _PLANS_OF_WORK),
-    "documents": (("tests/conformance/documents",), ("tests/engines/test_document_plans.py",)),
+    "documents": (("tests/conformance/documents",), _PLANS_OF_DOCUMENTS),
     # Other nouns append events of their changes of status.
     "events": (("tests/conformance/events", "tests/conformance/tasks"), _PLANS_OF_SESSIONS),
     "janitor": (

@@ -27,12 +27,19 @@ class RowLocks:
     @asynccontextmanager
     async def held(
         self, table: str, condition: str, *arguments: Any, strength: str = "UPDATE"
-    ) -> AsyncIterator[None]:
-        """Hold the locks on some rows for as long as the block lasts."""
+    ) -> AsyncIterator[asyncpg.Connection]:
+        """Hold the locks on some rows for as long as the block lasts, and yield who holds them."""
         async with self._holder.transaction():
             query = f"SELECT FROM {table} WHERE {condition} FOR {strength}"
             assert await self._holder.fetch(query, *arguments)
-            yield
+            yield self._holder
+
+    @asynccontextmanager
+    async def only_reads(self, table: str) -> AsyncIterator[asyncpg.Connection]:
+        """Let nobody but the yielded connection lock or write rows of a table while the block lasts."""
+        async with self._holder.transaction():
+            await self._holder.execute(f"LOCK TABLE {table} IN EXCLUSIVE MODE")
+            yield self._holder
 
     async def until_somebody_waits(self, count: int = 1) -> None:
         """Return when `count` statements wait for locks."""

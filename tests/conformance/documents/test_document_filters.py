@@ -8,6 +8,7 @@ from typing import Any
 from holdfastdb_server.domain.documents.filters import ContentFilter, ContentOperator, content_filter
 from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.values import Payload
+from tests.support.content import NAMESPACE
 from tests.support.documents import draft, key, names, put, search, sync
 
 EQUAL, NOT_EQUAL = ContentOperator.EQUAL, ContentOperator.NOT_EQUAL
@@ -206,9 +207,9 @@ async def test_content_that_is_not_json_has_no_members(store: Store) -> None:
 
 
 async def test_filters_read_the_content_as_it_is_now(store: Store) -> None:
-    await put(store, draft(json='{"a":1}'))
+    await sync(store, draft(json='{"a":1}'), draft("other", '{"a":1}'))
     await put(store, draft(json='{"b":1}'))
-    assert await found(store, "/a", EQUAL, "1") == []
+    assert await found(store, "/a", EQUAL, "1") == ["other"]
     assert await found(store, "/b", EQUAL, "1") == ["d"]
     await put(store, draft(content=Payload(data=b"")))
     assert await found(store, "/b", EQUAL, "1") == []
@@ -250,7 +251,12 @@ async def test_all_filters_together_must_match(store: Store) -> None:
 
 
 async def test_children_labels_and_metadata_are_found(store: Store) -> None:
-    await put(store, draft("p"))
+    for collection in ("before", "c", "other"):
+        parent = draft("p", collection=collection)
+        await put(store, parent)
+        await put(store, draft("child", collection=f"below {collection}", parent=parent.key))
+    assert await names(store, parent=key("p")) == ["below c/child"]
+    await store.documents.delete(NAMESPACE, key("child", "below c"))
     await put(store, draft("a", parent=key("p"), labels={"env": "prod", "k": "v"}, metadata={"x": 1}))
     await put(store, draft("b", parent=key("a"), labels={"env": "test"}, metadata={"x": "1"}))
     assert await names(store, parent=key("p")) == ["c/a"]

@@ -111,6 +111,14 @@ async def test_a_page_ends_before_it_passes_the_page_bytes(store: Store, omit_pa
     assert sizes == ([7] if omit_payload else [2, 2, 2, 1])
 
 
+async def test_a_page_without_contents_ends_before_its_metadata_pass_the_page_bytes(store: Store) -> None:
+    count = PAGE_BYTES // 60_000 + 1
+    await sync(store, *(draft(str(number), metadata={"m": "x" * 60_000}) for number in range(count)))
+    read = [page async for page in pages(lister(store, omit_payload=True), 100)]
+    assert len(read) == 2
+    assert sum(len(page.items) for page in read) == count
+
+
 async def test_a_search_is_paged_by_score_and_newness(store: Store) -> None:
     for number in range(9):
         await put(store, draft(str(number), '"red"' if number % 3 else '"red green"'))
@@ -164,6 +172,13 @@ async def test_collections_are_filtered_and_cut(store: Store) -> None:
             assert await collections(store, size, where, descending=True) == expected[::-1], where
         page = PageRequest(2, with_total=True)
         assert (await store.documents.list_collections(NAMESPACE, where, page)).total_size == len(expected)
+
+
+async def test_a_cut_path_may_come_before_one_that_its_whole_comes_after(store: Store) -> None:
+    await make(store, "m!", "m/x", "m/y")
+    for size in (1, 100):
+        assert await collections(store, size, CollectionFilter(max_depth=1), descending=True) == ["m!", "m"]
+        assert await collections(store, size, CollectionFilter(max_depth=1)) == ["m", "m!"]
 
 
 async def test_a_path_of_any_characters_is_cut_between_its_segments(store: Store) -> None:

@@ -98,6 +98,9 @@ async def test_a_read_refreshes_only_if_it_is_to(store: SqlStore) -> None:
         found = await store.documents.search(NAMESPACE, where, page, refresh_ttl=True)
         assert found.items[0].document == await get(store, "searched", "searched")
         await store.documents.list(NAMESPACE, everything, page)
+        await store.documents.search(NAMESPACE, DocumentFilter(words=("word",)), page)
+        if await names(store, collection="untouched"):
+            await get(store, "untouched", "untouched")
     assert await names(store) == ["c/eternal", "got/got", "listed/listed", "searched/searched"]
     assert (await get(store, "eternal", refresh_ttl=True)).expire_time is None
     assert (await get(store, "got", "got")).version == 1

@@ -64,8 +64,9 @@ async def test_a_parent_may_be_in_the_same_sync(store: Store) -> None:
 
 async def test_parents_that_form_a_cycle_are_refused(store: Store) -> None:
     circle = [draft("a", parent=key("b")), draft("b", parent=key("c")), draft("c", parent=key("a"))]
-    with pytest.raises(DependencyCycle):
-        await sync(store, *circle)
+    with pytest.raises(DependencyCycle, match=r"'c/a' -> 'c/b' -> 'c/c' -> 'c/a'$") as caught:
+        await sync(store, draft("below", parent=key("a")), *circle)
+    assert caught.value.metadata == {"collection": "c", "document_id": "a"}
     await sync(store, *(draft(name) for name in "abc"))
     with pytest.raises(DependencyCycle) as caught:
         await sync(store, draft("free"), *circle)

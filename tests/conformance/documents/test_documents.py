@@ -136,10 +136,11 @@ async def test_a_stale_version_changes_nothing_and_learns_the_actual_one(store: 
 async def test_one_that_is_to_be_kept_is_returned_and_not_changed(store: Store) -> None:
     first = (await put(store, draft(json="1"), keep_existing=True)).document
     done = await put(store, draft(json="2"), keep_existing=True)
-    assert (done.document, done.is_created) == (first, False)
+    assert (done.document, done.is_created, done.is_parent_created) == (first, False, False)
     parent = draft("p", collection="parents")
     child = draft(json="3", parent=parent.key)
-    assert (await put(store, child, keep_existing=True, missing_parent=parent)).document == first
+    done = await put(store, child, keep_existing=True, missing_parent=parent)
+    assert (done.document, done.is_created, done.is_parent_created) == (first, False, False)
     assert await names(store) == ["c/d"]
 
 

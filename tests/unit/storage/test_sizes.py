@@ -9,12 +9,16 @@ from typing import Any
 import pytest
 
 from holdfastdb_server.domain.approvals import Approval, ApprovalRequest, Decision
+from holdfastdb_server.domain.documents.document import DocumentDraft, DocumentFields, DocumentKey
+from holdfastdb_server.domain.memories import MemoryFields
 from holdfastdb_server.domain.plans.items import ItemFields, PlanItem, Progress
 from holdfastdb_server.domain.plans.plan import Plan, PlanFields
 from holdfastdb_server.domain.runs.run import RunDraft, RunResults
 from holdfastdb_server.domain.tasks.task import TaskDraft, TaskFields
 from holdfastdb_server.domain.values import Payload
 from holdfastdb_server.storage.approvals.rows import decision_values
+from holdfastdb_server.storage.documents.rows import fields_values
+from holdfastdb_server.storage.memories.rows import field_values
 from holdfastdb_server.storage.plans.rows import plan_size
 from holdfastdb_server.storage.runs import rows as runs
 from holdfastdb_server.storage.runs.store import _started
@@ -54,6 +58,17 @@ def _planned(**fields: Any) -> int:
     return plan_size(Plan("p", "s", PlanFields(), items, Progress(), 1, NOW, NOW)) // 2
 
 
+def _document(collection: str = "c", document_id: str = "d", parent_id: str = "p", **fields: Any) -> Any:
+    parent = DocumentKey("c", parent_id) if parent_id else None
+    content = fields.pop("content", Payload(data=b""))
+    draft = DocumentDraft(DocumentKey(collection, document_id), DocumentFields(content, parent, **fields))
+    return fields_values(draft, b"")["size"]
+
+
+def _memory(memory_id: str = "m", **fields: Any) -> Any:
+    return field_values(memory_id, MemoryFields(**fields))["size"]
+
+
 LABELS: dict[str, Any] = {"labels": {"l": TEXT}}
 METADATA: dict[str, Any] = {"metadata": {"m": TEXT}}
 PARTS: list[tuple[Callable[..., Any], dict[str, Any]]] = [
@@ -63,6 +78,10 @@ PARTS: list[tuple[Callable[..., Any], dict[str, Any]]] = [
     (_decided, {"reason": TEXT, "response": PAYLOAD}),
     (_plan, {"title": TEXT} | LABELS | METADATA),
     (_planned, {"description": TEXT, "depends_on": (TEXT,), "result": PAYLOAD} | METADATA),
+    (_document, dict.fromkeys(("collection", "document_id", "parent_id"), TEXT + "x")),
+    (_document, {"content": PAYLOAD} | LABELS | METADATA),
+    (_memory, dict.fromkeys(("context", "lesson", "tool_name", "agent_id"), TEXT)),
+    (_memory, {"memory_id": TEXT + "x", "user_id": TEXT, "session_id": TEXT} | LABELS | METADATA),
     # Two bytes of each are its tag and its length.
     (_planned, {"acceptance_criteria": ("x" * 98,) * (LENGTH // 100)}),
 ]
@@ -74,3 +93,7 @@ PARTS: list[tuple[Callable[..., Any], dict[str, Any]]] = [
 def test_each_part_counts_with_its_bytes(size: Callable[..., int], part: str, value: object) -> None:
     grown = size(**{part: value}) - size()
     assert LENGTH <= grown < LENGTH + 500
+
+
+def test_a_document_without_a_parent_is_smaller_by_the_name_of_one() -> None:
+    assert _document() - _document(parent_id="") == len("c/p")
