@@ -64,9 +64,8 @@ class SqlDocuments:
             connection = transaction.connection
             if (known := await transaction.requests.reserve(request, fingerprint)) is not None:
                 key, is_created, is_parent_created = replies.read_put(known)
-                return PutResult(
-                    await self._require(connection, namespace, key), is_created, is_parent_created
-                )
+                document = await self._require(connection, namespace, key, transaction.now)
+                return PutResult(document, is_created, is_parent_created)
             writer = DocumentWriter(connection, self._sql, self._full_text, namespace, indexes)
             done = await self._put(connection, writer, namespace, put)
             result = replies.write_put(
@@ -80,13 +79,14 @@ class SqlDocuments:
     async def _put(
         self, connection: AsyncConnection, writer: DocumentWriter, namespace: str, put: DocumentPut
     ) -> PutResult:
-        draft, parent = put.draft, put.missing_parent
-        if put.keep_existing and (found := await self._find(connection, namespace, draft.key)) is not None:
+        draft, parent, now = put.draft, put.missing_parent, writer.tree.now
+        found = await self._find(connection, namespace, draft.key, now) if put.keep_existing else None
+        if found is not None:
             return PutResult(document_of(found), is_created=False, is_parent_created=False)
         existing = await writer.tree.lock(namespace, [draft.key, *([parent.key] if parent else [])])
         row = existing.get(draft.key)
         if put.keep_existing and row is not None:
-            kept = await self._require(connection, namespace, draft.key)
+            kept = await self._require(connection, namespace, draft.key, now)
             return PutResult(kept, is_created=False, is_parent_created=False)
         _check_version(draft.key, row, put.expected_version)
         new_parent = [parent] if parent is not None and parent.key not in existing else []
@@ -94,18 +94,23 @@ class SqlDocuments:
         return PutResult(written.document, written.outcome is Outcome.CREATED, bool(new_parent))
 
     async def get(self, namespace: str, key: DocumentKey, *, refresh_ttl: bool = False) -> Document:
-        row = await self._database.read(lambda connection: self._find(connection, namespace, key))
+        now = datetime.now(UTC)
+        row = await self._database.read(lambda connection: self._find(connection, namespace, key, now))
         if row is None:
             raise DocumentNotFound(key.collection, key.document_id)
         return (await self._refreshed([row], refresh_ttl))[0]
 
-    async def _find(self, connection: AsyncConnection, namespace: str, key: DocumentKey) -> Any:
-        """Return the row of a document that exists, or None."""
-        params = {"namespace": namespace, "collection": key.collection, "id": key.document_id}
-        return (await connection.execute(self._sql.find, params | {"now": datetime.now(UTC)})).first()
+    async def _find(
+        self, connection: AsyncConnection, namespace: str, key: DocumentKey, now: datetime
+    ) -> Any:
+        """Return the row of a document that exists at the time `now`, or None."""
+        params = {"namespace": namespace, "collection": key.collection, "id": key.document_id, "now": now}
+        return (await connection.execute(self._sql.find, params)).first()
 
-    async def _require(self, connection: AsyncConnection, namespace: str, key: DocumentKey) -> Document:
-        row = await self._find(connection, namespace, key)
+    async def _require(
+        self, connection: AsyncConnection, namespace: str, key: DocumentKey, now: datetime
+    ) -> Document:
+        row = await self._find(connection, namespace, key, now)
         if row is None:
             raise DocumentNotFound(key.collection, key.document_id)
         return document_of(row)
@@ -124,7 +129,7 @@ class SqlDocuments:
         last = (rows[-1].weight, to_micros(rows[-1].update_time), rows[-1].key) if more else None
         found = await self._refreshed(rows, refresh_ttl)
         scores = [score(row.weight, where.words) for row in rows]
-        return Page([Match(*one) for one in zip(found, scores, strict=True)], last, total)
+        return Page(list(map(Match, found, scores)), last, total)
 
     async def _page(
         self, namespace: str, where: DocumentFilter, page: PageRequest
@@ -135,14 +140,10 @@ class SqlDocuments:
 
     async def _refreshed(self, rows: Sequence[Any], refresh_ttl: bool) -> Sequence[Document]:
         """Return the documents in rows, with their times to live restarted if `refresh_ttl`."""
-        found = [document_of(row) for row in rows]
-        if not refresh_ttl or all(document.fields.ttl is None for document in found):
-            return found
+        if not refresh_ttl or all(row.ttl is None for row in rows):
+            return [document_of(row) for row in rows]
         times = await self._writer.run(lambda t: DocumentTree(t.connection, self._sql).refresh(rows))
-        return [
-            replace(document, expire_time=times.get(row.key))
-            for document, row in zip(found, rows, strict=True)
-        ]
+        return [replace(document_of(row), expire_time=times.get(row.key)) for row in rows]
 
     async def delete(
         self,

@@ -35,9 +35,9 @@ class DocumentStatements:
             documents.c.id == self.names.c.id,
         )
         by_name = sa.select(*HEAD).join(self.names.table, named).order_by(documents.c.key)
-        self.lock_named = by_name.with_for_update(of=documents)
+        self.lock_named = by_name.with_for_update()
         # FOR KEY SHARE: a transaction that deletes or puts one of these waits, another child of it does not.
-        self.share_named = by_name.where(exists()).with_for_update(read=True, key_share=True, of=documents)
+        self.share_named = by_name.where(exists()).with_for_update(read=True, key_share=True)
 
         self.keys = InlineRows(dialect, "k", {"key": sa.BigInteger()})
         keys = sa.select(self.keys.c.key)

@@ -127,23 +127,19 @@ class DocumentWriter:
     ) -> None:
         if not drafts:
             return
-        rows = [existing[draft.key] for draft in drafts]
-        values = [self._values(draft, keys, fingerprints[draft.key]) for draft in drafts]
-        moved = [
-            row.key for row, new in zip(rows, values, strict=True) if new["parent_key"] != row.parent_key
+        changes = [
+            (existing[draft.key], self._values(draft, keys, fingerprints[draft.key])) for draft in drafts
         ]
+        moved = [row.key for row, new in changes if new["parent_key"] != row.parent_key]
         if moved:
             # Two transactions, each of which moves a document below the other's, would not see the cycle.
             await self._sql.dialect.lock_name(self._connection, f"document parents/{self._namespace}")
         update = (
             documents.update()
             .where(documents.c.key == sa.bindparam("b_key"))
-            .values({name: sa.bindparam(name) for name in (*values[0], "version")})
+            .values({name: sa.bindparam(name) for name in (*changes[0][1], "version")})
         )
-        params = [
-            {"b_key": row.key, "version": row.version + 1, **new}
-            for row, new in zip(rows, values, strict=True)
-        ]
+        params = [{"b_key": row.key, "version": row.version + 1, **new} for row, new in changes]
         await self._connection.execute(update, params)
         if moved:
             await self.tree.check_no_cycle(moved)
