@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from holdfastdb_server.domain.errors import VersionMismatch
 from holdfastdb_server.storage.engines.postgres import PostgresDialect
 from holdfastdb_server.storage.observer import NoObserver
 from holdfastdb_server.storage.postgres.appends import SingleStatementAppends
@@ -56,6 +57,34 @@ async def test_uses_of_memories_are_counted_in_the_order_of_their_keys(
         await locks.until_somebody_waits()
         assert await locks.free("memories", "id") == ["b", "c", "d"]
     assert await search == ["d", "c", "b", "a"]
+
+
+async def test_uses_of_memories_are_counted_without_waiting_for_others(
+    store: SqlStore, locks: RowLocks
+) -> None:
+    for name, lesson in (("a", "lesson"), ("b", "else")):
+        await keep(store, name, lesson)
+    async with locks.held("memories", "id = 'b'"):
+        assert await locks.until_done(found(store, "lesson", count_use=True)) == ["a"]
+
+
+async def test_a_memory_is_changed_and_deleted_as_it_is_when_it_is_locked(
+    store: SqlStore, locks: RowLocks
+) -> None:
+    await keep(store, "a")
+    async with locks.held("memories", "id = 'a'"):
+        changing = []
+        for number, name in enumerate(NAMES, 1):
+            update = change(store, "a", merges=True, labels={name: "x"})
+            changing.append(asyncio.create_task(update))
+            await locks.until_somebody_waits(count=number)
+        deleting = asyncio.create_task(store.memories.delete(NAMESPACE, "a", 1))
+        await locks.until_somebody_waits(count=len(NAMES) + 1)
+    await asyncio.gather(*changing)
+    with pytest.raises(VersionMismatch):
+        await deleting
+    memory = await store.memories.get(NAMESPACE, "a")
+    assert (memory.version, set(memory.fields.labels)) == (5, set(NAMES))
 
 
 async def test_a_claim_waits_for_a_session_without_its_task(store: SqlStore, locks: RowLocks) -> None:
