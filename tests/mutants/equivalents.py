@@ -34,16 +34,13 @@ _REASONS = {
     "domain/ids.py": {"random = os.urandom(10).hex()": "of the random digits an id has the first 19"},
     "domain/values.py": {'StructT = TypeVar("StructT", bound=Struct)': "a bound is for the type checker"},
     "storage/approvals/rows.py": {'now = sa.bindparam("now", type_=Micros)': _TYPED},
-    "storage/documents/collections.py": {
-        'sa.bindparam(f"{name}{part}", type_=sa.Text)': _TYPED,
-        "sa.bindparam(_AFTER, type_=sa.Text)": _TYPED,
-    },
+    "storage/documents/collections.py": {'sa.bindparam(f"{name}{part}", type_=sa.Text)': _TYPED},
     "storage/documents/lists.py": {
         'kind = sa.bindparam(f"{name}_kind", type_=sa.Text)': _TYPED,
         'kind_end = sa.bindparam(f"{name}_kind_end", type_=sa.Text)': _TYPED,
     },
     "storage/documents/rows.py": {'time = sa.bindparam("now", type_=Micros)': _TYPED},
-    "storage/documents/store.py": {"_INDEXED_AT_ONCE = ": _TUNED},
+    "storage/documents/store.py": {"_INDEXED_AT_ONCE": _TUNED},
     "storage/engines/connection.py": {"_ATTEMPTS = ": _TUNED, "_RAW_CONNECTIONS_KEPT = ": _TUNED},
     "storage/engines/json_rows.py": {"_MOST_ROWS = ": _TUNED},
     "storage/engines/opening.py": {"_SQLITE_READERS = ": _TUNED},
@@ -78,11 +75,24 @@ _REASONS = {
 _EXACT_NEXT = (
     "it only decides whether to check exactly: what it lets through once more is checked, and passes"
 )
+_CUT = "one path more is read, and cut off"
+_SAME_TIME = "of two times that are equal it is the same which one is taken"
+_KINDS = "no value's form begins with the letter that follows `n` or `s`"
+_COLLECTIONS, _TREE = "storage/documents/collections.py", "storage/documents/tree.py"
 _OF_ONE_CHANGE = [
     Equivalent("domain/events.py", "if len(ids) > limits.ID_LENGTH or not ids", _EXACT_NEXT, ">="),
     Equivalent("domain/values.py", 'if ("[" in text or "{" in text) and text.count(', _EXACT_NEXT, ">="),
     Equivalent("domain/values.py", 'if ("[" in text or "{" in text) and text.count(', _EXACT_NEXT, "or"),
     Equivalent("domain/values.py", "depth = max(accumulate(", "a depth of 1 is allowed as one of 0 is", "1"),
+    Equivalent(_COLLECTIONS, "self._column >= inner", "no collection's path ends with a slash", ">"),
+    Equivalent(_COLLECTIONS, "bindparam(_AFTER, type_=sa.Text)", _TYPED, "sa.bindparam(_AFTER)"),
+    Equivalent(_COLLECTIONS, "_LIMIT: page.size + 1", _CUT, "2"),
+    Equivalent(_COLLECTIONS, "further.where(paths.c.place < limit)", _CUT, "<="),
+    Equivalent(_COLLECTIONS, "(has_prefix, False, None, None)", "as many are counted backwards", "True"),
+    Equivalent("storage/documents/lists.py", "member < kind_end)", _KINDS, "<="),
+    Equivalent("storage/documents/lists.py", '_kind_end"] = chr(ord(kind) + 1)', _KINDS, "2"),
+    Equivalent(_TREE, "sa.case((until < time, time), else_=until)", _SAME_TIME, "<="),
+    Equivalent(_TREE, "(check is None or time < check)", _SAME_TIME, "<="),
 ]
 EQUIVALENTS = [
     *_OF_ONE_CHANGE,
