@@ -14,8 +14,19 @@ from holdfastdb_server.storage.engines.columns import (
     Micros,
     Searchable,
     dump_searchable,
+    from_micros,
     load_searchable,
+    to_micros,
 )
+
+
+def test_times_are_stored_as_microseconds_since_1970() -> None:
+    for micros, time in [
+        (0, datetime(1970, 1, 1, tzinfo=UTC)),
+        (86_400_000_001, datetime(1970, 1, 2, 0, 0, 0, 1, tzinfo=UTC)),
+        (-1, datetime(1969, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)),
+    ]:
+        assert (to_micros(time), from_micros(micros)) == (micros, time)
 
 
 @pytest.mark.parametrize(
