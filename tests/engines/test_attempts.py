@@ -12,9 +12,11 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncTransaction
 
-from holdfastdb_server.domain.errors import DatabaseUnavailable
+from holdfastdb_server.domain.errors import DatabaseUnavailable, SchemaMismatch
 from holdfastdb_server.storage.engines.connection import Database
+from holdfastdb_server.storage.engines.opening import open_database
 from holdfastdb_server.storage.engines.raw_connections import RawConnections
+from holdfastdb_server.storage.options import StorageOptions
 from holdfastdb_server.storage.store import SqlStore
 from tests.support.postgres_proxy import PostgresProxy
 from tests.support.stores import StoreOpener
@@ -77,6 +79,21 @@ async def test_of_lost_connections_the_second_is_the_last(database: Database) ->
     assert database.lost.is_set()
 
 
+async def test_of_other_errors_the_first_is_the_last(database: Database) -> None:
+    for error in (asyncpg.UniqueViolationError("duplicate key"), ValueError("a defect")):
+        fail = failing(error)
+        with pytest.raises(DBAPIError):
+            await attempts(database, fail)
+        assert await attempts(database, fail) == 1
+    assert not database.lost.is_set()
+
+
+async def test_an_error_of_the_schema_has_the_database_checked(database: Database) -> None:
+    with pytest.raises(SchemaMismatch):
+        await attempts(database, failing(asyncpg.UndefinedColumnError("column does not exist")))
+    assert database.lost.is_set()
+
+
 @pytest.mark.parametrize("error", [LOST, DEADLOCK, CONFLICT], ids=lambda error: type(error).__name__)
 async def test_work_whose_commit_fails_is_not_begun_again(database: Database, error: Exception) -> None:
     begun = 0
@@ -112,6 +129,17 @@ async def test_a_raw_connection_is_kept_for_the_next_use(raw: RawConnections) ->
     first = await raw.fetch("SELECT pg_backend_pid()", ())
     assert raw.idle == 1
     assert await raw.fetch("SELECT pg_backend_pid()", ()) == first
+
+
+@pytest.mark.parametrize(("pool_max", "kept"), [(1, 0), (6, 3), (20, 8)])
+async def test_of_a_pool_no_more_than_half_and_no_more_than_8_are_kept_as_raw_connections(
+    postgres_url: str, pool_max: int, kept: int
+) -> None:
+    database = open_database(StorageOptions(postgres_url, pool_max=pool_max))
+    raw = database._raw_connections
+    await asyncio.gather(*(raw.fetch("SELECT 1", ()) for _ in range(min(pool_max, 10))))
+    assert (raw.idle, database.pool_status()["in_use"]) == (kept, 0)
+    await database.close()
 
 
 async def test_a_raw_connection_that_had_an_error_is_given_back(

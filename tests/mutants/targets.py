@@ -60,9 +60,9 @@ _NOUNS: dict[str, tuple[Tests, Tests]] = {
     "states": (("tests/conformance/states",), _PLANS_OF_SESSIONS),
     "tasks": (("tests/conformance/tasks",), _PLANS_OF_WORK),
 }
-_AT_START = ("diagnosis", "file_lock", "migrations", "opening")
+_AT_START = ("availability", "diagnosis", "file_lock", "migrations", "opening")
 _STARTS: list[Tests] = [
-    ("tests/unit/storage", "tests/engines/test_migrated_schema.py"),
+    ("tests/unit/storage", *(f"tests/engines/test_{name}.py" for name in ("migrated_schema", "opening"))),
     ("tests/conformance/every_noun/test_availability.py",),
     ("tests/integration/test_diagnosis.py", "tests/faults/test_pgbouncer.py"),
 ]
@@ -111,9 +111,11 @@ def selections(module: Path) -> list[Tests]:
         return _STARTS
     if noun not in _NOUNS:
         return [
+            ("tests/unit/storage",),
             (*_SOME_NOUNS, *_ON_SQLITE),
-            ("tests/unit/storage", "tests/engines"),
+            ("tests/engines",),
             _SOME_NOUNS + _ON_POSTGRES,
+            ("tests/conformance/every_noun", "tests/conformance/approvals", "tests/conformance/janitor"),
         ]
     every_noun = _EVERY_NOUN if own[0] in _OF_SESSIONS else (*_REQUEST_IDS, "-k", f"{noun} or left_out")
     sizes = ("tests/unit/storage/test_sizes.py",)

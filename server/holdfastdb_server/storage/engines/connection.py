@@ -123,7 +123,9 @@ class Database:
             task.exception()
 
     async def _run(self, make: Callable[[_Attempt], Awaitable[T]]) -> T:
-        for number in range(1, _ATTEMPTS + 1):
+        number = 0
+        while True:
+            number += 1
             attempt = _Attempt()
             try:
                 return await make(attempt)
@@ -146,7 +148,6 @@ class Database:
                         "the database's schema is not the one this server knows: run 'holdfast migrate'"
                     ) from error
                 raise
-        raise AssertionError("the last attempt returns or raises")
 
     def pool_status(self) -> dict[str, int]:
         """Return how many connections are open and in use."""
@@ -163,12 +164,8 @@ class Database:
             await self._writer.dispose()
 
 
-def driver_error(error: BaseException) -> BaseException | None:
+def driver_error(error: BaseException) -> BaseException:
     """Return the driver's own error out of SQLAlchemy's."""
-    seen: BaseException | None = error
-    while isinstance(seen, DBAPIError) or (seen is not None and seen.__cause__ is not None):
-        inner = seen.orig if isinstance(seen, DBAPIError) and seen.orig is not None else seen.__cause__
-        if inner is None or inner is seen:
-            break
-        seen = inner
-    return seen
+    while inner := (error.orig if isinstance(error, DBAPIError) else None) or error.__cause__:
+        error = inner
+    return error

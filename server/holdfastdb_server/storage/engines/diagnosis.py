@@ -70,7 +70,7 @@ async def diagnose(options: StorageOptions) -> Diagnosis:
         schema = await read_state(database)
         return await database.read(lambda connection: ask(connection, schema))
     except (DatabaseUnavailable, SQLAlchemyError, OSError) as error:
-        cause = driver_error(error) or error
+        cause = driver_error(error)
         raise NotReached(str(cause) or type(cause).__name__) from error
     finally:
         await database.close()

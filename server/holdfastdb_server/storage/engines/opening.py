@@ -50,7 +50,6 @@ def open_database(options: StorageOptions) -> Database:
 def _sqlite(url: sa.URL, *, pool_size: int, pool_timeout: float) -> AsyncEngine:
     engine = create_async_engine(
         url,
-        poolclass=sa.AsyncAdaptedQueuePool,
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=pool_timeout,
@@ -60,7 +59,6 @@ def _sqlite(url: sa.URL, *, pool_size: int, pool_timeout: float) -> AsyncEngine:
     def _on_connect(connection: Any, record: object) -> None:
         # Otherwise the driver begins deferred transactions: readers need none, the writer begins IMMEDIATE.
         connection.isolation_level = None
-        cursor = connection.cursor()
         for pragma in (
             "journal_mode = WAL",
             "synchronous = FULL",
@@ -68,8 +66,7 @@ def _sqlite(url: sa.URL, *, pool_size: int, pool_timeout: float) -> AsyncEngine:
             "busy_timeout = 5000",
             "cache_size = -16384",
         ):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
+            connection.execute(f"PRAGMA {pragma}")
 
     return engine
 

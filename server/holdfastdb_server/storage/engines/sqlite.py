@@ -119,7 +119,7 @@ class SqliteDialect:
                 member.c.key == sa.bindparam(f"{name}_name_{index}"),
                 _is_scalar(kind, member.c.value, f"{name}_value_{index}", value_type),
             )
-            conditions.append(sa.exists(sa.select(sa.literal(1)).select_from(member).where(matches)))
+            conditions.append(sa.exists().select_from(member).where(matches))
         return sa.and_(*conditions)
 
     def members(self, name: str, wanted: Mapping[str, JsonScalar]) -> dict[str, Any]:
