@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfastdb_server.domain.approvals import ApprovalStatus
 from holdfastdb_server.domain.errors import VersionMismatch
+from holdfastdb_server.domain.tasks.moves import Claim, Lease
 from holdfastdb_server.storage.engines.postgres import PostgresDialect
 from holdfastdb_server.storage.store import SqlStore
 from tests.support.approvals import MINUTE, Clock, ask, decide
@@ -73,6 +74,29 @@ async def test_a_claim_that_waited_for_a_session_without_tasks_takes_another(
     held = await claiming
     assert held is not None
     assert held.task.task_id == "u"
+
+
+async def test_a_claim_locks_the_task_that_it_takes_and_its_session_in_one_transaction(
+    store: SqlStore, locks: RowLocks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempts, attempt = [], store.tasks._claims._attempt
+
+    async def counted(namespace: str, wanted: Claim, request_id: str, session_id: str) -> Lease:
+        attempts.append(session_id)
+        return await attempt(namespace, wanted, request_id, session_id)
+
+    monkeypatch.setattr(store.tasks._claims, "_attempt", counted)
+    for session_id in ("s", "other"):
+        await create(store, session_id)
+    for task_id in ("t", "u", "v"):
+        await add(store, task_id, session_id="s")
+    async with locks.unwritable("events"):
+        claiming = asyncio.create_task(claim(store))
+        await locks.until_somebody_waits()
+        assert await locks.free("tasks", "id") == ["u", "v"]
+        assert await locks.free("sessions", "id") == ["other"]
+    assert await claiming is not None
+    assert attempts == [""]
 
 
 async def test_a_claim_waits_for_another_with_its_request_id_and_for_no_other(

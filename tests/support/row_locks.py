@@ -41,6 +41,13 @@ class RowLocks:
             await self._holder.execute(f"LOCK TABLE {table} IN EXCLUSIVE MODE")
             yield self._holder
 
+    @asynccontextmanager
+    async def unwritable(self, table: str) -> AsyncIterator[None]:
+        """Let whoever writes to a table wait for as long as the block lasts."""
+        async with self._holder.transaction():
+            await self._holder.execute(f"LOCK TABLE {table} IN SHARE MODE")
+            yield
+
     async def until_somebody_waits(self, count: int = 1) -> None:
         """Return when `count` statements wait for locks."""
 

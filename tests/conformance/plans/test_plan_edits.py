@@ -8,6 +8,9 @@ from holdfastdb_server.domain.errors import DependencyCycle, PlanItemNotFound
 from holdfastdb_server.domain.plans.changes import MoveItem, PlanEdit, PutItem, RemoveItem
 from holdfastdb_server.domain.plans.items import ItemStatus
 from holdfastdb_server.domain.ports import Store
+from holdfastdb_server.storage.plans.pages import _with_items
+from holdfastdb_server.storage.schema import plan_items, plans
+from holdfastdb_server.storage.store import SqlStore
 from tests.support.content import NAMESPACE
 from tests.support.plans import create_plan, ids, item, update_plan, versions
 
@@ -103,3 +106,14 @@ async def test_only_the_end_counts_for_dependencies(store: Store) -> None:
     assert ids(after) == ["b"]
     turned = await update_plan(store, PutItem(item("b", depends_on=("c",))), PutItem(item("c")))
     assert turned.progress.ready == 1
+
+
+async def test_items_are_stored_with_positions_from_1_and_the_plan_with_the_first_alone(
+    store: SqlStore,
+) -> None:
+    await create_plan(store, "p", "a", "b", "c", "d", title="t")
+    await update_plan(store, RemoveItem("b"), MoveItem("d", 1))
+    query = _with_items(plans).where(plans.c.namespace == NAMESPACE).order_by(plan_items.c.position)
+    rows = await store._database.read(lambda connection: connection.execute(query))
+    found = [(row.item_id, row.item_position, row.title) for row in rows]
+    assert found == [("d", 1, "t"), ("a", 2, None), ("c", 3, None)]

@@ -45,11 +45,12 @@ async def test_the_list_of_nothing_is_empty(store: Store) -> None:
 
 async def test_a_listed_plan_is_the_same_as_a_single_one(store: Store) -> None:
     await create(store)
-    first = item("a", "first", status=ItemStatus.COMPLETED, result=Payload(json="[1.50]"))
-    await create_plan(store, "full", first, item("b", depends_on=("a",)), session_id="s", metadata={"x": 1})
+    first = item("b", "first", status=ItemStatus.COMPLETED, result=Payload(json="[1.50]"))
+    await create_plan(store, "full", first, item("a", depends_on=("b",)), session_id="s", metadata={"x": 1})
     await create_plan(store, "empty", title="t", labels={"a": "1"})
     plans = await read_all(lister(store), size=100)
     assert plans == [await store.plans.get(NAMESPACE, plan_id) for plan_id in ("full", "empty")]
+    assert list((await store.plans.list(NAMESPACE, ANY, PageRequest(10))).items) == plans
     bare = await read_all(lister(store, omit_items=True), size=100)
     assert [plan.items for plan in bare] == [(), ()]
     assert [plan.progress for plan in bare] == [plan.progress for plan in plans]

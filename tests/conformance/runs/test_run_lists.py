@@ -74,7 +74,9 @@ async def test_a_listed_run_is_the_same_as_a_single_one(store: Store) -> None:
     await create(store)
     await start(store, "a", session_id="s", input=text("1"), output=text("2"), labels={"a": "b"})
     await start(store, "b", parent_run_id="a", metadata={"x": None}, error="e")
-    for run in await read_all(lister(store), size=100):
+    with_payloads = (await store.runs.list(NAMESPACE, ANY, PageRequest(100))).items
+    assert [run.run_id for run in with_payloads] == ["a", "b"]
+    for run in [*with_payloads, *await read_all(lister(store), size=100)]:
         assert run == await store.runs.get(NAMESPACE, run.run_id)
 
 

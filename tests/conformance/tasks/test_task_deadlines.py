@@ -1,4 +1,4 @@
-"""TaskStore: the very microsecond from which on a lease has lapsed, and an idempotency key is free."""
+"""TaskStore: the very microsecond of a time from which on something else holds."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfastdb_server.domain.errors import IdempotencyKeyTaken, LeaseNotHeld
@@ -15,8 +16,10 @@ from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.tasks.moves import Lease
 from holdfastdb_server.domain.tasks.task import TaskFilter, TaskStatus
 from holdfastdb_server.storage.engines.base import Dialect
+from holdfastdb_server.storage.engines.columns import Micros
 from tests.support.content import NAMESPACE
-from tests.support.tasks import MINUTE, add, lease
+from tests.support.stores import OpenStore
+from tests.support.tasks import FAR_OFF, MINUTE, add, claim, lease
 
 MICROSECOND = timedelta(microseconds=1)
 Stop = Callable[[datetime], None]
@@ -83,3 +86,21 @@ async def test_an_idempotency_key_is_free_after_its_time_and_no_other_is(store: 
     assert (await add(store, "c", idempotency_key="i", phase="x")).task_id == "c"
     with pytest.raises(IdempotencyKeyTaken):
         await add(store, "d", idempotency_key="j", phase="x")
+
+
+async def test_a_task_is_claimed_from_its_time_and_from_the_end_of_a_lease_on(
+    open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    time = FAR_OFF
+    store = await open_store()
+    clock = sa.bindparam(None, callable_=lambda: time, type_=Micros)
+    monkeypatch.setattr(type(store._database.dialect), "clock", lambda dialect: clock)
+    await add(store, run_after_time=FAR_OFF)
+    for attempt in (1, 2):
+        time -= MICROSECOND
+        assert await claim(store) is None
+        time += MICROSECOND
+        held = await claim(store)
+        assert held is not None
+        assert held.task.attempts == attempt
+        time = end(held)

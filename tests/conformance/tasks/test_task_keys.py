@@ -15,6 +15,7 @@ from holdfastdb_server.domain.limits import Policy
 from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.tasks.task import Task, TaskStatus
 from holdfastdb_server.storage.store import SqlStore
+from holdfastdb_server.storage.tasks.rows import dedupe_digest
 from tests.support.content import NAMESPACE, create, history
 from tests.support.stores import OpenStore
 from tests.support.tasks import FIELDS, FINAL, add, bring, lapsed, transition
@@ -81,10 +82,14 @@ class TestDedupeKey:
     async def test_a_last_attempt_that_lapsed_frees_the_key_at_once(self, store: Store) -> None:
         await create(store)
         await create(store, "other")
+        await create(store, "bystander")
+        await add(store, "c", session_id="bystander")
+        await lapsed(store, "c")
         await add(store, "a", dedupe_key="k", max_attempts=1, session_id="s")
         await lapsed(store, "a")
         assert (await add(store, "b", dedupe_key="k", session_id="other")).task_id == "b"
         assert [event.type for event in await history(store)][-1] == "holdfast.task.failed"
+        assert len(await history(store, "bystander")) == 2  # of its lapse nothing is written yet
 
     async def test_a_lapsed_lease_does_not_free_the_key_before_the_last_attempt(self, store: Store) -> None:
         await add(store, "a", dedupe_key="k", max_attempts=2)
@@ -128,6 +133,13 @@ class TestDedupeKey:
         self, two_stores: tuple[SqlStore, SqlStore]
     ) -> None:
         await race_for_a_key(list(two_stores))
+
+
+def test_a_key_is_stored_as_it_always_was() -> None:
+    digest = dedupe_digest("repo#1")
+    assert digest is not None
+    assert digest.hex() == "b207e71044d5dcac476b106a9653609ff96a0504bd910936e84d0a06f557133c"
+    assert dedupe_digest("") is None
 
 
 async def race_for_a_key(stores: list[Store] | list[SqlStore]) -> None:

@@ -49,8 +49,8 @@ def _decided(**fields: Any) -> Any:
     return decision_values(Approval(ApprovalRequest("a"), Decision(**fields), NOW, None))["size"]
 
 
-def _plan(**fields: Any) -> int:
-    return plan_size(Plan("p", "s", PlanFields(**fields), (), Progress(), 1, NOW, NOW))
+def _plan(session_id: str = "", **fields: Any) -> int:
+    return plan_size(Plan("p", session_id, PlanFields(**fields), (), Progress(), 1, NOW, NOW))
 
 
 def _planned(**fields: Any) -> int:
@@ -76,7 +76,7 @@ PARTS: list[tuple[Callable[..., Any], dict[str, Any]]] = [
     (_run, {"error": TEXT, "input": PAYLOAD, "output": PAYLOAD} | LABELS | METADATA),
     (_asked, {"title": TEXT, "payload": PAYLOAD} | LABELS),
     (_decided, {"reason": TEXT, "response": PAYLOAD}),
-    (_plan, {"title": TEXT} | LABELS | METADATA),
+    (_plan, {"session_id": TEXT, "title": TEXT} | LABELS | METADATA),
     (_planned, {"description": TEXT, "depends_on": (TEXT,), "result": PAYLOAD} | METADATA),
     (_document, dict.fromkeys(("collection", "document_id", "parent_id"), TEXT + "x")),
     (_document, {"content": PAYLOAD} | LABELS | METADATA),
