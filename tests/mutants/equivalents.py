@@ -28,6 +28,7 @@ class Equivalent:
 
 
 _TYPED = "a parameter that is compared with a column gets the column's type by itself"
+_CLOCK = "the clock shows nanoseconds: never that very instant"
 _TUNED = "a size that was tuned: no result depends on one more"
 # By module, and by a text in their line.
 _REASONS = {
@@ -51,7 +52,7 @@ _REASONS = {
     "storage/janitor/retention.py": {"_STATES_CHECKED = ": _TUNED},
     "storage/janitor/sessions.py": {"_EVENTS_DELETED = ": _TUNED},
     "storage/postgres/fallbacks.py": {
-        "if time.monotonic() < self._warn_at:": "the clock shows nanoseconds: never that very instant",
+        "if time.monotonic() < self._warn_at:": _CLOCK,
     },
     "storage/postgres/notify.py": {"_PAYLOAD_BYTES = ": _TUNED},
     "storage/postgres/saves.py": {"_MAX_OVERDUE_VERSIONS = ": _TUNED},
@@ -94,8 +95,24 @@ _OF_ONE_CHANGE = [
     Equivalent(_TREE, "sa.case((until < time, time), else_=until)", _SAME_TIME, "<="),
     Equivalent(_TREE, "(check is None or time < check)", _SAME_TIME, "<="),
 ]
+_CLAIMS, _PLANS = "storage/tasks/claims.py", "storage/plans/pages.py"
+_OF_WORK = [
+    Equivalent("storage/approvals/store.py", "if row.end_time is not None or left <= 0", _CLOCK, "<"),
+    Equivalent("storage/plans/rows.py", "sum(utf8_size(text) + 4", _TUNED, "5"),
+    Equivalent(_PLANS, "sa.literal(0) if omit_items", "a byte for each plan does not fill a page", "1"),
+    Equivalent(_PLANS, '{"limit": size + 1, **params}', "one plan more is read, and cut off", "2"),
+    Equivalent(
+        "storage/runs/store.py", "bucket_seconds: int = 0", "it is read with RunGrouping.TIME only", "1"
+    ),
+    Equivalent("storage/runs/summaries.py", "placed.c.stage == status, 1)", "count() counts any value", "2"),
+    Equivalent(_CLAIMS, "if lease is not None or left <= 0", _CLOCK, "<"),
+    Equivalent(_CLAIMS, "secrets.token_urlsafe(24)", "a longer token is no less secret", "25"),
+    Equivalent(_CLAIMS, "self.requeue(1, ", "no other task has this namespace and id", "2"),
+    Equivalent("storage/tasks/store.py", "(tasks.c.claim_time > until, ", _SAME_TIME, ">="),
+]
 EQUIVALENTS = [
     *_OF_ONE_CHANGE,
+    *_OF_WORK,
     *(
         Equivalent(module, line, reason)
         for module, reasons in _REASONS.items()
