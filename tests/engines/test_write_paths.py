@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
 
+from holdfastdb_server.domain.errors import HoldfastError
+from holdfastdb_server.domain.limits import Policy
 from holdfastdb_server.domain.paging import PageRequest
 from holdfastdb_server.domain.sessions import SessionFilter
 from holdfastdb_server.storage.observer import WritePath
@@ -21,6 +24,7 @@ from tests.support.stores import StoreOpener
 
 # What tails wait for. SELECT 1 opens and watches connections.
 _OF_ITS_OWN = re.compile(r"^LISTEN|pg_notify")
+_VERB_AND_TABLE = re.compile(r"(SELECT|INSERT|UPDATE|DELETE).*?(?:FROM|INTO|(?<=^UPDATE)) (\w+)", re.DOTALL)
 
 
 @pytest.fixture
@@ -52,6 +56,15 @@ def executed(proxy: PostgresProxy) -> list[str]:
     """Return the first words of all statements but those that a store runs of its own accord."""
     called = [text for text in proxy.statements if text != "SELECT 1" and not _OF_ITS_OWN.search(text)]
     return [" ".join(text.split()[:2]) for text in called]
+
+
+def touched(proxy: PostgresProxy) -> list[str]:
+    """Return what each statement does to which table; ROLLBACK stands for itself."""
+    matches = [
+        (text, _VERB_AND_TABLE.match(text)) for text in proxy.statements if not _OF_ITS_OWN.search(text)
+    ]
+    named = [" ".join(match.groups()) if match else text.rstrip(";") for text, match in matches]
+    return [name for name in named if name != "SELECT 1" and not name.startswith(("BEGIN", "COMMIT"))]
 
 
 async def test_an_append_is_one_statement(opener: StoreOpener, proxy: PostgresProxy) -> None:
@@ -106,6 +119,62 @@ async def test_without_single_statements_a_write_is_a_transaction(
     assert (first.rstrip(";"), last.rstrip(";")) == ("BEGIN ISOLATION", "COMMIT")
     assert statements
     assert "WITH requested" not in statements
+
+
+LOCK, HEADS = "SELECT sessions", "SELECT states"
+APPEND = ["INSERT events", "UPDATE sessions"]
+SAVE = ["INSERT state_versions", "INSERT states", "UPDATE sessions"]
+# What a new store with a session `s`, an event `e`, and two versions of `k` runs in a transaction.
+PLANS: dict[str, tuple[Callable[[SqlStore], Awaitable[object]], list[str]]] = {
+    "append": (lambda store: append(store, note("new")), [LOCK, *APPEND]),
+    "append without an id": (lambda store: append(store, note()), [LOCK, *APPEND]),
+    "repeated append": (
+        lambda store: append(store, note("e")),
+        [LOCK, "INSERT events", "ROLLBACK", LOCK, "SELECT events"],
+    ),
+    "refused append": (lambda store: append(store, note("new"), expected=9), [LOCK, "SELECT events"]),
+    "refused append without an id": (lambda store: append(store, note(), expected=9), [LOCK]),
+    "refused append to no session": (lambda store: append(store, note("new"), session_id="no"), [LOCK]),
+    "save of a version that leaves none over": (
+        lambda store: save(store, write("new")),
+        [LOCK, HEADS, *SAVE],
+    ),
+    "save of one more than are kept": (
+        lambda store: save(store, write("k")),
+        [LOCK, HEADS, *SAVE[:2], "DELETE state_versions", "UPDATE sessions"],
+    ),
+    "save with an id": (
+        lambda store: save(store, write("new"), request_id="new"),
+        [LOCK, HEADS, "INSERT requests", *SAVE],
+    ),
+    "repeated save": (
+        lambda store: save(store, write("k"), request_id="r"),
+        [LOCK, HEADS, "INSERT requests", "ROLLBACK", LOCK, HEADS, "SELECT requests"],
+    ),
+    "refused save": (lambda store: save(store, write("k", expected=9)), [LOCK, HEADS]),
+    "refused save with an id": (
+        lambda store: save(store, write("k", expected=9), request_id="new"),
+        [LOCK, HEADS, "SELECT requests"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PLANS)
+async def test_a_planned_write_reads_ids_only_where_they_may_be_known(
+    opener: StoreOpener, proxy: PostgresProxy, name: str
+) -> None:
+    store = await opener(policy=Policy(state_versions_kept=2), **PLANNED)
+    await create(store)
+    await append(store, note("e"))
+    await save(store, write("k"), request_id="r0")
+    proxy.statements.clear()
+    await save(store, write("k"), request_id="r")
+    assert touched(proxy) == [LOCK, HEADS, "INSERT requests", *SAVE]
+    proxy.statements.clear()
+    call, expected = PLANS[name]
+    with contextlib.suppress(HoldfastError):
+        await call(store)
+    assert touched(proxy) == expected
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,20 @@ class TestAtOnce:
         assert [event.sequence for event in events] == list(range(1, 21))
         assert not [event for event in events if event.event_id == "bad"]
 
+    async def test_what_no_database_takes_harms_no_single_neighbour(self, store: Store) -> None:
+        unchecked = Event("bad", type="note", event_time="never")  # type: ignore[arg-type]
+        for number in range(2):
+            calls = append(store, note(f"good{number}")), append(store, unchecked)
+            good, bad = await asyncio.gather(*calls, return_exceptions=True)
+            assert good == [number + 1]
+            assert isinstance(bad, Exception)
+            assert not isinstance(bad, HoldfastError | RecursionError)
+
+    async def test_an_append_with_and_without_ids_is_carried_out_once(self, store: Store) -> None:
+        assert await append(store, note("e1"), note()) == [1, 2]
+        assert await append(store, note("e2"), note()) == [3, 4]
+        assert [event.sequence for event in await history(store)] == [1, 2, 3, 4]
+
     async def test_deleting_a_session_fails_only_its_own_appends(self, store: Store) -> None:
         await create(store, "doomed")
         results = await asyncio.gather(

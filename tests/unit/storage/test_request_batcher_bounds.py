@@ -166,6 +166,25 @@ async def test_requests_join_the_batch_that_waits_and_start_no_other() -> None:
         call.cancel()
 
 
+async def test_only_one_worker_collects_when_two_have_ended_a_batch(
+    monkeypatch: pytest.MonkeyPatch, idle: None
+) -> None:
+    echo = Echo(parallel=2, max_requests=MANY)
+    calls = [echo.batcher.submit(0)]
+    await many_turns()
+    calls += echo.submit(*[0] * MANY)
+    await many_turns()
+    assert [len(batch) for batch in echo.batches] == [1, MANY]
+    calls += echo.submit(*[0] * (MANY - 1))
+    monkeypatch.setattr(request_batcher._CpuShare, "is_high", lambda load: True)
+    monkeypatch.setattr(request_batcher, "_PAUSE_SECONDS", PATIENCE * 10)
+    echo.may_answer.set()
+    await many_turns()
+    assert (len(echo.batches), len(echo.batcher._workers)) == (2, 1)
+    calls.append(echo.batcher.submit(9))
+    await asyncio.gather(*calls)
+
+
 @pytest.mark.usefixtures("busy")
 async def test_requests_that_were_answered_or_cancelled_are_not_waited_for() -> None:
     """Each round leaves no caller behind: otherwise a later one would seem to be one of many."""
