@@ -30,6 +30,7 @@ class Equivalent:
 _TYPED = "a parameter that is compared with a column gets the column's type by itself"
 _CLOCK = "the clock shows nanoseconds: never that very instant"
 _TUNED = "a size that was tuned: no result depends on one more"
+_PAIRED = "one list is made of the other, and has as many items: `strict` says so to the reader"
 # By module, and by a text in their line.
 _REASONS = {
     "domain/ids.py": {"random = os.urandom(10).hex()": "of the random digits an id has the first 19"},
@@ -67,12 +68,25 @@ _REASONS = {
         'last = sa.bindparam("after_key", type_=key.type)': _TYPED,
     },
     "storage/tasks/rows.py": {'NOW = sa.bindparam("now", type_=Micros)': _TYPED},
-    "storage/write_path/group_commit.py": {"_PARALLEL = ": _TUNED},
-    "storage/write_path/point_reads.py": {"_PARALLEL = ": _TUNED},
+    "storage/write_path/group_commit.py": {
+        "_PARALLEL = ": _TUNED,
+        "zip(batch, answers, strict=True)": _PAIRED,
+        "zip(batch, outcomes, strict=True)": _PAIRED,
+        "zip(entries, outcomes, strict=True)": _PAIRED,
+    },
+    "storage/write_path/point_reads.py": {
+        "_PARALLEL = ": _TUNED,
+        '"heads", self._read_heads, observer, parallel=1': _TUNED,
+    },
     "storage/write_path/request_batcher.py": {
         "_MAX_PAUSES = ": _TUNED,
         "_MANY_IN_FLIGHT = ": _TUNED,
         "self._most_in_flight = 0": "the first request makes it 1, whether it was 0 or 1",
+    },
+    "storage/write_path/rows.py": {"zip(writes, versions, strict=True)": _PAIRED},
+    "storage/write_path/transaction.py": {
+        "zip(events, stored, strict=True)": _PAIRED,
+        "zip(writes, heads, strict=True)": _PAIRED,
     },
     "storage/write_path/writer.py": {"_ATTEMPTS = ": _TUNED},
 }

@@ -67,6 +67,7 @@ class Idempotency:
 
     async def look_up(self, names: Collection[RequestName]) -> None:
         """Read which of the requests were carried out."""
+        names = [name for name in names if name.request_id]
         to_sessions = [(name.session_key, name.request_id) for name in names if name.session_key is not None]
         found: list[Any] = []
         if to_sessions:
@@ -85,8 +86,7 @@ class Idempotency:
 
         Raises RequestIdTaken if the id was used for a request with another fingerprint.
         """
-        if name.request_id:
-            await self.look_up([name])
+        await self.look_up([name])
         return self.reserve_known(name, fingerprint)
 
     def reserve_known(self, name: RequestName, fingerprint: bytes) -> str | None:

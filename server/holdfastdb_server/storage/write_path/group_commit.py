@@ -164,7 +164,7 @@ class GroupCommit:
                 continue
             if isinstance(entry, Append):
                 events += [(session, event.event_id) for event in entry.events if event.event_id]
-            elif isinstance(entry, Save) and entry.request_id:
+            elif isinstance(entry, Save):
                 requests.append(session.request(entry.request_id))
         await transaction.look_up_events(events)
         await transaction.requests.look_up(requests)
