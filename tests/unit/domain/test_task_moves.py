@@ -85,7 +85,8 @@ def test_a_change_takes_what_it_names() -> None:
     assert TaskChange(new).apply(task, NOON) == task
     full = pending(labels={f"k{number}": "v" for number in range(64)})
     refused("task.labels", TaskChange(new, merges=True).apply, full, NOON)
-    refused("task.payload", TaskChange(TaskFields(payload=Payload())).checked)
+    for name, bad in {"payload": Payload(), "result": Payload(), "from_role": "\0", "to_role": "\0"}.items():
+        refused(f"task.{name}", TaskChange(replace(TaskFields(), **{name: bad})).checked)
     assert TaskChange(new).actor_for(leased()) == ""
 
 
