@@ -29,12 +29,14 @@ class Equivalent:
 
 _TYPED = "a parameter that is compared with a column gets the column's type by itself"
 _CLOCK = "the clock shows nanoseconds: never that very instant"
+_TYPE_CHECKED = "a bound is for the type checker"
 _TUNED = "a size that was tuned: no result depends on one more"
 _PAIRED = "one list is made of the other, and has as many items: `strict` says so to the reader"
 # By module, and by a text in their line.
 _REASONS = {
+    "domain/changes.py": {'FieldsT = TypeVar("FieldsT", bound=Struct)': _TYPE_CHECKED},
     "domain/ids.py": {"random = os.urandom(10).hex()": "of the random digits an id has the first 19"},
-    "domain/values.py": {'StructT = TypeVar("StructT", bound=Struct)': "a bound is for the type checker"},
+    "domain/values.py": {'StructT = TypeVar("StructT", bound=Struct)': _TYPE_CHECKED},
     "storage/approvals/rows.py": {'now = sa.bindparam("now", type_=Micros)': _TYPED},
     "storage/documents/collections.py": {'sa.bindparam(f"{name}{part}", type_=sa.Text)': _TYPED},
     "storage/documents/lists.py": {
@@ -57,6 +59,7 @@ _REASONS = {
     },
     "storage/postgres/notify.py": {"_PAYLOAD_BYTES = ": _TUNED},
     "storage/postgres/saves.py": {"_MAX_OVERDUE_VERSIONS = ": _TUNED},
+    "storage/postgres/single_statement.py": {'S = TypeVar("S", bound="SessionGroup[Any]")': _TYPE_CHECKED},
     "storage/query/cache.py": {"_CACHED = ": _TUNED},
     "storage/query/filters.py": {
         'NAMESPACE = sa.bindparam("namespace", type_=sa.Text)': _TYPED,

@@ -55,6 +55,10 @@ SENTENCES: dict[str, tuple[object, object]] = {
         limits.Policy().idempotency_ttl.total_seconds(),
         86_400,
     ),
+    "The server keeps the newest versions of a key (100 unless configured otherwise)": (
+        limits.Policy().state_versions_kept,
+        100,
+    ),
     "0 in a request means 10.": (limits.TASK_ATTEMPTS, 10),
     "0 means 20; more than 100 means 100. A page also ends before its results exceed about 3 MiB": (
         (limits.PAGE_SIZE, limits.PAGE_SIZE_MAX, limits.PAGE_BYTES),
