@@ -13,16 +13,18 @@ from holdfastdb_server.domain.memories import (
     check_confidence,
 )
 from tests.support.refusals import refused
+from tests.support.sameness import same
 
 
 def test_memories_are_checked_and_normalized() -> None:
     fields = MemoryFields(lesson="l", metadata={"n": 1.0})
     normal = replace(fields, metadata={"n": 1})
-    assert MemoryDraft("m", fields).checked() == MemoryDraft("m", normal)
+    assert same(MemoryDraft("m", fields).checked(), MemoryDraft("m", normal))
     refused("memory.memory_id", MemoryDraft("", fields).checked)
     refused("memory.lesson", MemoryDraft("m", MemoryFields()).checked)
     refused("memory.lesson", MemoryChange(MemoryFields(), frozenset({"lesson"})).checked)
-    assert MemoryChange(fields, frozenset()).checked() == MemoryChange(normal, frozenset(), merges=False)
+    unmerged = MemoryChange(fields, frozenset()).checked()
+    assert same(unmerged, MemoryChange(normal, frozenset(), merges=False))
     assert MemoryChange(MemoryFields("c"), frozenset({"context"})).checked().fields == MemoryFields("c")
     new = MemoryFields(labels={"l": "w"}, metadata={"m": 2})
     assert MemoryChange(new, frozenset()).apply(normal) == normal
@@ -30,7 +32,7 @@ def test_memories_are_checked_and_normalized() -> None:
     assert merged == replace(normal, labels={"l": "w"}, metadata={"n": 1, "m": 2})
     refused("memory.lesson", MemoryChange(new, frozenset({"lesson"})).apply, normal)
     where = MemoryFilter(metadata={"n": 1.0}, min_confidence=1.0)
-    assert where.checked() == replace(where, metadata={"n": 1})
+    assert same(where.checked(), replace(where, metadata={"n": 1}))
     assert MemorySearch(("x",)) == MemorySearch(("x",), match_all=False, count_use=False)
 
 

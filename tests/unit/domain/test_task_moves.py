@@ -36,6 +36,7 @@ from holdfastdb_server.domain.tasks.task import (
 )
 from holdfastdb_server.domain.values import Payload
 from tests.support.refusals import refused
+from tests.support.sameness import same
 from tests.unit.domain.test_tasks import MINUTE, MOMENT, NOON, leased, pending
 
 LATER = NOON + MINUTE
@@ -78,7 +79,7 @@ def test_a_change_takes_what_it_names() -> None:
     task = pending(phase="p", payload=JSON, labels={"k": "v"}, metadata={"n": 1})
     new = TaskFields("q", priority=7, labels={"l": "w"}, metadata={"m": 2.0})
     changed = TaskChange(new, frozenset({"phase", "metadata"})).checked().apply(task, NOON)
-    assert changed == replace(task, fields=replace(task.fields, phase="q", metadata={"m": 2}))
+    assert same(changed, replace(task, fields=replace(task.fields, phase="q", metadata={"m": 2})))
     merged = TaskChange(new, merges=True).apply(task, NOON)
     both = {"labels": {"k": "v", "l": "w"}, "metadata": {"n": 1, "m": 2}}
     assert merged == replace(task, fields=replace(task.fields, **both))
@@ -273,7 +274,7 @@ def test_the_event_of_a_status_is_of_its_task(status: TaskStatus, old_error: str
 
 def test_a_filter_is_checked() -> None:
     where = TaskFilter([TaskStatus.FAILED], ["k"], "p", metadata={"n": 1.0})
-    assert where.checked() == replace(where, metadata={"n": 1}, omit_payload=False)
+    assert same(where.checked(), replace(where, metadata={"n": 1}, omit_payload=False))
     refused("kinds[0]", TaskFilter(kinds=[""]).checked)
     names = ("phase", "session_id", "from_role", "to_role", "worker_id", "dedupe_key", "trace_id")
     for name in names:
