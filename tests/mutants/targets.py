@@ -61,8 +61,9 @@ _NOUNS: dict[str, tuple[Tests, Tests]] = {
     "tasks": (("tests/conformance/tasks",), _PLANS_OF_WORK),
 }
 _AT_START = ("availability", "diagnosis", "file_lock", "migrations", "opening")
+_DATABASES = ("migrated_schema", "migrations", "opening", "tasks_of_a_store")
 _STARTS: list[Tests] = [
-    ("tests/unit/storage", *(f"tests/engines/test_{name}.py" for name in ("migrated_schema", "opening"))),
+    ("tests/unit/storage", *(f"tests/engines/test_{name}.py" for name in _DATABASES)),
     ("tests/conformance/every_noun/test_availability.py",),
     ("tests/integration/test_diagnosis.py", "tests/faults/test_pgbouncer.py"),
 ]
