@@ -145,13 +145,35 @@ async def test_what_cannot_become_a_row_fails_alone(store: SqlStore, writer: Sin
 
 
 async def test_the_newest_versions_are_kept(store: SqlStore, writer: SingleStatementSaves) -> None:
+    await create(store, "t")
+    # Old versions that are others'.
+    await save(store, write("other"))
+    await save(store, write("k"), session_id="t")
     for number in range(1, 8):
         assert await saved(writer, request(write("k"))) == [[number]]
-    assert await stored(store) == [("k", 5), ("k", 6), ("k", 7)]
+    assert await stored(store) == [("k", 5), ("k", 6), ("k", 7), ("other", 1)]
     requests = [request(write("k", str(n)), request_id=f"r{n}") for n in range(8, 13)]
     assert await saved(writer, *requests) == [[number] for number in range(8, 13)]
-    assert await stored(store) == [("k", 10), ("k", 11), ("k", 12)]
+    assert await stored(store) == [("k", 10), ("k", 11), ("k", 12), ("other", 1)]
+    assert await stored(store, "t") == [("k", 1)]
     assert await load_json(store) == "12"
+
+
+async def test_a_repeated_request_is_answered_in_the_order_of_its_writes(
+    store: SqlStore, writer: SingleStatementSaves
+) -> None:
+    keys = ["e", "b", "h", "a", "g", "c", "f", "d"]
+    for number in range(len(keys)):
+        await save(store, *(write(key) for key in keys[number:]))
+    # Neither the keys nor the ids are sorted.
+    requests = [
+        request(*(write(key) for key in keys), request_id="second"),
+        request(*(write(key) for key in reversed(keys)), request_id="first"),
+    ]
+    first, second = await saved(writer, *requests)
+    assert (first, second) == ([2, 3, 4, 5, 6, 7, 8, 9], [10, 9, 8, 7, 6, 5, 4, 3])
+    for one, versions in zip(requests, (first, second), strict=True):
+        assert await save(store, *one.writes, request_id=one.request_id) == versions
 
 
 async def test_no_step_of_a_large_statement_compares_each_row_with_each(
