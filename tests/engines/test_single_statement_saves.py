@@ -13,7 +13,7 @@ from holdfastdb_server.domain.states import State, StateWrite
 from holdfastdb_server.domain.values import Payload
 from holdfastdb_server.storage.engines.postgres import PostgresDialect
 from holdfastdb_server.storage.observer import NoObserver
-from holdfastdb_server.storage.postgres.saves import SingleStatementSaves
+from holdfastdb_server.storage.postgres.saves import _MAX_OVERDUE_VERSIONS, SingleStatementSaves
 from holdfastdb_server.storage.store import SqlStore
 from holdfastdb_server.storage.write_path.entries import Save
 from tests.support.content import (
@@ -157,6 +157,17 @@ async def test_the_newest_versions_are_kept(store: SqlStore, writer: SingleState
     assert await stored(store) == [("k", 10), ("k", 11), ("k", 12), ("other", 1)]
     assert await stored(store, "t") == [("k", 1)]
     assert await load_json(store) == "12"
+
+
+async def test_a_save_deletes_only_so_many_versions_that_earlier_ones_left(
+    store: SqlStore, writer: SingleStatementSaves
+) -> None:
+    count = KEPT + _MAX_OVERDUE_VERSIONS + 7
+    keeping = SingleStatementSaves(store._database, PostgresDialect(), count, NoObserver())
+    assert None not in await saved(keeping, *[request(write("k"))] * count)
+    assert await saved(writer, request(write("k"))) == [[count + 1]]
+    left = [*range(1, 8), count - 1, count, count + 1]
+    assert await stored(store) == [("k", number) for number in left]
 
 
 async def test_a_repeated_request_is_answered_in_the_order_of_its_writes(

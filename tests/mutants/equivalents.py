@@ -61,6 +61,7 @@ _REASONS = {
     "storage/postgres/saves.py": {"_MAX_OVERDUE_VERSIONS = ": _TUNED},
     "storage/postgres/single_statement.py": {'S = TypeVar("S", bound="SessionGroup[Any]")': _TYPE_CHECKED},
     "storage/query/cache.py": {"_CACHED = ": _TUNED},
+    "storage/query/sizes.py": {"OVERHEAD = ": _TUNED},
     "storage/query/filters.py": {
         'NAMESPACE = sa.bindparam("namespace", type_=sa.Text)': _TYPED,
         "wanted = sa.bindparam(name, type_=sa.Text)": _TYPED,

@@ -35,7 +35,7 @@ class WholeRows:
         self, table: sa.Table, picked: sa.Select[Any], order: Order, row_size: Callable[[Any], int]
     ) -> None:
         rows = picked.with_only_columns(*table.columns).order_by(*directed(order))
-        self._query = rows.limit(sa.bindparam("limit", type_=sa.Integer))
+        self._query = rows.limit(sa.bindparam("limit"))
         self._row_size = row_size
 
     async def read(
@@ -58,7 +58,7 @@ class PageQuery:
         self, table: sa.Table, picked: sa.Select[Any], order: Order, omit: Sequence[str] = ()
     ) -> None:
         keys = [column.name for column in table.primary_key.columns]
-        limited = picked.order_by(*directed(order)).limit(sa.bindparam("limit", type_=sa.Integer))
+        limited = picked.order_by(*directed(order)).limit(sa.bindparam("limit"))
         inner = limited.subquery("picked").c
         ranks = [column.name for column, _ in order if column.name not in table.c]
         running = sa.select(
@@ -111,9 +111,7 @@ def time_position(page: PageRequest) -> dict[str, Any]:
 def after_time(time: sa.Column[Any], key: sa.Column[Any], descending: bool) -> sa.ColumnElement[bool]:
     """Whether a row comes after a cursor of (time in microseconds, key)."""
     position = sa.tuple_(time, key)
-    cursor = sa.tuple_(
-        sa.bindparam("after_time", type_=Micros), sa.bindparam("after_key", type_=sa.BigInteger)
-    )
+    cursor = sa.tuple_(sa.bindparam("after_time", type_=Micros), sa.bindparam("after_key"))
     return position < cursor if descending else position > cursor
 
 

@@ -14,8 +14,10 @@ def payload_names(*names: str) -> tuple[str, ...]:
 
 def payload_values(name: str, payload: Payload | None) -> dict[str, Any]:
     """Return the columns of a payload, all NULL for none."""
-    values = (None, None, None) if payload is None else (payload.json, payload.data, payload.media_type)
-    return dict(zip(payload_names(name), values, strict=True))
+    json, data, media_type = payload_names(name)
+    if payload is None:
+        return {json: None, data: None, media_type: None}
+    return {json: payload.json, data: payload.data, media_type: payload.media_type}
 
 
 def payload_of(row: Any, name: str) -> Payload | None:

@@ -42,7 +42,7 @@ class Resource:
         self._select_session: sa.Select[Any] = (
             sa.select(sa.column("session_id", sa.Text)).select_from(table).where(named)
         )
-        self._lock = self._select.with_for_update(of=table)
+        self._lock = self._select.with_for_update()
         self._insert = dialect.insert(table).on_conflict_do_nothing().returning(*(returned or [table.c.key]))
 
     async def find(
