@@ -188,7 +188,7 @@ async def test_writes_enter_indexes_only(filled: FilledStore) -> None:
         store.states.delete(NAMESPACE, "new", StateSelection(key_prefix="k")),
         store.events.replace(NAMESPACE, "new", Replacement(newest=1), request_id="r5"),
         store.sessions.fork(NAMESPACE, "new", ForkDraft("fork")),
-        store.events.summarize(NAMESPACE, "new", EVERYTHING, [EventGrouping.TYPE]),
+        store.events.summarize(NAMESPACE, "new", EVERYTHING, [EventGrouping.TYPE], 0),
         store.sessions.delete(NAMESPACE, "new"),
     )
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from holdfastdb_server.domain import limits
 from holdfastdb_server.domain.errors import LimitExceeded, SessionNotFound
 from holdfastdb_server.domain.events import Event, EventFilter, EventGrouping, EventKind, EventSummary
 from holdfastdb_server.domain.limits import SUMMARY_GROUPS
@@ -121,7 +122,7 @@ async def test_only_the_sessions_own_events_are_counted(store: Store) -> None:
 
 async def test_summarizing_an_absent_session_raises_session_not_found(store: Store) -> None:
     with pytest.raises(SessionNotFound):
-        await store.events.summarize(NAMESPACE, "absent", EVERYTHING, [])
+        await store.events.summarize(NAMESPACE, "absent", EVERYTHING, [], 0)
 
 
 async def test_too_many_groups_raise_limit_exceeded(store: Store) -> None:
@@ -133,6 +134,16 @@ async def test_too_many_groups_raise_limit_exceeded(store: Store) -> None:
         await summarize(store, TYPE)
     assert caught.value.metadata["maximum"] == str(SUMMARY_GROUPS)
     assert len(await summarize(store)) == 1
+
+
+async def test_no_more_groups_are_counted_than_tell_that_there_are_too_many(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "SUMMARY_GROUPS", 2)
+    await append(store, *(note(type=f"t{number}") for number in range(9)))
+    with pytest.raises(LimitExceeded) as caught:
+        await summarize(store, TYPE)
+    assert caught.value.metadata == {"limit": "groups", "actual": "3", "maximum": "2"}
 
 
 @pytest.mark.parametrize("bucket", [604_800, 3_155_760_000, 315_576_000_000])

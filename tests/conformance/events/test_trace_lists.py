@@ -37,6 +37,7 @@ class TestTrace:
                     note(f"none{number}"),
                     session_id=session_id,
                 )
+        await append(store, note("stranger's", trace_id="x"), namespace="stranger")
 
     ORDER = ("c1", "c2", "c3", "b1", "b2", "b3", "a1", "a2", "a3")
 

@@ -16,13 +16,15 @@ from holdfastdb_server.domain.errors import (
     StateNotPatchable,
     VersionMismatch,
 )
-from holdfastdb_server.domain.limits import PAYLOAD_BYTES
+from holdfastdb_server.domain.limits import PAYLOAD_BYTES, Policy
 from holdfastdb_server.domain.ports import Store
 from holdfastdb_server.domain.sessions import SessionStatus
 from holdfastdb_server.domain.states import State, StatePatch, StateSelection
 from holdfastdb_server.domain.values import Payload
+from holdfastdb_server.storage.store import SqlStore
 from tests.support.content import NAMESPACE, append, create, load_json, move, notes, save, write
 from tests.support.states import FINAL, patch, versions
+from tests.support.stores import OpenStore
 
 ALL = StateSelection()
 
@@ -109,6 +111,8 @@ class TestPatch:
         with pytest.raises(SessionEnded):
             await patch(store, '{"a": 1}')
         assert await versions(store) == [("k", 1)]
+        with pytest.raises(SessionEnded):
+            await store.states.patch(NAMESPACE, "s", StatePatch("absent", "{}"))
 
     async def test_patching_at_another_version_raises_version_mismatch(self, store: Store) -> None:
         await save(store, write())
@@ -135,6 +139,19 @@ class TestPatch:
         await save(store, write("k", "{}"))
         with pytest.raises(InvalidField):
             await patch(store, '{"a":' + "[" * 500 + "]" * 500 + "}")
+
+    async def test_a_repeated_patch_whose_version_is_not_kept_any_more_raises_state_not_found(
+        self, store: SqlStore, open_store: OpenStore
+    ) -> None:
+        await store.close()
+        store = await open_store(policy=Policy(state_versions_kept=1))
+        await save(store, write("k", "{}"))
+        change = StatePatch("k", '{"a": 1}').checked()
+        assert (await store.states.patch(NAMESPACE, "s", change, "r")).version == 2
+        await save(store, write("k", "{}"))
+        with pytest.raises(StateNotFound) as caught:
+            await store.states.patch(NAMESPACE, "s", change, "r")
+        assert caught.value.metadata == {"session_id": "s", "key": "k", "version": "2"}
 
     async def test_of_many_patches_at_once_none_is_lost(self, store: Store) -> None:
         await save(store, write("k", "{}"))
@@ -214,9 +231,10 @@ class TestDelete:
         await save(store, write("old", run_id="other"))
         await save(store, write("new", run_id="other"))
         await save(store, write("new", run_id="r"))
-        await save(store, write("none"))
+        # The neighbours have a `k` of the run.
+        await save(store, write("none"), write("k"))
         assert await delete(store, StateSelection(run_id="r")) == 1
-        assert [key for key, _ in await versions(store)] == ["none", "old", "old"]
+        assert [key for key, _ in await versions(store)] == ["k", "none", "old", "old"]
 
     async def test_all_keys_are_deleted_when_nothing_is_selected(self, store: Store) -> None:
         await save(store, write("a"), write("b"))
@@ -231,6 +249,15 @@ class TestDelete:
         assert await delete(store, StateSelection(keys=["absent"])) == 0
         assert await delete(store, StateSelection(key_prefix="x")) == 0
         assert await delete(store, StateSelection(run_id="x")) == 0
+
+    async def test_deleting_counts_as_activity_unless_nothing_is_deleted(self, store: Store) -> None:
+        await save(store, write())
+        before = await store.sessions.get(NAMESPACE, "s")
+        assert await delete(store, StateSelection(keys=["absent"])) == 0
+        assert await store.sessions.get(NAMESPACE, "s") == before
+        assert await delete(store, ALL) == 1
+        after = await store.sessions.get(NAMESPACE, "s")
+        assert after.last_activity_time > before.last_activity_time
 
     async def test_a_deleted_key_saved_again_starts_at_version_1(self, store: Store) -> None:
         await save(store, write("k", "1"))

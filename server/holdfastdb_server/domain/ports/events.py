@@ -98,10 +98,11 @@ class EventStore(Protocol):
         session_id: str,
         where: EventFilter,
         groups: Sequence[EventGrouping],
-        bucket_seconds: int = 0,
+        bucket_seconds: int,
     ) -> Sequence[EventSummary]:
         """Return the counts by time bucket, type and actor, in that order, ascending.
 
+        The length of a bucket has no effect unless the events are grouped by it.
         Raises SessionNotFound, and LimitExceeded if there are more than SUMMARY_GROUPS groups.
         """
         ...

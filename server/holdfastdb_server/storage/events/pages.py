@@ -35,9 +35,9 @@ class EventPages:
         where: EventFilter,
         size: int,
         *,
-        after: int = 0,
-        before: int = 0,
-        descending: bool = False,
+        after: int,
+        before: int,
+        descending: bool,
     ) -> tuple[Sequence[Any], bool]:
         """Return rows of a session strictly between the sequences (`before` 0: no bound)."""
 

@@ -189,7 +189,7 @@ class SqlEvents:
         session_id: str,
         where: EventFilter,
         groups: Sequence[EventGrouping],
-        bucket_seconds: int = 0,
+        bucket_seconds: int,
     ) -> Sequence[EventSummary]:
         by: dict[EventGrouping, sa.ColumnElement[Any]] = {
             EventGrouping.TIME: self._database.dialect.bucket(events.c.event_time, bucket_seconds),

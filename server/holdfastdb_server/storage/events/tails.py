@@ -26,11 +26,11 @@ _PAGE = 256
 
 @dataclass(eq=False, slots=True)
 class _Tail:
-    """An open tail: its session, its watch, and the last sequence of the session when it last read."""
+    """An open tail: its session, its watch, and the session's last sequence when it last read, if it has."""
 
     session_key: int
     watch: Watch
-    position: int = -1
+    position: int | None = None
 
 
 class Tails:
@@ -121,7 +121,7 @@ class Tails:
 
         async def work(connection: AsyncConnection) -> tuple[list[Event], int]:
             found, more = await self._pages.of_session(
-                connection, session_key, where, _PAGE, after=position, before=last + 1
+                connection, session_key, where, _PAGE, after=position, before=last + 1, descending=False
             )
             return [rows.event_of(row, session_id) for row in found], found[-1].sequence if more else last
 

@@ -122,7 +122,7 @@ class _ListedTable:
         if self._table is states:
             return is_further
         is_older = state_versions.c.version < sa.bindparam("after_version")
-        # The first condition is implied by the second; it bounds the index scan.
+        # The first condition alone bounds the index scan.
         return sa.and_(key <= last if descending else key >= last, sa.or_(is_further, is_older))
 
 

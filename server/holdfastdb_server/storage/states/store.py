@@ -66,9 +66,10 @@ class SqlStates:
                     raise StateNotFound(session_id, patch.key, version)
                 return rows.state_of(made)
             session.check_open()
-            newest = await self._version(connection, session.key, patch.key)
-            if newest is None:
+            head = transaction.version_of(session, patch.key)
+            if head is None:
                 raise StateNotFound(session_id, patch.key)
+            newest = await self._version(connection, session.key, patch.key, head)
             if newest.body is None:
                 raise StateNotPatchable(session_id, patch.key)
             merged = Payload(
@@ -76,25 +77,20 @@ class SqlStates:
             )
             write = StateWrite(patch.key, merged, newest.metadata, patch.run_id, patch.expected_version)
             write.checked("result")
-            versions = transaction.save(session, [write])
-            saved = (versions, session.last_sequence, transaction.now)
+            (version,) = transaction.save(session, [write])
+            saved = ([version], session.last_sequence, transaction.now)
             transaction.requests.complete(request, replies.write_save(*saved))
             await transaction.write()
-            made = await self._version(connection, session.key, patch.key)
-            return rows.state_of(made)
+            return rows.state_of(await self._version(connection, session.key, patch.key, version))
 
         return await self._writer.run(work)
 
-    async def _version(
-        self, connection: AsyncConnection, session_key: int, key: str, version: int | None = None
-    ) -> Any:
+    async def _version(self, connection: AsyncConnection, session_key: int, key: str, version: int) -> Any:
         query = sa.select(state_versions).where(
-            state_versions.c.session_key == session_key, state_versions.c.key == key
+            state_versions.c.session_key == session_key,
+            state_versions.c.key == key,
+            state_versions.c.version == version,
         )
-        if version is None:
-            query = query.order_by(state_versions.c.version.desc()).limit(1)
-        else:
-            query = query.where(state_versions.c.version == version)
         return (await connection.execute(query)).first()
 
     async def load(self, namespace: str, session_id: str, key: str, version: int | None = None) -> State:
@@ -142,7 +138,6 @@ class SqlStates:
             )
             if deleted.rowcount:
                 transaction.touch(session)
-                await transaction.write()
             return deleted.rowcount
 
         return await self._writer.run(work)

@@ -143,6 +143,10 @@ class Transaction:
         )
         self._heads.update({(row.session_key, row.key): row.version for row in found})
 
+    def version_of(self, session: LockedSession, key: str) -> int | None:
+        """Return the newest version of a key that was looked up or planned, or None."""
+        return self._heads.get((session.key, key))
+
     def append(
         self, session: LockedSession, events: Sequence[Event], expected_last_sequence: int | None = None
     ) -> AppendResult:
