@@ -67,7 +67,7 @@ CALLS: dict[str, Callable[[Store], Awaitable[Any]]] = {
         NAMESPACE, EventFilter(trace_id="x"), PageRequest(10)
     ),
     "replace": lambda store: store.events.replace(NAMESPACE, "s", Replacement()),
-    "summarize": lambda store: store.events.summarize(NAMESPACE, "s", EVERYTHING, [EventGrouping.TYPE]),
+    "summarize": lambda store: store.events.summarize(NAMESPACE, "s", EVERYTHING, [EventGrouping.TYPE], 0),
 }
 
 

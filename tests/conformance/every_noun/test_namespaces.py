@@ -50,7 +50,7 @@ CALLS: dict[str, Callable[[Store, str], Awaitable[Any]]] = {
     "append": lambda store, where: store.events.append(where, "s", [note("new")]),
     "list": lambda store, where: store.events.list(where, "s", EVERYTHING, PAGE),
     "replace": lambda store, where: store.events.replace(where, "s", Replacement()),
-    "summarize": lambda store, where: store.events.summarize(where, "s", EVERYTHING, []),
+    "summarize": lambda store, where: store.events.summarize(where, "s", EVERYTHING, [], 0),
     "tail": lambda store, where: anext(store.events.tail(where, "s", 0, EVERYTHING)),
 }
 
