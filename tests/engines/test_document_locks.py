@@ -100,18 +100,24 @@ async def test_a_put_waits_for_what_becomes_of_its_parent(store: SqlStore, locks
         await putting
 
 
-async def test_of_two_children_put_at_once_the_longer_lived_keeps_the_parent(
+async def test_of_children_put_at_once_the_longest_lived_keeps_the_parent(
     store: SqlStore, locks: RowLocks
 ) -> None:
-    await put(store, draft("p", ttl=SECOND))
+    parents = ("p", "q")
+    await sync(store, *(draft(name, ttl=SECOND) for name in parents))
     async with locks.held("documents", "id = 'p'", strength="NO KEY UPDATE"):
-        long = asyncio.create_task(put(store, draft("long", parent=key("p"), ttl=2 * HOUR)))
-        await locks.until_somebody_waits()
-        short = asyncio.create_task(put(store, draft("short", parent=key("p"), ttl=HOUR)))
-        await locks.until_somebody_waits(count=2)
-    await asyncio.gather(long, short)
+        putting = []
+        for place, path in enumerate(parents):
+            # Each has the longest-lived child of one parent: whoever comes last overwrites nothing.
+            drafts = [
+                draft(name, collection=path, parent=key(name), ttl=(2 if name == path else 1) * HOUR)
+                for name in parents
+            ]
+            putting.append(asyncio.create_task(sync(store, *drafts, collection=path)))
+            await locks.until_somebody_waits(count=place + 1)
+    await asyncio.gather(*putting)
     await let_pass(store, 1.5 * HOUR)
-    assert await names(store) == ["c/long", "c/p"]
+    assert await names(store) == ["c/p", "c/q", "p/p", "q/q"]
 
 
 async def test_two_that_move_below_each_others_children_make_no_cycle(
