@@ -60,6 +60,11 @@ def test_what_is_no_path_of_a_collection_is_refused(path: str) -> None:
     refused("f", check_collection, "f", path)
 
 
+def test_a_required_text_is_said_to_be_required() -> None:
+    assert refused("f", check_collection, "f", "") == "is required"
+    assert refused("f.value_json", content_filter, "f.", "/a", ContentOperator.EQUAL, "") == "is required"
+
+
 def test_a_put_without_an_id_gets_a_new_one() -> None:
     assert draft().identified() == draft()
     new = draft("").identified()

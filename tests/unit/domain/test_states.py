@@ -24,7 +24,10 @@ def test_states_have_the_default_key_where_they_have_none() -> None:
     assert StatePatch("", "{}").checked() == StatePatch("default", "{}")
     assert StatePatch("k", "{}").checked().key == "k"
     refused("w.expected_version", StateWrite("k", JSON, expected_version=-1).checked, "w")
-    refused("merge_patch", StatePatch("k", "").checked)
+    assert refused("merge_patch", StatePatch("k", "").checked) == "is required"
+    refused("key", StatePatch("\0", "{}").checked)
+    refused("w.key", StateWrite("\0", JSON).checked, "w")
+    refused("w.run_id", StateWrite("k", JSON, run_id="\0").checked, "w")
     refused("merge_patch", StatePatch("k", "{").checked)
     largest = '"' + "x" * (3 * 1024 * 1024 - 2) + '"'
     assert StatePatch("k", largest).checked().merge_patch == largest
