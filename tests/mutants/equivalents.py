@@ -102,10 +102,24 @@ _CUT = "one path more is read, and cut off"
 _SAME_TIME = "of two times that are equal it is the same which one is taken"
 _KINDS = "no value's form begins with the letter that follows `n` or `s`"
 _COLLECTIONS, _TREE = "storage/documents/collections.py", "storage/documents/tree.py"
+_ONE_ROW_MORE = "that more follow is seen by any further row, and the page is cut to its size"
 _OF_ONE_CHANGE = [
     Equivalent("domain/events.py", "if len(ids) > limits.ID_LENGTH or not ids", _EXACT_NEXT, ">="),
     Equivalent("domain/values.py", 'if ("[" in text or "{" in text) and text.count(', _EXACT_NEXT, ">="),
     Equivalent("domain/values.py", 'if ("[" in text or "{" in text) and text.count(', _EXACT_NEXT, "or"),
+    Equivalent(
+        "storage/postgres/saves.py",
+        "WHERE {few_saved_keys} AND saved_keys.version > {kept}",
+        "spares a search for versions up to 0, of which there are none",
+        ">=",
+    ),
+    Equivalent(
+        "storage/query/lists.py",
+        "omit_payload: bool = False,",
+        "only lists of what has no payload leave it out",
+        "True",
+    ),
+    Equivalent("storage/query/pages.py", '{"limit": size + 1, **params}', _ONE_ROW_MORE, "2"),
     Equivalent("domain/values.py", "depth = max(accumulate(", "a depth of 1 is allowed as one of 0 is", "1"),
     Equivalent(_COLLECTIONS, "self._column >= inner", "no collection's path ends with a slash", ">"),
     Equivalent(_COLLECTIONS, "bindparam(_AFTER, type_=sa.Text)", _TYPED, "sa.bindparam(_AFTER)"),

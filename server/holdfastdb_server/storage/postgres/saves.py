@@ -170,8 +170,8 @@ SELECT group_index, key, base_version, last_sequence FROM saved_keys
 class _SessionGroup(SessionGroup[Save]):
     """The saves in one session. Versions count from the newest one of their key."""
 
-    requests: list[tuple[int, Save, list[int]]] = field(default_factory=list)
-    """The index of each request in the statement, and the versions of its writes, counted from 1."""
+    requests: list[tuple[int, Save, list[tuple[str, int]]]] = field(default_factory=list)
+    """The index of each request in the statement, and the key and version of its writes, counted from 1."""
     fingerprints: dict[str, bytes] = field(default_factory=dict)
     """By request id, of those requests that have one."""
     version_counts: dict[str, int] = field(default_factory=dict)
@@ -195,7 +195,7 @@ class _SessionGroup(SessionGroup[Save]):
                     expected > 0 and self.expected_versions.setdefault(write.key, expected) == expected
                 )
             self.version_counts[write.key] = before + 1
-            versions.append(before + 1)
+            versions.append((write.key, before + 1))
             row = rows.version_row(self.index, "", write, before + 1, None, None)
             self.rows.append((request.request_id or None, len(versions), *row))
         self.requests.append((index, request, versions))
@@ -206,9 +206,8 @@ class _SessionGroup(SessionGroup[Save]):
         """Return the answers, given the newest version of each key before the statement."""
         made = []
         for index, request, counted in self.requests:
-            writes = request.writes
-            versions = [base_versions[w.key] + count for w, count in zip(writes, counted, strict=True)]
-            made.append((index, rows.saved_states(writes, versions, session_sequence, now)))
+            versions = [base_versions[key] + count for key, count in counted]
+            made.append((index, rows.saved_states(request.writes, versions, session_sequence, now)))
         return made
 
 
