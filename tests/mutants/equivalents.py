@@ -52,7 +52,10 @@ _REASONS = {
     "storage/engines/sqlite.py": {"_ROWS_IN_STATEMENT = ": _TUNED},
     "storage/events/tails.py": {"_PAGE = ": _TUNED},
     "storage/janitor/janitor.py": {"_ROWS_IN_BATCH = ": _TUNED},
-    "storage/janitor/retention.py": {"_STATES_CHECKED = ": _TUNED},
+    "storage/janitor/retention.py": {
+        "_STATES_CHECKED = ": _TUNED,
+        "self._checked_to: tuple": "keys of sessions begin with 1, and none of a state is empty",
+    },
     "storage/janitor/sessions.py": {"_EVENTS_DELETED = ": _TUNED},
     "storage/postgres/fallbacks.py": {
         "if time.monotonic() < self._warn_at:": _CLOCK,
@@ -104,6 +107,9 @@ _KINDS = "no value's form begins with the letter that follows `n` or `s`"
 _COLLECTIONS, _TREE = "storage/documents/collections.py", "storage/documents/tree.py"
 _ONE_ROW_MORE = "that more follow is seen by any further row, and the page is cut to its size"
 _OF_ONE_CHANGE = [
+    Equivalent(
+        "storage/events/pages.py", "_GREATEST = 2**63 - 1", "no sequence comes near either number", "2"
+    ),
     Equivalent("domain/events.py", "if len(ids) > limits.ID_LENGTH or not ids", _EXACT_NEXT, ">="),
     Equivalent("domain/values.py", 'if ("[" in text or "{" in text) and text.count(', _EXACT_NEXT, ">="),
     Equivalent("domain/values.py", 'if ("[" in text or "{" in text) and text.count(', _EXACT_NEXT, "or"),

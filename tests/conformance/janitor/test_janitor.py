@@ -25,6 +25,7 @@ from holdfastdb_server.domain.values import Payload
 from holdfastdb_server.storage.store import SqlStore
 from tests.support.ages import age
 from tests.support.content import NAMESPACE, append, create, history, load_json, move, notes, save, write
+from tests.support.sessions import change
 from tests.support.stores import OpenStore
 
 NOTHING = SweepCounts()
@@ -127,6 +128,7 @@ async def test_sessions_that_have_ended_do_not_expire(store: SqlStore) -> None:
     for end in (SessionStatus.COMPLETED, SessionStatus.FAILED, SessionStatus.EXPIRED):
         await create(store, end.name)
         await move(store, end.name, end)
+        await store.sessions.update(NAMESPACE, end.name, change(title="looked at"))
     await age(store, 100 * DAY)
     assert await store.janitor.sweep() == NOTHING
     assert await status(store, "FAILED") is SessionStatus.FAILED
