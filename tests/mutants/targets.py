@@ -25,6 +25,12 @@ _WRITES = (
     "tests/engines/test_attempts.py",
     "tests/engines/test_small_pools.py",
 )
+# Where the write path is seen from near: its statements, its conflicts, its batches.
+_NEAR = (
+    "tests/unit/storage",
+    "tests/engines/test_conflicts.py",
+    "tests/engines/test_write_statements.py",
+)
 _ONLY_POSTGRES = tuple(
     f"tests/engines/test_{name}.py" for name in ("overtaken_saves", "fallbacks", "listener", "statistics")
 )
@@ -107,7 +113,8 @@ def selections(module: Path) -> list[Tests]:
     if noun == "postgres":
         return [writes + _ONLY_POSTGRES, _OF_SESSIONS + _ON_POSTGRES, _EVERY_NOUN + _ON_POSTGRES]
     if noun in ("write_path", "idempotency"):
-        return [_OF_SESSIONS + _ON_SQLITE, writes, _EVERY_NOUN, _OF_SESSIONS + _ON_POSTGRES]
+        near = [_NEAR + _ON_SQLITE, _OF_SESSIONS + _ON_SQLITE, _WRITES + _NEAR[1:] + _ON_POSTGRES]
+        return [*near, ("tests/engines/test_fallbacks.py",), _EVERY_NOUN, _OF_SESSIONS + _ON_POSTGRES]
     if module.stem in _AT_START:
         return _STARTS
     if noun not in _NOUNS:
