@@ -65,7 +65,7 @@ async def running(
 
 async def woken(watch: Watch) -> None:
     """Return when a waiter was woken, which then waits again."""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(patient(5)):
         await watch.wait()
     watch.clear()
 
