@@ -59,6 +59,9 @@ def test_tokens_are_the_same_in_every_release() -> None:
     # A page may be asked for of another replica, of the next release.
     assert write_token(b"list", ("é", 5)) == "dx9iCze0ZENbIsOpIiw1XQ"
     assert read_token(b"list", "dx9iCze0ZENbIsOpIiw1XQ", (str, int)) == ("é", 5)
+    # No character of it has to be escaped in an address.
+    assert write_token(b"list", ("a?>~" * 3,)) == "dx9iCze0ZENbImE_Pn5hPz5-YT8-fiJd"
+    assert read_token(b"list", "dx9iCze0ZENbImE_Pn5hPz5-YT8-fiJd", (str,)) == ("a?>~" * 3,)
 
 
 @pytest.mark.parametrize("added", ["!", "!!!!", "\n" * 4, "++++", "    "])
