@@ -39,12 +39,12 @@ class Janitor(Protocol):
         """Expire and delete what is past its time, and return how many of each.
 
         A session whose `last_activity_time` is longer ago than its retention, or than the policy's if it has
-        none, becomes EXPIRED as by a transition, unless it never expires. A pending approval whose
-        `expire_time` has passed becomes EXPIRED. A task whose lease has expired becomes PENDING, or FAILED
-        after its last attempt. Expired documents are deleted. Idempotency keys of tasks and request ids are
-        deleted after the policy's time. The first sweep of a server deletes the state versions beyond the
-        number kept. A session that ended longer ago than the policy's purge time is deleted with all that
-        belongs to it; by default none is.
+        none, becomes EXPIRED as by a transition, unless it never expires. After the policy's was shortened, a
+        session may stay open for that time more. A pending approval whose `expire_time` has passed becomes
+        EXPIRED. A task whose lease has expired becomes PENDING, or FAILED after its last attempt. Expired
+        documents are deleted. Idempotency keys of tasks and request ids are deleted after the policy's time.
+        The first sweep of a server deletes the state versions beyond the number kept. A session that ended
+        longer ago than the policy's purge time is deleted with all that belongs to it; by default none is.
 
         While another server sweeps, this call does not; with `patient` it waits until it can.
         """
