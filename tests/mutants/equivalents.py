@@ -152,7 +152,25 @@ _OF_WORK = [
     Equivalent(_CLAIMS, "self.requeue(1, ", "no other task has this namespace and id", "2"),
     Equivalent("storage/tasks/store.py", "(tasks.c.claim_time > until, ", _SAME_TIME, ">="),
 ]
+_ENGINES = "storage/engines"
+_LOCK, _WORDS = f"{_ENGINES}/file_lock.py", f"{_ENGINES}/postgres_full_text.py"
+_UNSEEN = "the garbage collector need not look at rows that live as long as their batch"
+_SEED = "all servers have the same seed of the hash, whichever it is"
+_ROW = "msgspec.defstruct('Row', [(name, Any, None) for name in types], omit_defaults=True)"
+_OF_ENGINES = [
+    Equivalent(_LOCK, "os.read(self._file, 32)", "no process has a number of so many digits", "33"),
+    Equivalent(_LOCK, "os.ftruncate(self._file, 0)", "what is written next has two bytes at least", "1"),
+    Equivalent(f"{_ENGINES}/json_rows.py", "self._row: Any = msgspec.defstruct(", _UNSEEN, _ROW),
+    Equivalent(f"{_ENGINES}/json_rows.py", "omit_defaults=True, gc=False", _UNSEEN, "True"),
+    Equivalent(f"{_ENGINES}/postgres.py", "sa.func.hashtextextended(name, 0)", _SEED, "1"),
+    Equivalent(_WORDS, "zip(*parts, strict=True)", _PAIRED),
+    Equivalent(_WORDS, "    size = 0", _TUNED, "1"),
+    Equivalent(_WORDS, "if size > _PART_BYTES", _TUNED, ">="),
+    Equivalent(_WORDS, "part, size = [], 0", _TUNED, "1"),
+    Equivalent(_WORDS, "size += utf8_size(word) + 8", _TUNED, "9"),
+]
 EQUIVALENTS = [
+    *_OF_ENGINES,
     *_OF_ONE_CHANGE,
     *_OF_WORK,
     *(
