@@ -42,7 +42,7 @@ async def test_an_object_has_all_wanted_members(store: SqlStore, way: str) -> No
         params = dialect.members("wanted", wanted)
         return list(await store._database.read(lambda c: c.scalars(query, params)))
 
-    for wanted, names in [
+    cases: list[tuple[dict[str, Any], list[str]]] = [
         ({"a": "b"}, ["text"]),
         ({"n": 1}, ["text", "other text"]),
         ({"a": "c", "n": 1}, ["other text"]),
@@ -56,5 +56,6 @@ async def test_an_object_has_all_wanted_members(store: SqlStore, way: str) -> No
         ({"a": "null"}, ["text of null"]),
         ({"a": "true"}, ["text of true"]),
         ({"y": "b"}, []),
-    ]:
+    ]
+    for wanted, names in cases:
         assert await found(wanted) == names, wanted
