@@ -114,12 +114,14 @@ async def test_a_claim_waits_for_another_with_its_request_id_and_for_no_other(
 
     holding = asyncio.create_task(store._database.write(hold))
     await is_held.wait()
-    claiming = asyncio.create_task(claim(store, request_id="r"))
-    await locks.until_somebody_waits()
-    async with asyncio.timeout(PATIENCE):
-        assert await claim(store) is not None
-    is_over.set()
-    await holding
+    try:
+        claiming = asyncio.create_task(claim(store, request_id="r"))
+        await locks.until_somebody_waits()
+        async with asyncio.timeout(PATIENCE):
+            assert await claim(store) is not None
+    finally:
+        is_over.set()
+        await holding
     assert await claiming is not None
 
 
