@@ -72,7 +72,8 @@ class ApprovalRequest(Struct, frozen=True):
         check_text("approval.title", self.title, limits.TITLE_LENGTH)
         check_optional_payload("approval.payload", self.payload)
         check_ttl("approval.ttl", self.ttl)
-        return replace(self, labels=check_labels("approval.labels", self.labels))
+        check_labels("approval.labels", self.labels)
+        return self
 
     def fingerprint(self) -> bytes:
         """Return the fingerprint of the request without its id."""
@@ -172,4 +173,5 @@ class ApprovalFilter(Struct, frozen=True):
         check_count("statuses", self.statuses, limits.FILTER_VALUES)
         ids = ("session_id", "task_id", "run_id", "requested_by", "approver", "decided_by", "trace_id")
         check_optional_ids("", self, ids)
-        return replace(self, labels=check_labels("labels", self.labels))
+        check_labels("labels", self.labels)
+        return self

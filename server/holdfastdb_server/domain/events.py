@@ -144,7 +144,8 @@ class EventFilter(Struct, frozen=True):
         """Return the filter, checked and normalized. Raises InvalidField."""
         check_kinds("filter.types", self.types)
         check_optional_ids("filter.", self, ("actor", "run_id", "task_id", "trace_id"))
-        return replace(self, labels=check_labels("filter.labels", self.labels))
+        check_labels("filter.labels", self.labels)
+        return self
 
 
 class CaughtUp(Struct, frozen=True):

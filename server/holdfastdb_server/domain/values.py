@@ -186,10 +186,10 @@ def utf8_size(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode())
 
 
-def check_labels(field: str, labels: Mapping[str, str]) -> dict[str, str]:
-    """Return the labels, each within its bounds and all together too."""
+def check_labels(field: str, labels: Mapping[str, str]) -> None:
+    """Raise InvalidField unless each of the labels is within its bounds, and all together too."""
     if not labels:
-        return {}
+        return
     if len(labels) > limits.LABEL_COUNT:
         raise InvalidField(field, f"has {len(labels)} labels; at most {limits.LABEL_COUNT} are allowed")
     for key, value in labels.items():
@@ -198,7 +198,6 @@ def check_labels(field: str, labels: Mapping[str, str]) -> dict[str, str]:
         check_text(f"{field} key", key, limits.ID_LENGTH)
         check_text(f"{field}[{key!r}]", value, limits.LABEL_VALUE_LENGTH)
     _check_searchable(field, dict(labels))
-    return dict(labels)
 
 
 def check_metadata(field: str, metadata: Mapping[str, object]) -> JsonObject:
@@ -235,8 +234,8 @@ def check_filter(path: str, where: StructT) -> StructT:
 
 def _with_checked(path: str, struct: StructT, check: Callable[[str, Any], Mapping[str, object]]) -> StructT:
     fields: Any = struct
-    labels = check_labels(f"{path}labels", fields.labels)
-    return replace(struct, labels=labels, metadata=check(f"{path}metadata", fields.metadata))
+    check_labels(f"{path}labels", fields.labels)
+    return replace(struct, metadata=check(f"{path}metadata", fields.metadata))
 
 
 def _clean(field: str, value: object) -> object:

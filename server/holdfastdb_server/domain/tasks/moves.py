@@ -201,7 +201,8 @@ class Claim(Struct, frozen=True):
         check_kinds("kinds", self.kinds)
         check_optional_ids("", self, ("worker_id", "role", "session_id", "task_id"))
         check_lease_duration(self.lease_duration)
-        return replace(self, kinds=tuple(sorted(self.kinds)), labels=check_labels("labels", self.labels))
+        check_labels("labels", self.labels)
+        return replace(self, kinds=tuple(sorted(self.kinds)))
 
     def apply(self, task: Task, token: str, now: datetime) -> Task:
         """Return the pending task with a lease that has this token."""
