@@ -84,7 +84,7 @@ def test_a_draft_s_payloads_fit_together() -> None:
     assert (draft.kind, draft.input, draft.results.output) == ("agent", half, half)
     problem = refused("run.output", replace(draft, input=Payload(data=half.data + b"x")).checked)  # type: ignore[operator]
     assert problem == f"has {LARGEST + 1} bytes together with the input; at most {LARGEST} are allowed"
-    assert RunDraft("r", kind="scan").checked().kind == "scan"
+    assert [RunDraft("r", kind=kind).checked().kind for kind in ("scan", "")] == ["scan", "agent"]
 
 
 def test_a_draft_s_fields_are_checked_and_normalized() -> None:
