@@ -7,6 +7,7 @@ import pytest
 from holdfastdb_server.domain.errors import RequestIdTaken, SessionNotFound
 from holdfastdb_server.storage.idempotency.request_ids import Conflict, RequestName
 from holdfastdb_server.storage.store import SqlStore
+from holdfastdb_server.storage.write_path import writer
 from holdfastdb_server.storage.write_path.transaction import Transaction
 
 
@@ -25,12 +26,16 @@ async def test_work_is_run_again_in_a_new_transaction(store: SqlStore) -> None:
 
 async def test_a_conflict_that_does_not_end_is_raised(store: SqlStore) -> None:
     """Rather than that the call never returns."""
+    attempts = 0
 
     async def work(transaction: Transaction) -> None:
+        nonlocal attempts
+        attempts += 1
         raise Conflict
 
     with pytest.raises(Conflict):
         await store.sessions._writer.run(work)
+    assert attempts == writer._ATTEMPTS
 
 
 REQUEST = RequestName("tenant", "r")
