@@ -144,6 +144,8 @@ async def test_collections_come_once_in_byte_order(store: Store) -> None:
     for size in (1, 5, 12, 100):
         assert await collections(store, size) == PATHS
         assert await collections(store, size, descending=True) == PATHS[::-1]
+    last = await store.documents.list_collections(NAMESPACE, ANY, PageRequest(len(PATHS)))
+    assert (last.items, last.next) == (PATHS, None)
 
 
 CUT: list[tuple[CollectionFilter, list[str]]] = [
