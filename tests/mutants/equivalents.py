@@ -104,6 +104,7 @@ _EXACT_NEXT = (
 _CUT = "one path more is read, and cut off"
 _SAME_TIME = "of two times that are equal it is the same which one is taken"
 _KINDS = "no value's form begins with the letter that follows `n` or `s`"
+_INFERRED = "both engines take the parameter's type from where it stands in the statement"
 _COLLECTIONS, _TREE = "storage/documents/collections.py", "storage/documents/tree.py"
 _ONE_ROW_MORE = "that more follow is seen by any further row, and the page is cut to its size"
 _OF_ONE_CHANGE = [
@@ -129,6 +130,10 @@ _OF_ONE_CHANGE = [
     Equivalent("domain/values.py", "depth = max(accumulate(", "a depth of 1 is allowed as one of 0 is", "1"),
     Equivalent(_COLLECTIONS, "self._column >= inner", "no collection's path ends with a slash", ">"),
     Equivalent(_COLLECTIONS, "bindparam(_AFTER, type_=sa.Text)", _TYPED, "sa.bindparam(_AFTER)"),
+    Equivalent(_COLLECTIONS, "bindparam(_LIMIT, type_=sa.Integer)", _INFERRED, "sa.bindparam(_LIMIT)"),
+    Equivalent(_COLLECTIONS, "bindparam(_DEPTH, type_=sa.Integer)", _INFERRED, "sa.bindparam(_DEPTH)"),
+    Equivalent(_COLLECTIONS, "bindparam(_SUFFIX, type_=sa.Text)", _INFERRED, "sa.bindparam(_SUFFIX)"),
+    Equivalent(_COLLECTIONS, "start, type_=sa.Text()", _INFERRED, "sa.func.substr(whole, start)"),
     Equivalent(_COLLECTIONS, "_LIMIT: page.size + 1", _CUT, "2"),
     Equivalent(_COLLECTIONS, "further.where(paths.c.place < limit)", _CUT, "<="),
     Equivalent(_COLLECTIONS, "(has_prefix, False, None, None)", "as many are counted backwards", "True"),
