@@ -20,6 +20,7 @@ from holdfastdb_server.storage.engines.connection import Database
 from holdfastdb_server.storage.engines.diagnosis import diagnose
 from holdfastdb_server.storage.engines.opening import open_database
 from holdfastdb_server.storage.options import StorageOptions
+from tests.support.databases import SqliteDatabases
 from tests.support.waiting import eventually
 
 PREPARED = sa.text("SELECT count(*) FROM pg_prepared_statements")
@@ -60,6 +61,31 @@ async def test_each_statement_of_a_read_commits_by_itself(database: Database) ->
 
     await database.read(forget_revision)
     assert (await migrations.read_state(database)).current is None
+
+
+async def test_of_a_write_that_fails_nothing_is_left(database: Database) -> None:
+    async def forget_revision(connection: AsyncConnection) -> None:
+        await connection.execute(sa.text("DELETE FROM alembic_version"))
+        raise ValueError("after its first statement")
+
+    with pytest.raises(ValueError, match="after its first"):
+        await database.write(forget_revision)
+    assert (await migrations.read_state(database)).is_current
+
+
+async def test_a_sqlite_file_keeps_what_is_committed_and_what_refers_to_nothing_out(
+    sqlite: SqliteDatabases,
+) -> None:
+    async with sqlite.fresh() as url:
+        database = open_database(StorageOptions(url))
+        pragmas = ("journal_mode", "synchronous", "foreign_keys")
+
+        async def ask(connection: AsyncConnection) -> list[object]:
+            return [await connection.scalar(sa.text(f"PRAGMA {pragma}")) for pragma in pragmas]
+
+        # 2 is FULL: a transaction that was answered outlives a power failure.
+        assert await database.write(ask) == await database.read(ask) == ["wal", 2, 1]
+        await database.close()
 
 
 def processes(database: Database) -> Awaitable[tuple[int, int]]:
