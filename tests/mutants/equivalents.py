@@ -139,6 +139,7 @@ _OF_ONE_CHANGE = [
     Equivalent(_COLLECTIONS, "(has_prefix, False, None, None)", "as many are counted backwards", "True"),
     Equivalent("storage/documents/lists.py", "member < kind_end)", _KINDS, "<="),
     Equivalent("storage/documents/lists.py", '_kind_end"] = chr(ord(kind) + 1)', _KINDS, "2"),
+    Equivalent(_TREE, 'bindparam("b_time", type_=Micros)', _TYPED, "sa.bindparam('b_time')"),
     Equivalent(_TREE, "sa.case((until < time, time), else_=until)", _SAME_TIME, "<="),
     Equivalent(_TREE, "(check is None or time < check)", _SAME_TIME, "<="),
 ]
