@@ -106,7 +106,6 @@ _SAME_TIME = "of two times that are equal it is the same which one is taken"
 _KINDS = "no value's form begins with the letter that follows `n` or `s`"
 _INFERRED = "both engines take the parameter's type from where it stands in the statement"
 _COLLECTIONS, _TREE = "storage/documents/collections.py", "storage/documents/tree.py"
-_ONE_ROW_MORE = "that more follow is seen by any further row, and the page is cut to its size"
 _OF_ONE_CHANGE = [
     Equivalent(
         "storage/events/pages.py", "_GREATEST = 2**63 - 1", "no sequence comes near either number", "2"
@@ -126,7 +125,6 @@ _OF_ONE_CHANGE = [
         "only lists of what has no payload leave it out",
         "True",
     ),
-    Equivalent("storage/query/pages.py", '{"limit": size + 1, **params}', _ONE_ROW_MORE, "2"),
     Equivalent("domain/values.py", "depth = max(accumulate(", "a depth of 1 is allowed as one of 0 is", "1"),
     Equivalent(_COLLECTIONS, "self._column >= inner", "no collection's path ends with a slash", ">"),
     Equivalent(_COLLECTIONS, "bindparam(_AFTER, type_=sa.Text)", _TYPED, "sa.bindparam(_AFTER)"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from operator import attrgetter
+from typing import Any, ClassVar
 
 import pytest
 import sqlalchemy as sa
@@ -14,12 +15,32 @@ from holdfastdb_server.domain.errors import InvalidPageToken
 from holdfastdb_server.domain.limits import PAGE_BYTES
 from holdfastdb_server.storage.query.pages import PageQuery, Pages, WholeRows, cursor_time, fitting
 
-_KEY, _SIZE = sa.Column("key", sa.Integer, primary_key=True), sa.Column("size", sa.Integer)
-_table = sa.Table("things", sa.MetaData(), _KEY, _SIZE)
-_ORDER = [(_table.c.key, False)]
-_SIZED = PageQuery(_table, sa.select(_table.c.key, _table.c.size), _ORDER)
-_OMITTED = PageQuery(_table, sa.select(_table.c.key, _table.c.size), _ORDER, ["size"])
-_WHOLE = WholeRows(_table, sa.select(_table), _ORDER, attrgetter("size"))
+
+class Seen(sa.TypeDecorator[int]):
+    """An integer that notes which values are read."""
+
+    impl = sa.Integer
+    cache_ok = True
+    values: ClassVar[list[int]] = []
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> Any:
+        self.values.append(value)
+        return value
+
+
+_table = sa.Table(
+    "things",
+    sa.MetaData(),
+    sa.Column("owner", sa.Integer, primary_key=True),
+    sa.Column("key", Seen, primary_key=True),
+    sa.Column("size", sa.Integer),
+)
+_PICKED = sa.select(_table.c.owner, _table.c.key, _table.c.size).where(_table.c.owner == 1)
+# Not the order of the rows on the disk.
+_ORDER = [(_table.c.key, True)]
+_SIZED = PageQuery(_table, _PICKED, _ORDER)
+_OMITTED = PageQuery(_table, _PICKED, _ORDER, ["size"])
+_WHOLE = WholeRows(_table, _PICKED, _ORDER, attrgetter("size"))
 _HALF = PAGE_BYTES // 2
 
 
@@ -34,11 +55,15 @@ async def connection() -> AsyncIterator[AsyncConnection]:
 
 async def read(connection: AsyncConnection, pages: Pages, sizes: list[int], size: int) -> tuple[int, bool]:
     """Return how many rows of these sizes the first page has, and whether more follow."""
-    if sizes:
-        rows = [{"key": number, "size": each} for number, each in enumerate(sizes)]
-        await connection.execute(sa.insert(_table), rows)
+    keys = range(len(sizes), 0, -1)
+    rows = [{"key": key, "size": each} for key, each in zip(keys, sizes, strict=True)]
+    if rows:
+        await connection.execute(
+            sa.insert(_table), [{"owner": owner, **row} for row in rows for owner in (1, 2)]
+        )
+    Seen.values.clear()
     found, more = await pages.read(connection, size, {})
-    assert [row.key for row in found] == list(range(len(found)))
+    assert [(row.owner, row.key) for row in found] == [(1, key) for key in keys[: len(found)]]
     return len(found), more
 
 
@@ -62,6 +87,14 @@ async def test_a_page_has_as_many_rows_as_fit(
     connection: AsyncConnection, pages: Pages, sizes: list[int], size: int, read_and_more: tuple[int, bool]
 ) -> None:
     assert await read(connection, pages, sizes, size) == read_and_more
+
+
+@pytest.mark.parametrize(
+    "pages", [_SIZED, _OMITTED, _WHOLE], ids=["by the database", "omitted", "whole rows"]
+)
+async def test_a_page_reads_one_row_more_than_it_may_have(connection: AsyncConnection, pages: Pages) -> None:
+    assert await read(connection, pages, [1] * 8, 2) == (2, True)
+    assert Seen.values == [8, 7, 6]
 
 
 async def test_rows_without_what_makes_them_large_are_not_cut(connection: AsyncConnection) -> None:

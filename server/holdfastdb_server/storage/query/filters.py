@@ -95,7 +95,7 @@ class OneOf:
         return ()
 
     def build(self, dialect: Dialect, name: str, shape: Any) -> sa.ColumnElement[bool]:
-        return self.column.in_(sa.bindparam(name, expanding=True))
+        return self.column.in_(sa.bindparam(name))
 
     def params(self, dialect: Dialect, name: str, value: Sequence[Any]) -> Mapping[str, Any]:
         return {name: sorted(set(value))}
