@@ -16,7 +16,6 @@ from holdfastdb_server.domain.fingerprint import fingerprint_of
 from holdfastdb_server.domain.ids import check_id, check_optional_id, check_optional_ids
 from holdfastdb_server.domain.values import (
     Payload,
-    check_count,
     check_labels,
     check_optional_payload,
     check_payloads_fit,
@@ -170,7 +169,6 @@ class ApprovalFilter(Struct, frozen=True):
 
     def checked(self) -> ApprovalFilter:
         """Return the filter, checked and normalized. Raises InvalidField."""
-        check_count("statuses", self.statuses, limits.FILTER_VALUES)
         ids = ("session_id", "task_id", "run_id", "requested_by", "approver", "decided_by", "trace_id")
         check_optional_ids("", self, ids)
         check_labels("labels", self.labels)

@@ -18,7 +18,6 @@ from holdfastdb_server.domain.ids import check_id, check_optional_id, check_opti
 from holdfastdb_server.domain.values import (
     JsonObject,
     JsonScalar,
-    check_count,
     check_filter,
     check_not_negative,
     check_searchable,
@@ -198,6 +197,5 @@ class SessionFilter(Struct, frozen=True):
 
     def checked(self) -> SessionFilter:
         """Return the filter, checked and normalized. Raises InvalidField."""
-        check_count("statuses", self.statuses, limits.FILTER_VALUES)
         check_optional_ids("", self, ("user_id", "agent_id", "parent_session_id", "task_id"))
         return check_filter("", self)

@@ -18,7 +18,6 @@ from holdfastdb_server.domain.plans.items import ItemDraft, PlanItem, Progress, 
 from holdfastdb_server.domain.values import (
     JsonObject,
     JsonScalar,
-    check_count,
     check_filter,
     check_searchable,
     check_text,
@@ -136,7 +135,6 @@ class PlanFilter(Struct, frozen=True):
 
     def checked(self) -> PlanFilter:
         """Return the filter, checked and normalized. Raises InvalidField."""
-        check_count("statuses", self.statuses, limits.FILTER_VALUES)
         check_optional_id("session_id", self.session_id)
         return check_filter("", self)
 

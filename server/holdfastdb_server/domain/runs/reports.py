@@ -8,12 +8,10 @@ from enum import StrEnum
 
 from msgspec import Struct, field
 
-from holdfastdb_server.domain import limits
 from holdfastdb_server.domain.ids import check_kinds, check_optional_ids
 from holdfastdb_server.domain.runs.run import RunStatus, TokenUsage
 from holdfastdb_server.domain.values import (
     JsonScalar,
-    check_count,
     check_filter,
 )
 
@@ -35,7 +33,6 @@ class RunFilter(Struct, frozen=True):
 
     def checked(self) -> RunFilter:
         """Return the filter, checked and normalized. Raises InvalidField."""
-        check_count("filter.statuses", self.statuses, limits.FILTER_VALUES)
         check_kinds("filter.kinds", self.kinds)
         ids = ("agent_id", "session_id", "task_id", "parent_run_id", "trace_id")
         check_optional_ids("filter.", self, ids)

@@ -20,7 +20,6 @@ from holdfastdb_server.domain.values import (
     JsonScalar,
     Payload,
     check_bytes,
-    check_count,
     check_filter,
     check_not_negative,
     check_optional_payload,
@@ -210,7 +209,6 @@ class TaskFilter(Struct, frozen=True):
 
     def checked(self) -> TaskFilter:
         """Return the filter, checked and normalized. Raises InvalidField."""
-        check_count("statuses", self.statuses, limits.FILTER_VALUES)
         check_kinds("kinds", self.kinds)
         check_text("phase", self.phase, limits.PHASE_LENGTH)
         check_optional_ids("", self, ("session_id", "from_role", "to_role", "worker_id", "trace_id"))
