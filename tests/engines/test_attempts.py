@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncTransaction
 
-from holdfastdb_server.domain.errors import DatabaseUnavailable, SchemaMismatch
+from holdfastdb_server.domain.errors import DatabaseUnavailable, SchemaMismatch, SessionNotFound
 from holdfastdb_server.storage.engines.connection import Database
 from holdfastdb_server.storage.engines.opening import open_database
 from holdfastdb_server.storage.engines.raw_connections import RawConnections
@@ -86,6 +86,17 @@ async def test_of_other_errors_the_first_is_the_last(database: Database) -> None
             await attempts(database, fail)
         assert await attempts(database, fail) == 1
     assert not database.lost.is_set()
+
+
+async def test_an_error_of_our_own_is_raised_at_once(database: Database) -> None:
+    errors = iter([SessionNotFound()])
+
+    async def work(connection: AsyncConnection) -> None:
+        for error in errors:
+            raise error
+
+    with pytest.raises(SessionNotFound):
+        await database.write(work)
 
 
 async def test_an_error_of_the_schema_has_the_database_checked(database: Database) -> None:
