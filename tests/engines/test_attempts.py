@@ -89,7 +89,7 @@ async def test_of_other_errors_the_first_is_the_last(database: Database) -> None
 
 
 async def test_an_error_of_our_own_is_raised_at_once(database: Database) -> None:
-    errors = iter([SessionNotFound()])
+    errors = iter([SessionNotFound("s")])
 
     async def work(connection: AsyncConnection) -> None:
         for error in errors:
