@@ -18,23 +18,24 @@ from tests.support.tailing import following
 from tests.support.waiting import PATIENCE, eventually
 
 
-def background() -> set[str]:
-    """The names of the stores' tasks that are not done."""
-    return {name for task in asyncio.all_tasks() if (name := task.get_name()).startswith("holdfast-")}
+def background() -> set[asyncio.Task[Any]]:
+    """The tasks of all stores that are not done."""
+    return {task for task in asyncio.all_tasks() if task.get_name().startswith("holdfast-")}
 
 
 @pytest.mark.parametrize("janitor_interval", [0.0, PATIENCE * 10])
 async def test_its_tasks_run_until_it_is_closed(
     open_store: OpenStore, engine: str, janitor_interval: float
 ) -> None:
-    before = background()
+    others = background()
     store = await open_store(janitor_interval=janitor_interval, poll_interval=PATIENCE * 10)
     wanted = {"availability"} | ({"janitor"} if janitor_interval else set())
     if engine == "postgres":
         wanted |= {"announcer", "listener"} | ({"statistics"} if janitor_interval else set())
-    assert background() - before - {"holdfast-opening"} == {f"holdfast-{name}" for name in wanted}
+    tasks = background() - others
+    assert {task.get_name() for task in tasks} - {"holdfast-opening"} == {f"holdfast-{n}" for n in wanted}
     await store.close()
-    assert background() == before
+    assert all(task.done() for task in tasks)
 
 
 async def test_connections_are_opened_in_advance(postgres_url: str) -> None:
