@@ -197,7 +197,7 @@ async def test_no_step_of_a_large_statement_compares_each_row_with_each(
         await save(store, write("k"), session_id=f"s{index}")
     # As a server does with tables that grow: what was known of the empty tables would choose another plan.
     await store._database.write(
-        lambda connection: connection.exec_driver_sql("ANALYZE sessions, states, requests")
+        lambda connection: connection.exec_driver_sql("ANALYZE sessions, states, state_versions, requests")
     )
     requests = [
         request(write("k", expected=1), session=f"s{index}", request_id=f"r{index}")
