@@ -11,15 +11,15 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.mutants.campaign import Result, all_mutants, run
+from tests.mutants.campaign import Result, all_mutants, failing_unchanged, run
 from tests.mutants.report import report
 from tests.mutants.targets import modules
-from tests.mutants.workshop import Workshop
+from tests.mutants.workshop import Outcome, Workshop
 from tests.support.postgres import PostgresCluster
 
 
 def main() -> int:
-    """Return 1 when more than a tenth survive."""
+    """Return 1 when more than a tenth survive, or the tests that killed others fail without them too."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
     parser.add_argument("--sample", type=int, default=100, help="mutants at most (100)")
     parser.add_argument("--minutes", type=float, default=60, help="begin none after so many minutes (60)")
@@ -36,6 +36,7 @@ def main() -> int:
         return 0
     os.nice(10)
     results: list[Result] = []
+    failing: list[Outcome] = []
     cluster = PostgresCluster()
     directory = Path(tempfile.mkdtemp(prefix="holdfast-mutants-"))
     try:
@@ -45,12 +46,17 @@ def main() -> int:
                 results.append(result)
                 sys.stdout.write(f"[{len(results)}/{len(drawn)}] {result}\n")
                 sys.stdout.flush()
+            sys.stdout.write("the tests that killed mutants run on the unchanged code\n")
+            sys.stdout.flush()
+            failing = failing_unchanged(workshop, results)
     finally:
         cluster.remove()
         shutil.rmtree(directory, ignore_errors=True)  # what an interrupted test has started may still write
         sys.stdout.write(report(results))
+    for outcome in failing:
+        sys.stdout.write(f"FAIL on the unchanged code: {' '.join(outcome.tests)}\n{outcome.output}\n")
     survived = sum(not result.is_killed for result in results)
-    return int(survived * 10 > len(results))
+    return int(survived * 10 > len(results) or bool(failing))
 
 
 if __name__ == "__main__":

@@ -73,6 +73,12 @@ def run(workshop: Runner, mutants: Sequence[Mutant], until: float) -> Iterator[R
             yield Result(mutant, next((outcome for outcome in outcomes if not outcome.passed), None))
 
 
+def failing_unchanged(workshop: Runner, results: Iterable[Result]) -> list[Outcome]:
+    """Return how those tests went that have killed a mutant, and fail on the unchanged code too."""
+    killers = dict.fromkeys(result.killer.tests for result in results if result.killer is not None)
+    return [outcome for tests in killers if not (outcome := workshop.run(tests)).passed]
+
+
 def all_mutants(modules: Iterable[Path], known: Sequence[Equivalent] = EQUIVALENTS) -> list[Mutant]:
     """Return the mutants of some modules, but those that are known to change nothing."""
     sources = {module: (ROOT / module).read_text() for module in modules}

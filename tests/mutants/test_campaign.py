@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutants.campaign import Mutant, Result, all_mutants, run
+from tests.mutants.campaign import Mutant, Result, all_mutants, failing_unchanged, run
 from tests.mutants.equivalents import EQUIVALENTS, Equivalent
 from tests.mutants.mutations import mutations
 from tests.mutants.report import report
@@ -60,6 +60,16 @@ def test_a_mutant_is_killed_by_the_first_tests_that_fail(mutants: list[Mutant]) 
 
 def test_none_is_begun_when_the_time_is_over(mutants: list[Mutant]) -> None:
     assert list(run(Reader(""), mutants, -math.inf)) == []
+
+
+def test_tests_that_fail_on_the_unchanged_code_too_are_told(mutants: list[Mutant]) -> None:
+    (killed, survived) = mutants
+    killer = Outcome(selections(MODULE)[-1], False, False, 1.0, "")
+    results = [Result(killed, killer), Result(killed, killer), Result(survived, None)]
+    sound, broken = Reader(SOURCE), Reader("no such text")
+    assert failing_unchanged(sound, results) == []
+    assert sound.runs == [killer.tests]
+    assert [outcome.tests for outcome in failing_unchanged(broken, results)] == [killer.tests]
 
 
 def test_the_report_counts_each_room_and_shows_what_survived(mutants: list[Mutant]) -> None:
