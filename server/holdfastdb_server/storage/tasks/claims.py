@@ -231,7 +231,7 @@ class Claims:
                 .order_by(tasks.c.key)
                 .with_for_update(skip_locked=True)
             )
-            for row in (await connection.execute(locked, {"now": now})).all():
+            for row in (await connection.execute(locked)).all():
                 changes = TaskChanges(transaction, row.namespace, self._database.dialect)
                 # The lease of one that was extended has not lapsed: only its claim_time moves on to its end.
                 await changes.change(row, now, lambda task: task)
