@@ -7,37 +7,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from google.protobuf import json_format
+from google.protobuf import descriptor_pool, json_format
 from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from holdfastdb.v1 import (
-    approval_service_pb2,
-    document_service_pb2,
-    history_service_pb2,
-    memory_service_pb2,
-    plan_service_pb2,
-    run_service_pb2,
-    session_service_pb2,
-    task_service_pb2,
-)
+from holdfastdb_server.app import SERVICES
 
-_FILES = (
-    approval_service_pb2,
-    document_service_pb2,
-    history_service_pb2,
-    memory_service_pb2,
-    plan_service_pb2,
-    run_service_pb2,
-    session_service_pb2,
-    task_service_pb2,
-)
+_POOL = descriptor_pool.Default()
 METHODS: dict[str, MethodDescriptor] = {
-    method.name: method
-    for file in _FILES
-    for service in file.DESCRIPTOR.services_by_name.values()
-    for method in service.methods
+    method.name: method for name in SERVICES for method in _POOL.FindServiceByName(name).methods
 }
 """The RPCs by name."""
 
