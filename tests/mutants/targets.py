@@ -21,7 +21,7 @@ _WRITES = (
     "tests/engines/test_write_paths.py",
     "tests/engines/test_single_statement_appends.py",
     "tests/engines/test_single_statement_saves.py",
-    "tests/engines/test_lock_order.py",
+    "tests/engines/locks/test_lock_order.py",
     "tests/engines/test_attempts.py",
     "tests/engines/test_small_pools.py",
 )
@@ -35,12 +35,12 @@ _ONLY_POSTGRES = tuple(
     f"tests/engines/test_{name}.py" for name in ("overtaken_saves", "fallbacks", "listener", "statistics")
 )
 _PLANS_OF_SESSIONS = ("tests/engines/test_query_plans.py", "tests/engines/test_views.py")
-_LOCKS = ("tests/engines/test_lock_order.py", "tests/engines/test_work_locks.py")
+_LOCKS = ("tests/engines/locks/test_lock_order.py", "tests/engines/locks/test_work_locks.py")
 _PLANS_OF_WORK = ("tests/engines/test_work_indexes.py", *_LOCKS)
-_PLANS_OF_TODO = ("tests/engines/test_todo_and_memory_indexes.py", *_LOCKS)
+_PLANS_OF_MEMORIES = ("tests/engines/test_todo_and_memory_indexes.py", *_LOCKS)
 _PLANS_OF_DOCUMENTS = (
-    "tests/engines/test_document_locks.py",
-    "tests/engines/test_lock_order.py",
+    "tests/engines/locks/test_document_locks.py",
+    "tests/engines/locks/test_lock_order.py",
     "tests/engines/test_document_plans.py",
 )
 # For each noun the folders of its contract, and what else looks at how its rows are found.
@@ -51,17 +51,17 @@ _NOUNS: dict[str, tuple[Tests, Tests]] = {
     "events": (("tests/conformance/events", "tests/conformance/tasks"), _PLANS_OF_SESSIONS),
     "janitor": (
         ("tests/conformance/janitor",),
-        ("tests/engines/test_janitor_locks.py", "tests/engines/test_statistics.py"),
+        ("tests/engines/locks/test_janitor_locks.py", "tests/engines/test_statistics.py"),
     ),
-    "memories": (("tests/conformance/memories",), _PLANS_OF_TODO),
+    "memories": (("tests/conformance/memories",), _PLANS_OF_MEMORIES),
     "messages": (("tests/conformance/events",), _PLANS_OF_SESSIONS),
     "merge_patch": (("tests/conformance/states",), _PLANS_OF_SESSIONS),
-    "plans": (("tests/conformance/plans",), _PLANS_OF_TODO),
+    "plans": (("tests/conformance/plans",), _PLANS_OF_MEMORIES),
     "runs": (("tests/conformance/runs",), _PLANS_OF_WORK),
     "search": (("tests/conformance/memories", "tests/conformance/documents"), ()),
     "sessions": (
         ("tests/conformance/sessions", "tests/conformance/janitor"),
-        ("tests/engines/test_session_locks.py", *_PLANS_OF_SESSIONS),
+        ("tests/engines/locks/test_session_locks.py", *_PLANS_OF_SESSIONS),
     ),
     "states": (("tests/conformance/states",), _PLANS_OF_SESSIONS),
     "tasks": (("tests/conformance/tasks",), _PLANS_OF_WORK),

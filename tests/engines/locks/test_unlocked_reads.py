@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -12,9 +12,8 @@ from holdfastdb_server.storage.store import SqlStore
 from tests.support.approvals import ask
 from tests.support.content import NAMESPACE, create
 from tests.support.memories import keep
-from tests.support.row_locks import RowLocks, row_locks
+from tests.support.row_locks import RowLocks
 from tests.support.runs import start
-from tests.support.stores import StoreOpener
 from tests.support.tasks import add
 from tests.support.waiting import patient
 
@@ -28,21 +27,6 @@ READS: dict[str, tuple[Call, Call]] = {
     "approvals": (lambda store: ask(store, "x"), lambda store: store.approvals.get(NAMESPACE, "x")),
     "memories": (lambda store: keep(store, "x"), lambda store: store.memories.get(NAMESPACE, "x")),
 }
-
-
-@pytest.fixture
-async def store(postgres_url: str) -> AsyncIterator[SqlStore]:
-    """A store that does nothing of its own accord while a test lasts."""
-    opener = StoreOpener(postgres_url, poll_interval=600.0)
-    yield await opener()
-    await opener.close()
-
-
-@pytest.fixture
-async def locks(postgres_url: str) -> AsyncIterator[RowLocks]:
-    """The locks of the store's rows."""
-    async with row_locks(postgres_url) as locks:
-        yield locks
 
 
 @pytest.mark.parametrize("table", READS)

@@ -8,7 +8,6 @@ written last and so lies behind the others: without an order PostgreSQL would co
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -23,27 +22,11 @@ from holdfastdb_server.storage.write_path.transaction import Transaction
 from tests.support.content import NAMESPACE, append, create, note, write
 from tests.support.documents import draft, key, put, rows
 from tests.support.memories import change, found, keep
-from tests.support.row_locks import RowLocks, row_locks
-from tests.support.stores import StoreOpener
+from tests.support.row_locks import RowLocks
 from tests.support.tasks import add, claim
 from tests.support.waiting import PATIENCE
 
 NAMES = ["a", "b", "c", "d"]
-
-
-@pytest.fixture
-async def store(postgres_url: str) -> AsyncIterator[SqlStore]:
-    """A store that does nothing of its own accord while a test lasts."""
-    opener = StoreOpener(postgres_url, poll_interval=600.0)
-    yield await opener()
-    await opener.close()
-
-
-@pytest.fixture
-async def locks(postgres_url: str) -> AsyncIterator[RowLocks]:
-    """The locks of the store's rows."""
-    async with row_locks(postgres_url) as locks:
-        yield locks
 
 
 async def test_uses_of_memories_are_counted_in_the_order_of_their_keys(

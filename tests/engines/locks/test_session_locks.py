@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -11,26 +10,14 @@ from holdfastdb_server.domain.errors import VersionMismatch
 from holdfastdb_server.domain.sessions import ForkDraft
 from holdfastdb_server.storage.store import SqlStore
 from tests.support.content import NAMESPACE, append, create, history, notes
-from tests.support.row_locks import RowLocks, row_locks
+from tests.support.row_locks import RowLocks
 from tests.support.sessions import change, update
-from tests.support.stores import StoreOpener
 
 
-@pytest.fixture
-async def store(postgres_url: str) -> AsyncIterator[SqlStore]:
-    """A store with a session `s`, that does nothing of its own accord while a test lasts."""
-    opener = StoreOpener(postgres_url, poll_interval=600.0)
-    store = await opener()
+@pytest.fixture(autouse=True)
+async def session(store: SqlStore) -> None:
+    """A session `s`."""
     await create(store)
-    yield store
-    await opener.close()
-
-
-@pytest.fixture
-async def locks(postgres_url: str) -> AsyncIterator[RowLocks]:
-    """The locks of the store's rows."""
-    async with row_locks(postgres_url) as locks:
-        yield locks
 
 
 async def test_a_fork_waits_for_events_that_are_being_appended(store: SqlStore, locks: RowLocks) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,23 +11,7 @@ from holdfastdb_server.domain.errors import DependencyCycle, DocumentNotFound, P
 from holdfastdb_server.storage.store import SqlStore
 from tests.support.content import NAMESPACE
 from tests.support.documents import HOUR, SECOND, draft, get, key, let_pass, names, put, sync
-from tests.support.row_locks import RowLocks, row_locks
-from tests.support.stores import StoreOpener
-
-
-@pytest.fixture
-async def store(postgres_url: str) -> AsyncIterator[SqlStore]:
-    """A store that does nothing of its own accord while a test lasts."""
-    opener = StoreOpener(postgres_url, poll_interval=600.0)
-    yield await opener()
-    await opener.close()
-
-
-@pytest.fixture
-async def locks(postgres_url: str) -> AsyncIterator[RowLocks]:
-    """The locks of the store's rows."""
-    async with row_locks(postgres_url) as locks:
-        yield locks
+from tests.support.row_locks import RowLocks
 
 
 async def test_a_sync_locks_documents_in_the_order_of_their_keys(store: SqlStore, locks: RowLocks) -> None:

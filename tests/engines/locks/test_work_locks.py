@@ -6,7 +6,8 @@ A test holds the lock of a row, so that a change and what comes after it have to
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -19,26 +20,10 @@ from holdfastdb_server.storage.store import SqlStore
 from tests.support.approvals import MINUTE, Clock, ask, decide
 from tests.support.content import NAMESPACE, create
 from tests.support.plans import create_plan, update_plan
-from tests.support.row_locks import RowLocks, row_locks
+from tests.support.row_locks import RowLocks
 from tests.support.runs import start, update
-from tests.support.stores import StoreOpener
 from tests.support.tasks import add, change, claim, lapsed
 from tests.support.waiting import PATIENCE
-
-
-@pytest.fixture
-async def store(postgres_url: str) -> AsyncIterator[SqlStore]:
-    """A store that does nothing of its own accord while a test lasts."""
-    opener = StoreOpener(postgres_url, poll_interval=600.0)
-    yield await opener()
-    await opener.close()
-
-
-@pytest.fixture
-async def locks(postgres_url: str) -> AsyncIterator[RowLocks]:
-    """The locks of the store's rows."""
-    async with row_locks(postgres_url) as locks:
-        yield locks
 
 
 @pytest.fixture
@@ -134,28 +119,33 @@ async def test_a_lapsed_task_that_is_being_changed_is_passed_over(store: SqlStor
     assert await store.tasks.requeue_lapsed(10) == 1
 
 
-async def test_a_task_is_deleted_at_the_version_that_it_has_when_it_is_locked(
-    store: SqlStore, locks: RowLocks
-) -> None:
-    await add(store)
-    async with locks.held("tasks", "id = 't'"):
-        changing = asyncio.create_task(change(store, phase="x"))
-        await locks.until_somebody_waits()
-        deleting = asyncio.create_task(store.tasks.delete(NAMESPACE, "t", 1))
-        await locks.until_somebody_waits(count=2)
-    await changing
-    with pytest.raises(VersionMismatch):
-        await deleting
+Call = Callable[[SqlStore], Coroutine[Any, Any, Any]]
+
+# For each table how a row is made, changed, and deleted at its first version.
+VERSIONED: dict[str, tuple[Call, Call, Call]] = {
+    "tasks": (
+        add,
+        lambda store: change(store, phase="x"),
+        lambda store: store.tasks.delete(NAMESPACE, "t", 1),
+    ),
+    "plans": (
+        create_plan,
+        lambda store: update_plan(store, title="x"),
+        lambda store: store.plans.delete(NAMESPACE, "p", 1),
+    ),
+}
 
 
-async def test_a_plan_is_deleted_at_the_version_that_it_has_when_it_is_locked(
-    store: SqlStore, locks: RowLocks
+@pytest.mark.parametrize("table", VERSIONED)
+async def test_a_row_is_deleted_at_the_version_that_it_has_when_it_is_locked(
+    store: SqlStore, locks: RowLocks, table: str
 ) -> None:
-    await create_plan(store)
-    async with locks.held("plans", "id = 'p'"):
-        changing = asyncio.create_task(update_plan(store, title="x"))
+    make, modify, delete = VERSIONED[table]
+    await make(store)
+    async with locks.held(table, "true"):
+        changing = asyncio.create_task(modify(store))
         await locks.until_somebody_waits()
-        deleting = asyncio.create_task(store.plans.delete(NAMESPACE, "p", 1))
+        deleting = asyncio.create_task(delete(store))
         await locks.until_somebody_waits(count=2)
     await changing
     with pytest.raises(VersionMismatch):

@@ -2,37 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from holdfastdb_server.domain.limits import Policy
 from holdfastdb_server.storage.store import SqlStore
 from tests.support.content import create, save, write
 from tests.support.overdue import KINDS, POLICY, Kind
-from tests.support.row_locks import RowLocks, row_locks
+from tests.support.row_locks import RowLocks
 from tests.support.stores import StoreOpener
-
-
-@pytest.fixture
-async def opener(postgres_url: str) -> AsyncIterator[StoreOpener]:
-    """Opens stores that do nothing of their own accord while a test lasts."""
-    opener = StoreOpener(postgres_url, poll_interval=600.0)
-    yield opener
-    await opener.close()
 
 
 @pytest.fixture
 async def store(opener: StoreOpener) -> SqlStore:
     """A store that deletes ended sessions."""
     return await opener(policy=POLICY)
-
-
-@pytest.fixture
-async def locks(postgres_url: str) -> AsyncIterator[RowLocks]:
-    """The locks of the store's rows."""
-    async with row_locks(postgres_url) as locks:
-        yield locks
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)

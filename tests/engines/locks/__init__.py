@@ -1,0 +1,1 @@
+"""Which rows PostgreSQL locks, how strongly, in which order, and who waits for whom."""
